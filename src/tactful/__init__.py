@@ -1,0 +1,32 @@
+"""Recommendations trained only on what people agreed to, with a privacy guarantee that holds and fairness that was measured."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tactful.scoring import Recommender
+    from tactful.training import TrainingOutcome, train
+
+__all__ = ["Recommender", "TrainingOutcome", "__version__", "train"]
+__version__ = _version("tactful")
+
+_HOME = {"Recommender": "tactful.scoring", "TrainingOutcome": "tactful.training", "train": "tactful.training"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that ``import tactful`` loads nothing heavy (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as missing:
+        from tactful.errors import MissingExtraError
+
+        raise MissingExtraError(f"tactful.{name}", extra="train", missing=missing.name or name) from missing
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Judge before ship: evaluation, fairness, reports, approval, and the MLflow registry."""

@@ -1,0 +1,1 @@
+"""Public data sets, turned into tables in tactful's format: for the demo, tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""What runs the gate's SQL: DuckDB, embedded, is the default."""

@@ -1,0 +1,1 @@
+"""The only way out: events, accountant, budget ledger, noise, release."""

@@ -1,0 +1,116 @@
+"""What comes out of the private release: noisy statistics with their known noise. Numpy only; no rows, no way back.
+
+Everything that is fitted, drawn or judged from these values is post-processing and costs nothing more (Dwork & Roth 2014,
+Proposition 2.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Noise = Literal["system", "reproducible"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """A statistic that left through the ledger and the noise.
+
+    Attributes
+    ----------
+    noise : {"system", "reproducible"}
+        Where the noise came from. Models made with reproducible noise can be looked at, never approved.
+    """
+
+    noise: Noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleCount(Released):
+    """The number of training people.
+
+    Attributes
+    ----------
+    value : float, people
+    sigma : float, people
+        Standard deviation of the noise.
+    """
+
+    value: float
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPopularity(Released):
+    """How much people use each item; a person of l items adds 1/√l to each.
+
+    Attributes
+    ----------
+    values : float array of shape (n_items,), in catalogue order
+    sigma : float
+        Standard deviation of the noise on each value.
+    """
+
+    values: NDArray[np.float64]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemGram(Released):
+    """How much people use items together; a person of l head items adds 1/√(l(l+1)/2) to each pair, diagonal included.
+
+    Attributes
+    ----------
+    values : float array of shape (n_head, n_head), symmetric
+    head : int array of shape (n_head,)
+        Catalogue positions of the rows.
+    sigma : float
+        Standard deviation of the noise on each unordered pair.
+    """
+
+    values: NDArray[np.float64]
+    head: NDArray[np.int64]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cell:
+    """What one entry of an evaluation vector counts.
+
+    Attributes
+    ----------
+    metric : str
+        ``people``, or a per-person metric such as ``ndcg@10``; its sum over the people of the cell is released.
+    attribute, group : str
+        The demographic cell; both empty for everybody.
+    """
+
+    metric: str
+    attribute: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A noisy sum over people and the standard deviation of its noise, both in the metric's own unit."""
+
+    value: float
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSums(Released):
+    """Sums over people, released together as one vector.
+
+    Attributes
+    ----------
+    cells : mapping of Cell to Measured
+    """
+
+    cells: dict[Cell, Measured]
+
+    def __getitem__(self, cell: Cell) -> Measured:
+        return self.cells[cell]
