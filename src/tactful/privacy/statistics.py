@@ -102,6 +102,19 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentCounts(Released):
+    """People by what the consent gate said of them.
+
+    Attributes
+    ----------
+    people : mapping of (outcome, partition) to Measured
+        The outcome is ``admitted`` or a reason code; the partition ``training`` or ``evaluation``.
+    """
+
+    people: dict[tuple[str, str], Measured]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSums(Released):
     """Sums over people, released together as one vector.
 

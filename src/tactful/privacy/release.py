@@ -1,0 +1,243 @@
+"""The one door out: the only place where rows about people and noise meet.
+
+Notes
+-----
+*Unit and neighbours.* Two data sets are neighbours if one has all rows of one more person (one ``user_id``). Everything
+below protects that person's presence and every value of their rows.
+
+*One release.* Each statistic is an integer vector q = Σ over people of q(person) with ‖q(person)‖₂ ≤ S = 2²⁰ (the argument
+stands beside each sum: `tactful.personal.contributions`, `_cells`, `_outcomes`). What leaves is q + round(Z), Z ~ N(0, σ²) independent on
+every entry, σ = noise_multiplier · S: the Gaussian mechanism followed by rounding, since q is an integer
+(`tactful.privacy.noise`). Its loss is 1/noise_multiplier² in μ² plus the sampler's slack.
+
+*Composition.* Releases of a run see the same people and are Gaussian with everybody in them; the head of the Gram depends
+on earlier released values only. So the run is μ-GDP with μ² = Σ 1/noise_multiplier² (Dong, Roth & Su 2022, Corollary 3.3; adaptively
+chosen statistics at multipliers fixed beforehand). Stopping early on a released value only leaves releases out.
+
+*Training and evaluation people.* A keyed hash of the id puts each person into one of the two, whoever else is there. Adding a
+person changes the rows of one part only, so a release about one part costs the other nothing. The consent counts are about both and
+are debited to both.
+
+*Order.* The exact statistic is computed first; then the debit of this release is marked opened, durably; only then is
+noise drawn. If anything fails in between, budget is lost and nothing has leaked. The exact value is bound to a name in
+`PrivateRelease._release` and nowhere else.
+
+*What is public.* The catalogue, the declared levels and metrics, the configuration, and with them the shape of every
+vector here. *What is not protected*: running time and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.personal.bounding import BoundedInteractions
+from tactful.personal.contributions import SCALE, item_gram, item_popularity
+from tactful.personal.gate import ConsentedInteractions
+from tactful.privacy.ledger import BudgetLedger, Debit
+from tactful.privacy.noise import NoiseSource
+from tactful.privacy.plan import RunPlan
+from tactful.privacy.statistics import (
+    Cell,
+    ConsentCounts,
+    EvaluationSums,
+    ItemGram,
+    ItemPopularity,
+    Measured,
+    PeopleCount,
+)
+
+_T = TypeVar("_T", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDesign:
+    """How the evaluation vector is laid out, from declared quantities only.
+
+    Attributes
+    ----------
+    overall, by_group : mapping of str to (clip, importance)
+        For each metric the declared bound on its absolute value for one person, and its share of the squared norm relative to the
+        others. ``people`` must be among both, with clip 1.
+    attributes : mapping of str to sequence of str
+        For each demographic attribute its levels, the catch-all ones included.
+    """
+
+    overall: Mapping[str, tuple[float, float]]
+    by_group: Mapping[str, tuple[float, float]]
+    attributes: Mapping[str, Sequence[str]]
+
+    @property
+    def touched(self) -> int:
+        """The most entries that one person can change."""
+        return len(self.overall) + len(self.by_group) * len(self.attributes)
+
+    def factor(self, metric: str, *, grouped: bool) -> float:
+        """Integer units for one unit of the metric."""
+        clip, importance = (self.by_group if grouped else self.overall)[metric]
+        total = sum(i for _, i in self.overall.values())
+        total += len(self.attributes) * sum(i for _, i in self.by_group.values())
+        return float(SCALE * np.sqrt(importance / total) / clip)
+
+
+class PrivateRelease:
+    """The releases of one run, each paid for before its noise is drawn.
+
+    Parameters
+    ----------
+    ledger : BudgetLedger
+    debit : Debit
+        What the run has paid for: the events of `plan`.
+    plan : RunPlan
+    noise : NoiseSource
+    """
+
+    def __init__(self, *, ledger: BudgetLedger, debit: Debit, plan: RunPlan, noise: NoiseSource) -> None:
+        self._ledger, self._debit, self._plan, self._noise = ledger, debit, plan, noise
+
+    def consent(self, consented: ConsentedInteractions) -> ConsentCounts:
+        """How many people each consent outcome has, in training and in evaluation.
+
+        Notes
+        -----
+        **Privacy.** *Reads* one outcome a person. *Returns* noisy counts. *Costs* the event ``consent``. *Assumes* that each
+        person is counted once, in one cell: norm S.
+        """
+        names = [(o, p) for o in consented.outcomes for p in ("training", "evaluation")]
+        noisy, sigma = self._release("consent", lambda: _outcomes(consented, names))
+        cells = {n: Measured(value=float(v), sigma=sigma) for n, v in zip(names, noisy, strict=True)}
+        return ConsentCounts(noise=self._noise.kind, people=cells)
+
+    def people(self, bounded: BoundedInteractions) -> PeopleCount:
+        """The number of training people.
+
+        Notes
+        -----
+        **Privacy.** *Reads* nothing but the number of rows. *Returns* it with noise. *Costs* the event ``people``. *Assumes* one row
+        a person: each adds S to one entry.
+        """
+        noisy, sigma = self._release("people", lambda: np.array([bounded.user_items.shape[0] * SCALE], dtype=np.int64))
+        return PeopleCount(noise=self._noise.kind, value=float(noisy[0]), sigma=sigma)
+
+    def popularity(self, bounded: BoundedInteractions) -> ItemPopularity:
+        """How much training people use each item.
+
+        Notes
+        -----
+        **Privacy.** *Reads* bounded rows. *Returns* the sums of `item_popularity` with noise. *Costs* the event ``popularity``.
+        *Assumes* norm ≤ S a person, argued there.
+        """
+        noisy, sigma = self._release("popularity", lambda: item_popularity(bounded))
+        return ItemPopularity(noise=self._noise.kind, values=_read_only(noisy), sigma=sigma)
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        """How much training people use items of the head together.
+
+        Notes
+        -----
+        **Privacy.** *Reads* bounded rows. *Returns* the upper triangle of `item_gram` with independent noise on each unordered pair,
+        mirrored. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued there, and a head made from released values.
+        """
+        noisy, sigma = self._release("gram", lambda: item_gram(bounded, head))
+        values = np.zeros((len(head), len(head)))
+        values[np.triu_indices(len(head))] = noisy
+        values += np.triu(values, 1).T
+        return ItemGram(noise=self._noise.kind, values=_read_only(values), head=_read_only(head), sigma=sigma)
+
+    def evaluation(
+        self,
+        metrics: Mapping[str, NDArray[np.float64]],
+        groups: Mapping[str, NDArray[np.int64]],
+        design: CellDesign,
+    ) -> EvaluationSums:
+        """Sums of per-person metrics, over all evaluation people and over each demographic group.
+
+        Parameters
+        ----------
+        metrics : mapping of str to float array of shape (n_people,)
+            Every metric of `design` but ``people``.
+        groups : mapping of str to int array of shape (n_people,)
+            For each attribute the position of each person's level; −1 where the person did not agree to the assessment.
+        design : CellDesign
+
+        Notes
+        -----
+        **Privacy.** *Reads* metrics and levels of evaluation people. *Returns* noisy sums. *Costs* the event ``evaluation``. *Assumes*
+        nothing of the metrics: `_cells` clips them and argues the norm.
+        """
+        names = _names(design)
+        noisy, sigma = self._release("evaluation", lambda: _cells(metrics, groups, design))
+        cells = {}
+        for (cell, grouped), value in zip(names, noisy, strict=True):
+            unit = design.factor(cell.metric, grouped=grouped) / SCALE
+            cells[cell] = Measured(value=float(value) / unit, sigma=sigma / unit)
+        return EvaluationSums(noise=self._noise.kind, cells=cells)
+
+    def _release(self, name: str, statistic: Callable[[], NDArray[np.int64]]) -> tuple[NDArray[np.float64], float]:
+        """The statistic plus noise, and the noise's σ, both divided by S; paid for before the noise is drawn."""
+        multiplier = self._plan.event(name).noise_multiplier
+        exact = statistic()
+        self._ledger.open(self._debit, name)
+        noisy = exact + self._noise.draw(multiplier * SCALE, exact.size)
+        self._ledger.released(self._debit, name)
+        return noisy / SCALE, multiplier
+
+
+def _outcomes(consented: ConsentedInteractions, names: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
+    """People by outcome and part, in units of 1/S. A person is in one cell, to which they add S."""
+    counts = consented.people_by_outcome()
+    return np.array([counts[outcome][part] * SCALE for outcome, part in names], dtype=np.int64)
+
+
+def _names(design: CellDesign) -> list[tuple[Cell, bool]]:
+    """The cells of the evaluation vector in order, and whether each is about a group."""
+    overall = [(Cell(metric=m), False) for m in design.overall]
+    grouped = [
+        (Cell(metric=m, attribute=a, group=g), True)
+        for a, levels in design.attributes.items()
+        for g in levels
+        for m in design.by_group
+    ]
+    return overall + grouped
+
+
+def _cells(
+    metrics: Mapping[str, NDArray[np.float64]], groups: Mapping[str, NDArray[np.int64]], design: CellDesign
+) -> NDArray[np.int64]:
+    """The exact evaluation vector, in units of 1/S.
+
+    Notes
+    -----
+    One person adds to each overall cell m at most ⌊f_m·clip_m⌋ in absolute value, f_m = S√(i_m/I)/clip_m, and the same to the cells of one level of
+    each attribute (a person has one level an attribute, or none). Metrics are clipped to ±clip_m, NaN to 0, and f_m·x is cut toward zero,
+    so the squared norm is at most Σ S² i_m/I over the overall metrics plus, for each attribute, over the grouped ones; I is
+    the sum of just these importances: the norm is ≤ S.
+    """
+    n_people = len(next(iter(metrics.values())))
+    values = {**metrics, "people": np.ones(n_people)}
+    parts = [_units(values[m], design, m, grouped=False).sum(keepdims=True) for m in design.overall]
+    for attribute, levels in design.attributes.items():
+        codes = groups[attribute]
+        member = codes >= 0
+        sums = np.zeros((len(levels), len(design.by_group)), dtype=np.int64)
+        for column, metric in enumerate(design.by_group):
+            np.add.at(sums[:, column], codes[member], _units(values[metric], design, metric, grouped=True)[member])
+        parts.append(sums.ravel())
+    return np.concatenate(parts)
+
+
+def _units(values: NDArray[np.float64], design: CellDesign, metric: str, *, grouped: bool) -> NDArray[np.int64]:
+    """One metric of each person in integer units, clipped and cut toward zero."""
+    clip = (design.by_group if grouped else design.overall)[metric][0]
+    clipped = np.clip(np.nan_to_num(values, nan=0.0), -clip, clip)
+    return np.trunc(clipped * design.factor(metric, grouped=grouped)).astype(np.int64)
+
+
+def _read_only(array: NDArray[_T]) -> NDArray[_T]:
+    """The array, closed for writing."""
+    array.flags.writeable = False
+    return array
