@@ -1,0 +1,132 @@
+"""Demographic groups as released: their people and sums, and what becomes of those that are too small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tactful.assurance.intervals import people_in
+from tactful.errors import ConfigError
+from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+
+OTHER, UNDISCLOSED = "other", "undisclosed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The released sums of one group of people.
+
+    Attributes
+    ----------
+    people : Measured
+    totals : mapping of str to Measured
+        For each metric its sum over these people.
+    """
+
+    people: Measured
+    totals: Mapping[str, Measured]
+
+    def has_at_least(self, minimum: float) -> bool:
+        """Whether the released number of people is a number and reaches `minimum`."""
+        return math.isfinite(self.people.value) and self.people.value >= minimum
+
+
+def read_groups(sums: EvaluationSums, attribute: str, levels: Iterable[str]) -> dict[str, Group]:
+    """Every declared level, and every other group the release has for the attribute, in that order.
+
+    A declared level that was not released is there with a number of people that is not a number, so that it can never
+    be mistaken for a group that was measured.
+    """
+    seen = sorted({c.group for c in sums.cells if c.attribute == attribute}, key=lambda g: (g == UNDISCLOSED, g))
+    metrics = sorted({c.metric for c in sums.cells if c.attribute == attribute and c.metric != "people"})
+    declared = [level for level in levels if level not in (OTHER, UNDISCLOSED)]
+    return {name: _read(sums, attribute, name, metrics) for name in dict.fromkeys([*declared, *seen])}
+
+
+def merge_small(
+    groups: Mapping[str, Group], targets: Mapping[str, str], minimum: float
+) -> tuple[dict[str, Group], dict[str, str]]:
+    """Groups below `minimum` pooled as declared, and which group went into which.
+
+    A small group joins its declared target together with every other group that declares the same target, so that the
+    pooled group means the same whichever of its parts was small. Repeats while a declared merge is left.
+
+    Parameters
+    ----------
+    groups : mapping of str to Group
+    targets : mapping of str to str
+        For a group the name of the wider group it may be pooled into.
+    minimum : float, people
+        Compared with released numbers, so that the choice is post-processing.
+    """
+    _check_targets(targets)
+    left, merged = dict(groups), dict[str, str]()
+    while small := _next_small(left, targets, merged, minimum):
+        target = targets[small]
+        parts = [name for name in left if name == target or targets.get(name) == target]
+        left = _replace(left, parts, target)
+        merged |= {name: target for name in parts if name != target}
+    return left, merged
+
+
+def _next_small(
+    groups: Mapping[str, Group], targets: Mapping[str, str], merged: Mapping[str, str], minimum: float
+) -> str | None:
+    """The first group that is too small and has a target which has not itself been merged away."""
+    for name, group in groups.items():
+        if name in targets and targets[name] not in merged and not group.has_at_least(minimum):
+            return name
+    return None
+
+
+def _replace(groups: Mapping[str, Group], parts: list[str], target: str) -> dict[str, Group]:
+    """The groups with `parts` pooled under one name, at the place of the first of them."""
+    pooled = pool([groups[name] for name in parts])
+    return {
+        (target if name in parts else name): (pooled if name in parts else group)
+        for name, group in groups.items()
+        if name not in parts[1:]
+    }
+
+
+def pool(groups: Iterable[Group]) -> Group:
+    """Disjoint groups as one: sums add, variances of their independent noise add."""
+    parts = list(groups)
+    metrics = sorted({metric for part in parts for metric in part.totals})
+    return Group(
+        people=add(part.people for part in parts),
+        totals={m: add(part.totals.get(m, _UNKNOWN) for part in parts) for m in metrics},
+    )
+
+
+def add(values: Iterable[Measured]) -> Measured:
+    """The sum of released values with independent noise."""
+    parts = list(values)
+    return Measured(value=sum(p.value for p in parts), sigma=math.hypot(*(p.sigma for p in parts)))
+
+
+def unassessed(sums: EvaluationSums, groups: Mapping[str, Group]) -> Measured:
+    """About how many evaluated people are in no group, because they did not agree to be assessed."""
+    everybody, grouped = people_in(sums), add(group.people for group in groups.values())
+    return Measured(value=everybody.value - grouped.value, sigma=math.hypot(everybody.sigma, grouped.sigma))
+
+
+_UNKNOWN = Measured(value=math.nan, sigma=math.nan)
+
+
+def _read(sums: EvaluationSums, attribute: str, name: str, metrics: list[str]) -> Group:
+    """One group of the release."""
+    totals = {m: sums.cells.get(Cell(metric=m, attribute=attribute, group=name), _UNKNOWN) for m in metrics}
+    return Group(people=people_in(sums, attribute, name), totals=totals)
+
+
+def _check_targets(targets: Mapping[str, str]) -> None:
+    """Raise `ConfigError` where a group is to be merged into itself."""
+    for name, target in targets.items():
+        if name == target:
+            raise ConfigError(
+                "a small group is merged into another, wider group",
+                given=f"{name} is merged into itself",
+                do="Name the wider group, or leave the merge out",
+            )
