@@ -52,6 +52,7 @@ from tactful.privacy.statistics import (
 )
 
 _T = TypeVar("_T", bound=np.generic)
+_ROUNDED_DOWN = 1 - 2.0**-50  # keeps the float factors of the evaluation vector below their exact values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class CellDesign:
         clip, importance = (self.by_group if grouped else self.overall)[metric]
         total = sum(i for _, i in self.overall.values())
         total += len(self.attributes) * sum(i for _, i in self.by_group.values())
-        return float(SCALE * np.sqrt(importance / total) / clip)
+        return float(SCALE * np.sqrt(importance / total) * _ROUNDED_DOWN / clip)
 
 
 class PrivateRelease:

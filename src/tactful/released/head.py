@@ -1,0 +1,46 @@
+"""Which items the Gram is about: the head of the catalogue, chosen from released popularity by a written rule.
+
+Notes
+-----
+A larger head covers more of what people buy and is harder to see through the noise. n people whose taste spreads over M
+items give a direction of taste about n/M in the Gram; the noise of a symmetric M × M matrix has its edge at 2s√M, s being the noise
+multiplier of the Gram. Setting the first to a constant times the second gives M ∝ (n/s)^⅔. The constant `_RATE` = 2.5 reproduces
+the best heads that a prototype found on films: about 250 at ε = 1, 500 at 4 and 800 at 8 with 4,500 people, and ≥ 1,000 with
+100,000. Everything in the rule is public or released, so the rule costs nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.privacy.statistics import ItemPopularity, PeopleCount
+
+_RATE = 2.5
+_SMALLEST, _LARGEST = 16, 4096
+
+
+def head_size(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
+    """The number of items in the head.
+
+    Parameters
+    ----------
+    people : float
+        Released or declared number of training people.
+    noise_multiplier : float
+        σ of the Gram over its sensitivity.
+    catalogue_size : int
+
+    Returns
+    -------
+    int
+        Between 16 and 4,096, and at most the catalogue.
+    """
+    wanted = round(_RATE * (max(people, 1.0) / noise_multiplier) ** (2 / 3))
+    return min(max(wanted, _SMALLEST), _LARGEST, catalogue_size)
+
+
+def choose_head(popularity: ItemPopularity, people: PeopleCount, *, noise_multiplier: float) -> NDArray[np.int64]:
+    """Catalogue positions of the most popular items by released popularity, most popular first."""
+    size = head_size(people.value, noise_multiplier=noise_multiplier, catalogue_size=len(popularity.values))
+    return np.argsort(-popularity.values, kind="stable")[:size].astype(np.int64)
