@@ -1,0 +1,215 @@
+"""The journal in a SQL database: one append-only table, one writer at a time.
+
+SQLite (the default) and PostgreSQL refuse to change or delete a row by trigger; `Records.verify` is for whoever removes
+the trigger.
+
+Notes
+-----
+A transaction reads the head of the chain first and appends after that head or not at all: an entry's number and its
+predecessor's digest are unique. So even on a database whose locks do not hold, a writer that decided on rows which are
+no longer the latest fails and writes nothing.
+
+Every use opens its own connection, so that a `Records` survives a fork and closes nothing late.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Self
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from tactful.errors import UsageError
+from tactful.records import database
+from tactful.records.journal import JSON, ChainReport, Entry, StoredEntry, check_chain, seal
+
+DEFAULT_URL = "sqlite:///models/records.db"
+
+_JOURNAL = Table(
+    "journal",
+    MetaData(),
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("time", String(40), nullable=False),
+    Column("kind", String(200), nullable=False, index=True),
+    Column("actor", String(1000)),
+    Column("body", LargeBinary, nullable=False),
+    Column("previous", String(64), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False, unique=True),
+)
+
+
+class Transaction:
+    """The journal, held by one writer: what is read here cannot change before what is appended is durable.
+
+    Made by `Records.transaction` and good until its end.
+    """
+
+    __slots__ = ("_clock", "_connection", "_last")
+
+    def __init__(self, connection: Connection, clock: Callable[[], datetime]) -> None:
+        self._connection, self._clock, self._last = connection, clock, _last(connection)
+
+    def __repr__(self) -> str:
+        return "Transaction(closed)" if self._connection.closed else "Transaction(open)"
+
+    def append(self, kind: str, body: Mapping[str, JSON], *, actor: str | None = None) -> Entry:
+        """The entry written last; durable when the transaction ends without an error.
+
+        Parameters
+        ----------
+        kind : str
+            Dotted lower-case words.
+        body : mapping
+            Plain values. **Never a person's id**: the journal cannot forget.
+        actor : str, optional
+            The public key of who does it.
+        """
+        stored = seal(self._last, kind=kind, actor=actor, body=body, time=self._clock())
+        columns = {column.name: getattr(stored, column.name) for column in _JOURNAL.columns}
+        self._connection.execute(insert(_JOURNAL).values(columns))
+        self._last = stored
+        return stored.parsed()
+
+    def entries(self, kind: str | tuple[str, ...] = "") -> list[Entry]:
+        """The entries whose kind starts with this text, or with one of these, in order."""
+        return _entries(self._connection, kind)
+
+    def verify(self) -> ChainReport:
+        """Whether the chain holds; see `Records.verify`."""
+        return check_chain(_stored(self._connection))
+
+    def now(self) -> datetime:
+        """The time an entry appended now would bear."""
+        return self._clock()
+
+
+class Records:
+    """The books of one population: an append-only journal that other rooms replay.
+
+    **Privacy.** *Reads* nothing about people. *Returns* what was appended. *Costs* nothing. *Assumes* that callers
+    append no person's id and no exact figure that must be forgotten.
+    """
+
+    __slots__ = ("_clock", "_engine")
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._engine, self._clock = engine, clock
+
+    @classmethod
+    def open(cls, url: str | None = None, *, clock: Callable[[], datetime] | None = None) -> Records:
+        """The records at an address, made if they are not there yet.
+
+        Parameters
+        ----------
+        url : str, optional
+            An SQLAlchemy URL. Default: the environment variable ``TACTFUL_RECORDS``, else a SQLite file under models/.
+        clock : callable, optional
+            Gives the time of new entries, with its zone; the system's clock if left out.
+
+        Raises
+        ------
+        UsageError
+            If the address is malformed, lives in memory only, needs a driver that is missing, or cannot be opened.
+        """
+        engine = database.engine(url or os.environ.get("TACTFUL_RECORDS") or DEFAULT_URL)
+        database.prepare(engine, _JOURNAL)
+        return cls(engine, clock or _utc_now)
+
+    def __repr__(self) -> str:
+        return f"Records({self._engine.url.render_as_string(hide_password=True)})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """The journal to oneself: other writers wait up to 30 seconds, all or nothing is written.
+
+        It commits when the block ends and rolls back if the block raises. Not to be nested.
+
+        Raises
+        ------
+        UsageError
+            If another writer holds the journal for longer than that.
+        """
+        with database.exclusive(self._engine, _JOURNAL) as connection:
+            yield Transaction(connection, self._clock)
+
+    def entries(self, kind: str | tuple[str, ...] = "") -> list[Entry]:
+        """The entries whose kind starts with this text, or with one of these, in order."""
+        with self._engine.connect() as connection:
+            return _entries(connection, kind)
+
+    def verify(self, expected_head: str | None = None) -> ChainReport:
+        """Whether the hash chain holds from the first entry to the last.
+
+        It finds an entry that was edited, removed from the middle, put in or moved. Entries cut off at the *end* leave
+        a chain that holds: that is seen only with a head that was kept elsewhere.
+
+        Parameters
+        ----------
+        expected_head : str, optional
+            The ``head`` of an earlier report; it must be in the chain.
+        """
+        try:
+            with self._engine.connect() as connection:
+                return check_chain(_stored(connection), expected_head=expected_head)
+        except SQLAlchemyError as error:
+            raise UsageError(
+                "the journal must be readable", given=type(error).__name__, do="Restore the database from a copy"
+            ) from None
+
+    def now(self) -> datetime:
+        """The time an entry appended now would bear."""
+        return self._clock()
+
+    def close(self) -> None:
+        """Nothing is held open any more."""
+        self._engine.dispose()
+
+
+def _last(connection: Connection) -> StoredEntry | None:
+    """The newest entry as stored, if there is one."""
+    row = connection.execute(select(_JOURNAL).order_by(_JOURNAL.c.sequence.desc()).limit(1)).one_or_none()
+    return StoredEntry(**row._mapping) if row else None
+
+
+def _stored(connection: Connection) -> Iterator[StoredEntry]:
+    """Every entry as stored, by sequence."""
+    query = select(_JOURNAL).order_by(_JOURNAL.c.sequence)
+    rows = connection.execute(query, execution_options={"yield_per": 1000})
+    return (StoredEntry(**row._mapping) for row in rows)
+
+
+def _entries(connection: Connection, kind: str | tuple[str, ...]) -> list[Entry]:
+    """Entries by the beginning of their kind; compared as text, because LIKE folds case in SQLite."""
+    prefixes = (kind,) if isinstance(kind, str) else kind
+    begins = or_(*(func.substr(_JOURNAL.c.kind, 1, len(prefix)) == prefix for prefix in prefixes))
+    rows = connection.execute(select(_JOURNAL).where(begins).order_by(_JOURNAL.c.sequence))
+    return [StoredEntry(**row._mapping).parsed() for row in rows]
+
+
+def _utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)
