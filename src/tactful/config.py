@@ -1,0 +1,221 @@
+"""The configuration of a training run: what each key means, and what it may be.
+
+Read from TOML. Paths are relative to the working directory, as the local stores are. Keys and secrets are never part of it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tactful.errors import ConfigError, NotFoundError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Texts = tuple[str, ...]
+
+
+class _Section(BaseModel):
+    """A table of the file: frozen, and every key known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSection(_Section):
+    """``[model]``: what is trained and what for."""
+
+    name: Name
+    """Name in the registry; lower-case letters, digits, ``-`` and ``_``."""
+    purpose: str = "personalization.training"
+    """Purpose that people must have agreed to."""
+    intended_use: str
+    """What the model is for, in a sentence that reviewers and the report show."""
+    not_covered: Texts = ()
+    """Who or what the model does not cover, one sentence each."""
+    unit: str = "one person: all rows under one user_id"
+    """What the guarantee protects, in words."""
+    notes: Texts = ()
+    """Remarks that every document repeats."""
+
+
+class DataSection(_Section):
+    """``[data]``: the tables, Parquet or CSV."""
+
+    interactions: Path
+    items: Path
+    consents: Path
+    attributes: Path | None = None
+    subjects: Path | None = None
+
+
+class PolicySection(_Section):
+    """``[policy]``: how long rows may be used, and what is sensitive."""
+
+    retention_days: int = Field(gt=0)
+    """Rows older than this are not used."""
+    sensitive: dict[Name, dict[str, Texts]] = {}
+    """Category → item column → values: items that need their own opt-in, ``personalization.sensitive.<category>``."""
+
+
+class PrivacySection(_Section):
+    """``[privacy]``: the guarantee of one training run."""
+
+    epsilon: float
+    delta: float = 1e-6
+    max_items: int = Field(default=200, ge=1, le=2000)
+    """The most distinct items that one person contributes."""
+    evaluation_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of people who are set aside, by keyed hash, to judge the model. Pinned by the first run."""
+    minimum_people: int = Field(default=500, ge=1)
+    """Refuse to train on fewer (released) people."""
+    population_at_most: int | None = Field(default=None, ge=1)
+    """A public upper bound on the number of people, if there is one: lets δ be checked before anything is spent."""
+    reproducible_seed: int | None = None
+    """For tests and public data only. A model made with it can never be approved."""
+
+    @model_validator(mode="after")
+    def _checked(self) -> PrivacySection:
+        if not 0 < self.epsilon <= 30:
+            raise ValueError(f"epsilon must be above 0 and at most 30, {self.epsilon:g} was given")
+        if not 0 < self.delta < 1:
+            raise ValueError(f"delta must lie between 0 and 1, {self.delta:g} was given")
+        return self
+
+
+class BudgetSection(_Section):
+    """``[budget]``: the most that may ever be learned about these people, over all runs of the records store."""
+
+    epsilon: float = Field(gt=0)
+    delta: float = Field(default=1e-6, gt=0, lt=1)
+    period_days: int | None = Field(default=None, ge=1)
+    """Renew the budget after so many days; ε since the first debit is always shown beside it."""
+
+
+class AttributeSection(_Section):
+    """``[fairness.attributes.<column>]``: a demographic column and its levels."""
+
+    levels: Texts = Field(min_length=2)
+    """Any other value is ``other``; an absent one is ``undisclosed``."""
+    merge: dict[str, str] = {}
+    """Level → name of the coarser group that it joins when it is too small."""
+
+
+class RuleSection(_Section):
+    """``[[fairness.rules]]``: one declared rule."""
+
+    name: Name
+    attribute: str
+    metric: Literal["ndcg@10", "recall@10"] = "ndcg@10"
+    statistic: Literal["ratio", "difference"] = "ratio"
+    at_least: float | None = None
+    """For a ratio: the smallest that passes."""
+    at_most: float | None = None
+    """For a difference: the largest that passes."""
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> RuleSection:
+        wanted = "at_least" if self.statistic == "ratio" else "at_most"
+        other = "at_most" if self.statistic == "ratio" else "at_least"
+        bound = getattr(self, wanted)
+        if bound is None or getattr(self, other) is not None or not 0 < bound < 1:
+            raise ValueError(f"a rule about a {self.statistic} needs `{wanted}` between 0 and 1, and no `{other}`")
+        return self
+
+    @property
+    def bound(self) -> float:
+        """The declared bound."""
+        bound = self.at_least if self.statistic == "ratio" else self.at_most
+        assert bound is not None  # noqa: S101  (checked above)
+        return bound
+
+
+class FairnessSection(_Section):
+    """``[fairness]``: which groups are compared, on what, and when that is good enough."""
+
+    attributes: dict[str, AttributeSection] = {}
+    rules: tuple[RuleSection, ...] = ()
+    minimum_people: int = Field(default=30, ge=2)
+    """Groups of fewer (released) people are merged as declared or shown as too small."""
+
+    @model_validator(mode="after")
+    def _known_attributes(self) -> FairnessSection:
+        for rule in self.rules:
+            if rule.attribute not in self.attributes:
+                declared = ", ".join(self.attributes) or "none"
+                raise ValueError(f"rule {rule.name} is about `{rule.attribute}`; declared attributes: {declared}")
+        if len({rule.name for rule in self.rules}) < len(self.rules):
+            raise ValueError("each rule needs a name of its own")
+        return self
+
+
+class TrainingConfig(_Section):
+    """Everything that a training run is told."""
+
+    model: ModelSection
+    data: DataSection
+    policy: PolicySection
+    privacy: PrivacySection
+    budget: BudgetSection
+    fairness: FairnessSection = FairnessSection()
+
+    @model_validator(mode="after")
+    def _attributes_are_not_features(self) -> TrainingConfig:
+        if self.data.attributes is not None and self.data.items.resolve() == self.data.attributes.resolve():
+            raise ValueError("`items` and `attributes` name the same file; demographics are never item features")
+        if self.fairness.attributes and self.data.attributes is None:
+            raise ValueError("[fairness.attributes] needs the file `attributes` under [data]")
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainingConfig:
+        """The configuration in a TOML file.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such file.
+        ConfigError
+            If it is not TOML, or a key is missing, unknown or out of range; the message names the valid keys.
+        """
+        try:
+            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise NotFoundError("the configuration must be a readable file", given=f"{path}: {error.strerror}", do="Correct the path") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError("the configuration must be TOML", given=f"{path}: {error}", do="Correct the file") from error
+        try:
+            return cls.model_validate(table)
+        except ValidationError as error:
+            raise _explained(error, Path(path)) from error
+
+
+def _explained(error: ValidationError, path: Path) -> ConfigError:
+    """The first problem of a configuration, unknown keys before others, with the keys that would be valid there."""
+    problem = min(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
+    where = [str(part) for part in problem["loc"]]
+    key, section = ".".join(where) or "the file", _section(where[:-1])
+    valid = f"Valid keys there: {', '.join(section.model_fields)}" if section else "See configs/grocery.toml for an example"
+    kind = {"missing": f"`{key}` is missing", "extra_forbidden": f"`{key}` is not a key"}.get(problem["type"])
+    given = kind or f"`{key}`: {problem['msg'].removeprefix('Value error, ')}"
+    return ConfigError(f"{path} must be a complete configuration without unknown keys", given=given, do=valid, key=key)
+
+
+def _section(where: list[str]) -> type[BaseModel] | None:
+    """The section that a path of keys leads to, if it is one."""
+    section: Any = TrainingConfig
+    for part in where:
+        if part.isdigit():
+            continue
+        if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
+            section = _inner(section.model_fields[part].annotation)
+        elif not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return None
+    return section if isinstance(section, type) and issubclass(section, BaseModel) else None
+
+
+def _inner(annotation: Any) -> Any:
+    """The section inside ``X``, ``tuple[X, ...]`` or ``dict[str, X]``."""
+    arguments = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
+    return arguments[-1] if arguments else annotation
