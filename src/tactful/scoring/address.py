@@ -1,0 +1,150 @@
+"""Where a model lives: a folder, an MLflow model folder, or a ``models:/`` address of the registry.
+
+MLflow is imported only when a ``models:/`` address is resolved; the extra ``registry`` is enough for that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tactful.errors import MissingExtraError, NotFoundError, UsageError
+from tactful.scoring.artifact import MANIFEST
+
+DEFAULT_STORE = "sqlite:///models/mlflow.db"
+_ADDRESS = re.compile(r"models:/(?P<model>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9][0-9]*))")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A folder with a manifest, and what the registry says it is.
+
+    Attributes
+    ----------
+    folder : Path
+    model, version : str or None
+        None where no registry was asked.
+    """
+
+    folder: Path
+    model: str | None = None
+    version: str | None = None
+
+
+@contextmanager
+def resolve(address: str | Path) -> Iterator[Located]:
+    """The model is in a local folder for as long as the context lasts.
+
+    Parameters
+    ----------
+    address : str or Path
+        An artifact; a folder that MLflow saved (``MLmodel`` and ``data/<name>/``); ``models:/name@alias``; or
+        ``models:/name/version``. The tracking URI is ``MLFLOW_TRACKING_URI``, else ``sqlite:///models/mlflow.db``.
+
+    Yields
+    ------
+    Located
+        What is remote is fetched into a private folder and removed afterwards; arrays that were mapped stay valid.
+
+    Raises
+    ------
+    NotFoundError
+        If the folder, the store, the model, the version or the alias does not exist.
+    MissingExtraError
+        If a ``models:/`` address is given and MLflow is not installed.
+    """
+    if str(address).startswith("models:"):
+        with _from_registry(str(address)) as located:
+            yield located
+    else:
+        yield Located(folder=_artifact_in(Path(address)))
+
+
+def _artifact_in(folder: Path) -> Path:
+    """The folder that holds the manifest: this one, or the one inside a saved MLflow model."""
+    if (folder / MANIFEST).exists():
+        return folder
+    if (folder / "MLmodel").exists():
+        inside = [path.parent for path in sorted(folder.glob(f"data/*/{MANIFEST}"))]
+        if len(inside) == 1:
+            return inside[0]
+    raise NotFoundError(
+        f"a model is a folder with {MANIFEST}, or one that MLflow saved from it",
+        given=f"{folder} is none",
+        do="Check the path, or give a models:/ address",
+    )
+
+
+def _parts(address: str) -> tuple[str, str | None, str | None]:
+    """Name, alias and version in a registry address."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise UsageError(
+            "a registry address is models:/name@alias or models:/name/version",
+            given=f"it was {address}",
+            do="For example: models:/grocery@champion",
+        )
+    return match["model"], match["alias"], match["version"]
+
+
+def tracking_uri() -> str:
+    """The MLflow store that is asked.
+
+    Raises
+    ------
+    NotFoundError
+        If it is a SQLite file that does not exist: reading must not create a store.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
+    parts = urlsplit(uri)
+    file = unquote(parts.path).removeprefix("/")
+    if parts.scheme.startswith("sqlite") and file and not Path(file).is_file():
+        raise NotFoundError(
+            "a models:/ address needs an MLflow store",
+            given=f"{file} is none",
+            do="Train first, or set MLFLOW_TRACKING_URI",
+        )
+    return uri
+
+
+@contextmanager
+def _from_registry(address: str) -> Iterator[Located]:
+    """The files of a registered version; what is local is used in place."""
+    name, alias, version = _parts(address)
+    uri = tracking_uri()
+    try:
+        from mlflow import MlflowClient
+        from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
+
+        client = MlflowClient(tracking_uri=uri)
+    except ModuleNotFoundError as missing:
+        raise MissingExtraError(f"loading {address}", extra="registry", missing=missing.name or "mlflow") from missing
+    with TemporaryDirectory(prefix="tactful-") as private:
+        try:
+            found = version or str(client.get_model_version_by_alias(name, str(alias)).version)
+            source = _source(client, name, found)
+            target = None if urlsplit(source).scheme in ("", "file") else private
+            folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=uri))
+        except (MlflowException, OSError) as error:
+            raise NotFoundError(
+                f"{address} must be registered and its files readable",
+                given="it is not" if isinstance(error, MlflowException) else "the files are not",
+                do="List what there is: tactful models",
+            ) from error
+        yield Located(folder=_artifact_in(folder), model=name, version=found)
+
+
+def _source(client: Any, name: str, version: str) -> str:
+    """Where the files of a version lie; MLflow's own way reads the process-wide URI and writes into the store."""
+    source = str(client.get_model_version_download_uri(name, version))
+    if source.startswith("models:/"):
+        source = str(client.get_logged_model(source.removeprefix("models:/")).artifact_location)
+    return source

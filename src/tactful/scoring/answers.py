@@ -1,0 +1,93 @@
+"""What a caller gets back: recommendations, and what each item of a history added to a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one item of the history added to a score.
+
+    Attributes
+    ----------
+    item_id : str or None
+        The item; None for the base term, which does not depend on the history.
+    contribution : float
+    """
+
+    item_id: str | None
+    contribution: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The contribution as plain JSON."""
+        return {"item_id": self.item_id, "contribution": self.contribution}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One recommended item.
+
+    Attributes
+    ----------
+    item_id : str
+        The business's own id.
+    score : float
+        Comparable within one answer only.
+    title : str
+        What people are shown.
+    because : tuple of Contribution, or None
+        Where asked for: what sums to the score, the largest first, the base term last.
+    """
+
+    item_id: str
+    score: float
+    title: str
+    because: tuple[Contribution, ...] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The recommendation as plain JSON."""
+        because = None if self.because is None else [part.as_json() for part in self.because]
+        return {"item_id": self.item_id, "score": self.score, "title": self.title, "because": because}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A list of recommendations and how it came about.
+
+    Attributes
+    ----------
+    items : tuple of Recommendation
+        Best first; fewer than asked for where no more are left.
+    personalised : bool
+        Whether the history decided the order.
+    reason : str
+        Why it did or did not.
+    unknown : int
+        Different ids of the history that the catalogue does not have; they were ignored.
+    withheld : int
+        Items of the history in sensitive categories the person did not allow; they were not read for the score.
+    model, version : str
+        What answered.
+    """
+
+    items: tuple[Recommendation, ...]
+    personalised: bool
+    reason: str
+    unknown: int
+    withheld: int
+    model: str
+    version: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as plain JSON."""
+        return {
+            "items": [item.as_json() for item in self.items],
+            "personalised": self.personalised,
+            "reason": self.reason,
+            "unknown": self.unknown,
+            "withheld": self.withheld,
+            "model": self.model,
+            "version": self.version,
+        }

@@ -1,0 +1,89 @@
+"""The arguments of a call, taken only in the sense they can have."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import SupportsIndex
+
+import numpy as np
+
+from tactful.errors import UsageError
+
+
+def as_count(n: SupportsIndex) -> int:
+    """How many items are wanted.
+
+    Raises
+    ------
+    UsageError
+        If it is not a whole number from 1.
+    """
+    try:
+        count = 0 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise UsageError("n is a whole number from 1", given=f"it was {n!r}", do="Ask for at least one item")
+    return count
+
+
+def as_categories(categories: Collection[str]) -> frozenset[str]:
+    """The allowed categories as a set.
+
+    Raises
+    ------
+    UsageError
+        If it is one text, whose letters would be taken for categories.
+    """
+    if isinstance(categories, str | bytes):
+        raise UsageError(
+            "allowed_categories is a list", given="it was a single text", do='Pass a list, such as ["health"]'
+        )
+    return frozenset(categories)
+
+
+def paired(
+    histories: Iterable[Iterable[object]], profiling: bool | Sequence[bool]
+) -> Iterator[tuple[Iterable[object], bool]]:
+    """Each history with whether it may be read.
+
+    Raises
+    ------
+    UsageError
+        If `profiling` is neither one answer nor one for each history.
+
+    Privacy
+    -------
+    Reads: nothing; the histories are passed on unopened. Returns: the same. Costs: nothing. Assumes: nothing.
+    """
+    if _is_bool(profiling):
+        yield from ((history, bool(profiling)) for history in histories)
+        return
+    answers = list(profiling) if isinstance(profiling, Iterable) and not isinstance(profiling, str | bytes) else [None]
+    if not all(_is_bool(answer) for answer in answers):
+        raise _profiling_error("it was neither")
+    people = list(histories)
+    if len(people) != len(answers):
+        raise _profiling_error(f"there were {len(answers)} for {len(people)} histories")
+    yield from zip(people, map(bool, answers), strict=True)
+
+
+def _is_bool(value: object) -> bool:
+    """Whether a value is true or false and not merely taken for it: the text "no" would count as yes."""
+    return isinstance(value, bool | np.bool_)
+
+
+def require_bool(profiling: object) -> None:
+    """Raise unless `profiling` is one clear answer."""
+    if not _is_bool(profiling):
+        raise _profiling_error("it was neither")
+
+
+def _profiling_error(given: str) -> UsageError:
+    """The error for an unclear `profiling`."""
+    return UsageError(
+        "profiling is True or False, or one of them for each history",
+        given=given,
+        do="Pass whether this person allows profiling",
+    )

@@ -1,0 +1,200 @@
+"""The arrays of a recommender, checked against each other, and the sums they stand for.
+
+For a history with m items in the head, each of weight w = m^-history_norm, the score of item j is
+``base[j] + Σ w·⟨encoder[i], decoder[j]⟩`` over those items i; for an item outside the head it is ``base[j]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.errors import ModelRefusedError
+from tactful.scoring.artifact import Artifact
+
+_KINDS = {
+    "item_ids": ("U", 1),
+    "titles": ("U", 1),
+    "popularity": ("f4", 1),
+    "base": ("f4", 1),
+    "head": ("i4", 1),
+    "encoder": ("f4", 2),
+    "decoder": ("f4", 2),
+    "sensitive": ("i2", 1),
+}
+_LARGEST_SCORE = 1e30  # scores and their sums must stay finite in 32 bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class ItemModel:
+    """Everything a score is made of. It holds nothing about any person; all arrays are read-only.
+
+    Attributes
+    ----------
+    position : mapping of str to int
+        Catalogue position of each item id.
+    item_ids, titles : text arrays of shape (n_items,)
+    popularity, base : float32 arrays of shape (n_items,)
+    head : int array of shape (n_head,)
+        Catalogue positions of the rows of the two factors.
+    slot : int array of shape (n_items,)
+        Row of each item in the factors; -1 outside the head.
+    encoder, decoder : float32 arrays of shape (n_head, rank)
+    sensitive : int array of shape (n_items,)
+        0, or the number of a bundle.
+    bundles : tuple of frozenset of str
+        Categories of the bundles 1, 2, …; an item needs all of its bundle to be allowed.
+    history_norm : float
+    by_popularity, tail : int arrays
+        All items by falling popularity, and those outside the head by falling base; ties in catalogue order.
+    head_base : float32 array of shape (n_head,)
+    largest_row : float
+        Norm of the longest row of the decoder.
+    """
+
+    position: Mapping[str, int]
+    item_ids: NDArray[np.str_]
+    titles: NDArray[np.str_]
+    popularity: NDArray[np.float32]
+    base: NDArray[np.float32]
+    head: NDArray[np.intp]
+    slot: NDArray[np.intp]
+    encoder: NDArray[np.float32]
+    decoder: NDArray[np.float32]
+    sensitive: NDArray[np.intp]
+    bundles: tuple[frozenset[str], ...]
+    history_norm: float
+    by_popularity: NDArray[np.intp]
+    tail: NDArray[np.intp]
+    head_base: NDArray[np.float32]
+    largest_row: float
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def __repr__(self) -> str:
+        return f"ItemModel({len(self)} items, {len(self.head)} in the head, rank {self.decoder.shape[1]})"
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> ItemModel:
+        """The model in an artifact whose bytes were checked.
+
+        Raises
+        ------
+        ModelRefusedError
+            If an array is missing, of another type, or does not fit the others.
+        """
+        arrays = _typed(artifact.arrays)
+        bundles, history_norm = _settings(artifact.meta)
+        _check_fit(arrays, len(bundles))
+        head, base = arrays["head"].astype(np.intp), arrays["base"]
+        slot = np.full(len(base), -1, dtype=np.intp)
+        slot[head] = np.arange(len(head))
+        outside = np.flatnonzero(slot < 0)
+        derived = {
+            "head": head,
+            "slot": slot,
+            "sensitive": arrays["sensitive"].astype(np.intp),
+            "by_popularity": np.argsort(-arrays["popularity"], kind="stable"),
+            "tail": outside[np.argsort(-base[outside], kind="stable")],
+            "head_base": base[head],
+        }
+        for array in derived.values():
+            array.flags.writeable = False
+        return cls(
+            **(arrays | derived),
+            position=_positions(arrays["item_ids"]),
+            bundles=bundles,
+            history_norm=history_norm,
+            largest_row=_largest_row(arrays["decoder"]),
+        )
+
+    def allows(self, categories: Collection[str]) -> NDArray[np.bool_]:
+        """For "no bundle" and each bundle, whether these categories allow its items."""
+        return np.array([True, *(bundle <= frozenset(categories) for bundle in self.bundles)])
+
+    def weight(self, count: int) -> float:
+        """The weight of each of `count` items of a history."""
+        return float(count**-self.history_norm)
+
+    def taste(self, slots: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The sum of what the items of a history say, of shape (rank,). It lives as long as the call."""
+        summed: NDArray[np.float64] = self.encoder[slots].sum(axis=0, dtype=np.float64) * self.weight(len(slots))
+        return summed
+
+    def contributions(self, slots: NDArray[np.intp], position: int) -> NDArray[np.float64]:
+        """What each item of a history adds to the score of one item, of shape (len(slots),)."""
+        target = self.slot[position]
+        if target < 0:
+            return np.zeros(len(slots))
+        products = self.encoder[slots].astype(np.float64) * self.decoder[target]
+        added: NDArray[np.float64] = products.sum(axis=1) * self.weight(len(slots))
+        return added
+
+
+def _refused(what: str) -> ModelRefusedError:
+    """The refusal of an artifact that is whole but no recommender."""
+    return ModelRefusedError(
+        "the arrays of a model must fit each other", given=what, do="Train the model again with this version of tactful"
+    )
+
+
+def _typed(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays, all there, none more, each of its type."""
+    if set(arrays) != set(_KINDS):
+        raise _refused(f"these are missing or not known: {', '.join(sorted(set(arrays) ^ set(_KINDS)))}")
+    for name, (kind, dimensions) in _KINDS.items():
+        array = arrays[name]
+        if not array.dtype.str.startswith("<" + kind) or array.ndim != dimensions:
+            raise _refused(f"{name}.npy has the type {array.dtype} in {array.ndim} dimensions")
+    return dict(arrays)
+
+
+def _settings(meta: Mapping[str, Any]) -> tuple[tuple[frozenset[str], ...], float]:
+    """The sensitive bundles and the norm of a history."""
+    bundles, norm = meta.get("sensitive_bundles"), meta.get("history_norm")
+    if not isinstance(bundles, list) or not all(_is_bundle(bundle) for bundle in bundles):
+        raise _refused("sensitive_bundles is no list of lists of categories")
+    if isinstance(norm, bool) or not isinstance(norm, int | float) or not 0 <= norm <= 1:
+        raise _refused("history_norm is not between 0 and 1")
+    return tuple(frozenset(bundle) for bundle in bundles), float(norm)
+
+
+def _is_bundle(bundle: Any) -> bool:
+    """Whether this is a list of at least one category; an empty one would allow everything."""
+    return isinstance(bundle, list) and bool(bundle) and all(isinstance(c, str) and c for c in bundle)
+
+
+def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int) -> None:
+    """Raise unless the shapes agree, indices point somewhere, and no score can overflow."""
+    n_items, n_head = len(arrays["item_ids"]), len(arrays["head"])
+    per_item = ("titles", "popularity", "base", "sensitive")
+    if not n_items or any(len(arrays[name]) != n_items for name in per_item):
+        raise _refused("the arrays that have one entry an item are not equally long")
+    if arrays["encoder"].shape != arrays["decoder"].shape or len(arrays["encoder"]) != n_head:
+        raise _refused("encoder and decoder have not one row for each item of the head")
+    head, sensitive = arrays["head"], arrays["sensitive"]
+    if n_head and (head.min() < 0 or head.max() >= n_items or len(np.unique(head)) < n_head):
+        raise _refused("the head names an item twice, or one that is not there")
+    if sensitive.min() < 0 or sensitive.max() > bundles:
+        raise _refused("an item is in a sensitive bundle that is not declared")
+    product = n_head * _largest_row(arrays["encoder"]) * _largest_row(arrays["decoder"])
+    if not product + float(np.abs(arrays["base"]).max()) < _LARGEST_SCORE:
+        raise _refused("the factors are so large that scores would not be finite")
+
+
+def _largest_row(factors: NDArray[np.float32]) -> float:
+    """Norm of the longest row; 0 without rows."""
+    return float(np.sqrt(np.square(factors, dtype=np.float64).sum(axis=1).max(initial=0.0)))
+
+
+def _positions(item_ids: NDArray[np.str_]) -> dict[str, int]:
+    """Catalogue position by id."""
+    position = {item_id: index for index, item_id in enumerate(item_ids.tolist())}
+    if len(position) < len(item_ids) or "" in position:
+        raise _refused("item ids are empty or repeated")
+    return position

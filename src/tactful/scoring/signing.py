@@ -1,0 +1,193 @@
+"""Ed25519 signatures on small JSON documents: who decided what, checkable by anyone who has the public key.
+
+What is signed is a prefix that belongs to tactful's approvals, then the canonical bytes of the payload; a signature
+made for anything else can therefore never be taken for one of these.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from tactful.errors import ModelRefusedError, SecretError, UsageError
+from tactful.scoring import strict_json
+
+_DOMAIN = b"tactful-approval-v1\0"
+_PUBLIC = re.compile(r"ed25519:[0-9a-f]{64}")
+_SIGNATURE = re.compile(r"[0-9a-f]{128}")
+
+
+def new_key() -> Ed25519PrivateKey:
+    """A fresh private key from the operating system's randomness."""
+    return Ed25519PrivateKey.generate()
+
+
+def public_text(key: Ed25519PrivateKey | Ed25519PublicKey) -> str:
+    """The public half as people exchange it: ``ed25519:`` and 64 hexadecimal digits."""
+    public = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
+    return "ed25519:" + public.public_bytes_raw().hex()
+
+
+def is_public_text(text: object) -> bool:
+    """Whether a text has the form that `public_text` gives."""
+    return isinstance(text, str) and _PUBLIC.fullmatch(text) is not None
+
+
+def write_private(key: Ed25519PrivateKey, path: str | Path) -> None:
+    """The key is in a new file that only its owner can read (PEM, PKCS #8).
+
+    Raises
+    ------
+    SecretError
+        If the file exists: a key is never overwritten.
+    """
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise SecretError("a key is written to a new file", given=f"{path} exists", do="Give another file") from error
+    except FileNotFoundError as error:
+        raise SecretError("a key needs a folder", given=f"{Path(path).parent} is none", do="Make it first") from error
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(pem)
+
+
+def load_private(path: str | Path) -> Ed25519PrivateKey:
+    """The private key in a file that nobody but its owner can read.
+
+    Raises
+    ------
+    SecretError
+        If the file is missing, readable by others, or holds no Ed25519 key.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            open_to_others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
+            pem = b"" if open_to_others else file.read(65_536)
+    except OSError as error:
+        raise SecretError("a key file must be readable", given=f"{path} is not", do="Correct the path") from error
+    if open_to_others:
+        raise SecretError(
+            "a key file belongs to its owner alone", given=f"others may use {path}", do=f"Run: chmod 600 {path}"
+        )
+    return _private_of(pem, path)
+
+
+def _private_of(pem: bytes, path: str | Path) -> Ed25519PrivateKey:
+    """The Ed25519 key of a PEM text."""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SecretError(
+            "a key file holds an Ed25519 key (PEM, no password)",
+            given=f"{path} does not",
+            do="Make one: tactful keys new NAME",
+        )
+    return key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedDocument:
+    """A payload, who signed it, and the signature; nothing is checked until `verify`.
+
+    Attributes
+    ----------
+    payload : mapping
+        Plain JSON.
+    public_key : str
+        The signer, as in `public_text`.
+    signature : str
+        128 hexadecimal digits.
+    """
+
+    payload: Mapping[str, Any]
+    public_key: str
+    signature: str
+
+    @classmethod
+    def sign(cls, payload: Mapping[str, Any], key: Ed25519PrivateKey) -> SignedDocument:
+        """The payload signed by `key`; a later change of the caller's mapping does not reach it.
+
+        Raises
+        ------
+        UsageError
+            If the payload is not plain JSON.
+        """
+        try:
+            message = strict_json.canonical(dict(payload))
+        except strict_json.NotStrictJsonError as error:
+            raise UsageError(
+                "only plain JSON can be signed", given=str(error), do="Convert the values first"
+            ) from error
+        frozen = MappingProxyType(strict_json.parse(message))
+        return cls(payload=frozen, public_key=public_text(key), signature=key.sign(_DOMAIN + message).hex())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SignedDocument:
+        """The document that `to_json` wrote.
+
+        Raises
+        ------
+        ModelRefusedError
+            If the text is not one: not JSON, a repeated key, a field missing, unknown or malformed.
+        """
+        try:
+            fields = strict_json.parse(text.encode("utf-8") if isinstance(text, str) else text)
+        except (strict_json.NotStrictJsonError, UnicodeEncodeError) as error:
+            raise _malformed("it is not valid JSON") from error
+        if not isinstance(fields, dict) or set(fields) != {"payload", "public_key", "signature"}:
+            raise _malformed("its fields are others")
+        if not isinstance(fields["payload"], dict) or not is_public_text(fields["public_key"]):
+            raise _malformed("its payload or key is malformed")
+        if not isinstance(fields["signature"], str) or not _SIGNATURE.fullmatch(fields["signature"]):
+            raise _malformed("its signature is malformed")
+        return cls(
+            payload=MappingProxyType(fields["payload"]), public_key=fields["public_key"], signature=fields["signature"]
+        )
+
+    def to_json(self) -> str:
+        """The document as one line of JSON."""
+        fields = {"payload": dict(self.payload), "public_key": self.public_key, "signature": self.signature}
+        return strict_json.canonical(fields).decode("ascii")
+
+    def verify(self) -> None:
+        """The payload is what the holder of the key signed. Whether that key is *trusted* is another question.
+
+        Raises
+        ------
+        ModelRefusedError
+            If the signature does not fit the payload and the key.
+        """
+        try:
+            message = _DOMAIN + strict_json.canonical(dict(self.payload))
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public_key.removeprefix("ed25519:")))
+            key.verify(bytes.fromhex(self.signature), message)
+        except (InvalidSignature, ValueError) as error:
+            raise ModelRefusedError(
+                "the signature must fit what was signed",
+                given="it does not: the document or the signature was altered",
+                do="Fetch the signed document again, or have it signed again",
+            ) from error
+
+
+def _malformed(what: str) -> ModelRefusedError:
+    """The refusal of a text that is no signed document."""
+    return ModelRefusedError(
+        "a signed document has a payload, a public key and a signature", given=what, do="Fetch the document again"
+    )
+
+
+sign = SignedDocument.sign
