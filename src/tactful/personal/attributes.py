@@ -1,0 +1,162 @@
+"""Demographic attributes: opened only to assess or mitigate unfairness, only for people who agreed to exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tactful.errors import ConfigError, SchemaError, UsageError
+from tactful.personal.engines.base import Kind, Session
+from tactful.personal.gate import ConsentGate
+from tactful.personal.source import Source, Tabular
+from tactful.personal.split import EvaluationPeople
+
+_PURPOSES = ("fairness.assessment", "fairness.mitigation")
+OTHER, UNDISCLOSED = "other", "undisclosed"
+NOT_ASSESSED = -1
+"""The code of people who did not agree to be assessed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeSpec:
+    """One attribute and its declared levels.
+
+    Attributes
+    ----------
+    name : str
+        A column of the attributes table.
+    levels : tuple of str
+        The groups; any other value is ``other``, a missing one ``undisclosed``.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        reserved = {OTHER, UNDISCLOSED, ""} & set(self.levels)
+        if not self.levels or len(set(self.levels)) < len(self.levels) or reserved or self.name == "user_id":
+            raise ConfigError(
+                "an attribute has a name and different levels, none of them other or undisclosed",
+                given=f"{self.name} has {', '.join(self.levels) or 'none'}",
+                do="Correct its levels",
+            )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups in the order of their codes: the levels, ``other``, ``undisclosed``."""
+        return (*self.levels, OTHER, UNDISCLOSED)
+
+    def code(self, value: str | None) -> int:
+        """The position of the value's group."""
+        if value is None:
+            return len(self.levels) + 1
+        return self.groups.index(value) if value in self.groups else len(self.levels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demographics:
+    """A table of attributes, not yet read. No attribute is ever a feature of a model or used to score.
+
+    Attributes
+    ----------
+    source : Source
+        The table, narrowed to ``user_id`` and the attributes that are declared.
+    """
+
+    source: Source
+
+    @classmethod
+    def open(cls, source: Tabular, specs: Sequence[AttributeSpec]) -> Demographics:
+        """The attributes in a Parquet or CSV file, an Arrow table or a pandas frame, narrowed to the declared ones.
+
+        Raises
+        ------
+        SchemaError
+            If ``user_id`` or a declared attribute is missing.
+        NotFoundError
+            If the file does not exist.
+        """
+        names = [spec.name for spec in specs]
+        return cls(source=Source.open(source, role="attributes", required=("user_id", *names)))
+
+    def groups(
+        self,
+        people: EvaluationPeople,
+        gate: ConsentGate,
+        specs: Sequence[AttributeSpec],
+        *,
+        purpose: str = "fairness.assessment",
+        as_of: datetime | None = None,
+    ) -> dict[str, NDArray[np.int64]]:
+        """For each attribute one code a person, aligned with the rows of `people`.
+
+        Codes 0 to L − 1 are the declared levels, L is ``other``, L + 1 ``undisclosed``, −1 not assessed: no consent to
+        the purpose at `as_of` and now, erased, or a minor. Read-only.
+
+        Raises
+        ------
+        UsageError
+            If the purpose is neither ``fairness.assessment`` nor ``fairness.mitigation``.
+        SchemaError
+            If a column has the wrong type, or a person has several rows.
+
+        Privacy
+        -------
+        Reads: the declared attributes, and looks only at those of people who agreed to the purpose.
+        Returns: exact groups of single people, for `tactful.privacy.release` alone.
+        Costs: nothing until they are released.
+        Assumes: one id is one person.
+        """
+        if purpose not in _PURPOSES:
+            raise UsageError(
+                "attributes open only to assess or mitigate fairness", given=repr(purpose), do=f"Ask for {_PURPOSES[0]}"
+            )
+        names = [spec.name for spec in specs]
+        willing = gate.willing(list(people._pseudonyms), purpose, as_of)
+        values = self._values(gate, willing, names)
+        nothing = (None,) * len(names)
+        told = [values.get(name, nothing) if name in willing else None for name in people._pseudonyms]
+        return {spec.name: _codes(spec, position, told) for position, spec in enumerate(specs)}
+
+    def _values(self, gate: ConsentGate, willing: set[str], names: Sequence[str]) -> dict[str, tuple[str | None, ...]]:
+        """The attributes of willing people by pseudonym; nobody else's are fetched."""
+        session = gate.workspace()
+        kinds: dict[str, Kind] = dict.fromkeys(names, "word")
+        session.stage("attribute_rows", self.source, {"user_id": "id", **kinds})
+        kept = {
+            user_id: name
+            for user_id, name in gate.pseudonyms(_distinct(session, self.source)).items()
+            if name in willing
+        }
+        session.put("allowed", pa.table({"user_id": pa.array(kept, pa.string())}))
+        found = session.query("SELECT a.* FROM attribute_rows a JOIN allowed w ON w.user_id = a.user_id")
+        rows = zip(*(found[name] for name in names), strict=True)
+        return dict(zip((kept[user_id] for user_id in found["user_id"]), rows, strict=True))
+
+
+def _distinct(session: Session, source: Source) -> list[str]:
+    """The ids of the attributes table, if each has one row."""
+    found = session.query(
+        "SELECT user_id, COUNT(*) AS n FROM attribute_rows WHERE user_id IS NOT NULL GROUP BY user_id"
+    )
+    repeated = int((found["n"] > 1).sum())
+    if repeated:
+        raise SchemaError(
+            f"each person has one row in {source.name}",
+            given=f"{repeated} have several",
+            do="Keep the row that holds",
+            people=repeated,
+        )
+    return list(found["user_id"])
+
+
+def _codes(spec: AttributeSpec, position: int, told: Sequence[tuple[str | None, ...] | None]) -> NDArray[np.int64]:
+    """One code a person, read-only."""
+    codes = np.array([NOT_ASSESSED if row is None else spec.code(row[position]) for row in told], dtype=np.int64)
+    codes.flags.writeable = False
+    return codes

@@ -1,0 +1,70 @@
+"""Rows that people agreed to, as the gate hands them on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import final
+
+from tactful.catalogue import Catalogue
+from tactful.personal.consent import OUTCOMES, GateCounts
+from tactful.personal.doors import ClosedDoor
+from tactful.personal.engines.base import Session
+
+# Each person of the log once: by their first outcome, `admitted` before any reason and the reasons in their order.
+_PEOPLE = """
+SELECT b.place, p.part, COUNT(*) AS people
+FROM (
+  SELECT person, MIN(o.place) AS place FROM judged j JOIN outcomes o ON o.outcome = j.outcome
+  WHERE person IS NOT NULL GROUP BY person
+) AS b
+JOIN people p ON p.person = b.person
+GROUP BY b.place, p.part
+"""
+
+
+@final
+class ConsentedInteractions(ClosedDoor):
+    """Interactions whose people consented, made by `ConsentGate.admit` and by nothing else.
+
+    Attributes
+    ----------
+    counts : GateCounts
+        What the gate read, admitted and excluded; exact.
+    purpose : str
+        What people agreed to.
+    as_of : datetime, UTC
+        The time at which their consent was looked at, besides now.
+    catalogue : Catalogue
+        The items, in whose order everything after this counts.
+    """
+
+    __slots__ = ("_session", "as_of", "catalogue", "counts", "purpose")
+    _door = "ConsentGate.admit"
+
+    counts: GateCounts
+    purpose: str
+    as_of: datetime
+    catalogue: Catalogue
+    _session: Session
+
+    def __repr__(self) -> str:
+        return f"ConsentedInteractions({self.purpose} as of {self.as_of.isoformat()})"
+
+    def people_by_outcome(self) -> dict[str, dict[str, int]]:
+        """How many people have each outcome, training and evaluation people apart; each person counts once.
+
+        A person with any admitted row is ``admitted``; the others have the first of their rows' reasons in the order of
+        `tactful.personal.consent.REASONS`. Rows without a user id belong to nobody.
+
+        Privacy
+        -------
+        Reads: the outcome of every row.
+        Returns: exact counts. Only `tactful.privacy.release` may ask for them.
+        Costs: nothing until they are released.
+        Assumes: one id is one person.
+        """
+        counted = {outcome: {"training": 0, "evaluation": 0} for outcome in OUTCOMES}
+        found = self._session.query(_PEOPLE)
+        for place, part, people in zip(found["place"], found["part"], found["people"], strict=True):
+            counted[OUTCOMES[place]][part] = int(people)
+        return counted

@@ -1,0 +1,191 @@
+"""DuckDB, embedded: reads Parquet, CSV and Arrow, and runs the gate in this process's memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tactful.errors import SchemaError, TactfulError
+from tactful.personal.engines.base import Columns, Kind
+from tactful.personal.source import Source
+
+_TEXT = r"VARCHAR|ENUM\(.*\)|\"?NULL\"?"
+_INTEGER = r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER"
+_TYPES: dict[Kind, tuple[re.Pattern[str], str]] = {
+    "id": (re.compile(f"{_TEXT}|{_INTEGER}"), "text or integer"),
+    "time": (re.compile(f"{_TEXT}|DATE|TIMESTAMP.*"), "a timestamp, a date, or text in ISO 8601"),
+    "word": (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN"), "text, integer or boolean"),
+    "flag": (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN|FLOAT|DOUBLE"), "boolean, text or a number"),
+}
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "temp_directory": "",  # rows about people are never spilled to disk
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,  # a Python variable never becomes a table
+}
+_OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+
+
+class DuckDB:
+    """Opens one in-memory database a session."""
+
+    def session(self) -> DuckDBSession:
+        """An empty session."""
+        return DuckDBSession()
+
+
+class DuckDBSession:
+    """One in-memory database.
+
+    Privacy
+    -------
+    Reads: the columns that are staged, through the reader's own projection.
+    Returns: what the gate's own statements select, to the rest of `tactful.personal`.
+    Costs: nothing.
+    Assumes: the process's memory is inside the trust boundary.
+    """
+
+    def __init__(self) -> None:
+        self._database = duckdb.connect(":memory:", config=_SETTINGS)
+        self._database.execute("SET TimeZone = 'UTC'")
+        self._database.execute("SET enable_progress_bar = false")
+
+    def __repr__(self) -> str:
+        return "DuckDBSession()"
+
+    def stage(self, name: str, source: Source | None, kinds: Mapping[str, Kind]) -> None:
+        """See `Session.stage`."""
+        with _quiet(f"the table of {name} can be read to its end"):
+            types = self._attach(f"{name}_source", source) if source else {}
+            for column, kind in kinds.items():
+                _check_type(source, column, kind, types.get(column, "NULL"))
+            selected = ", ".join(_read(column, kind, column in types) for column, kind in kinds.items())
+            rows = f"FROM {name}_source" if source else "LIMIT 0"
+            self._database.execute(f"CREATE TEMP VIEW {name} AS SELECT {selected} {rows}")
+
+    def put(self, name: str, table: pa.Table) -> None:
+        """See `Session.put`."""
+        self._database.register(f"{name}_put", table)
+        self._database.execute(f"CREATE TEMP TABLE {name} AS FROM {name}_put")
+        self._database.unregister(f"{name}_put")
+
+    def create(self, name: str, statement: str) -> None:
+        """See `Session.create`."""
+        with _quiet("every table can be read to its end"):
+            self._database.execute(f"CREATE TEMP TABLE {name} AS {statement}")
+
+    def drop(self, *names: str) -> None:
+        """See `Session.drop`."""
+        for name in names:
+            found = self._database.execute(
+                "SELECT view_name FROM duckdb_views() WHERE view_name = $1", [name]
+            ).fetchall()
+            self._database.execute(f"DROP {'VIEW' if found else 'TABLE'} {name}")
+            if found:
+                self._database.execute(f"DROP VIEW IF EXISTS {name}_source")
+                self._database.unregister(f"{name}_table")
+
+    def query(self, statement: str) -> Columns:
+        """See `Session.query`."""
+        with _quiet("every table can be read to its end"):
+            found = self._database.execute(statement).fetchnumpy()
+        return {column: _unmasked(values) for column, values in found.items()}
+
+    def _attach(self, name: str, source: Source) -> dict[str, str]:
+        """The source's chosen columns under a view; their DuckDB types by name."""
+        reader = self._reader(name, source)
+        self._database.execute(f"CREATE TEMP VIEW {name} AS SELECT {reader}")
+        described = self._database.execute(f"DESCRIBE {name}").fetchall()
+        return {column: kind for column, kind, *_ in described}
+
+    def _reader(self, name: str, source: Source) -> str:
+        """``columns FROM reader`` for the source; CSV cells are text, and the header decides the width."""
+        if source.path is None:
+            self._database.register(f"{name.removesuffix('_source')}_table", source.table)
+            return f"{', '.join(map(_quoted, source.columns))} FROM {name.removesuffix('_source')}_table"
+        where = _literal(source.path)
+        if source.path.suffix == ".parquet":
+            return f"{', '.join(map(_quoted, source.columns))} FROM read_parquet({where})"
+        cells = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(source.width))
+        chosen = ", ".join(f"c{position} AS {_quoted(column)}" for column, position in source.columns.items())
+        return (
+            f"{chosen} FROM read_csv({where}, columns = {{{cells}}}, auto_detect = false, header = true, "
+            "delim = ',', quote = '\"', escape = '\"', nullstr = '')"
+        )
+
+
+def _unmasked(values: Any) -> NDArray[Any]:
+    """The values, missing ones as None."""
+    if not np.ma.is_masked(values):
+        return np.asarray(values)
+    filled = np.asarray(values.data, dtype=object)
+    filled[np.ma.getmaskarray(values)] = None
+    return filled
+
+
+def _read(column: str, kind: Kind, present: bool) -> str:
+    """The SELECT items that normalise one column."""
+    cell = _quoted(column) if present else "CAST(NULL AS VARCHAR)"
+    if kind == "time":
+        instant = f"epoch_us({_instant(cell)})"
+        blank = f"NULLIF(TRIM(CAST({cell} AS VARCHAR)), '')"
+        unreadable = f"CASE WHEN {blank} IS NOT NULL AND {instant} IS NULL THEN 1 ELSE 0 END"
+        return f"{instant} AS {_quoted(column)}, {unreadable} AS {_quoted(f'{column}_unreadable')}"
+    text = f"CAST({cell} AS VARCHAR)"
+    return f"NULLIF({text if kind == 'id' else f'TRIM({text})'}, '') AS {_quoted(column)}"
+
+
+def _instant(cell: str) -> str:
+    """A timestamp, also from text whose zone is written without a colon (``+0200``)."""
+    zoned = f"regexp_replace(CAST({cell} AS VARCHAR), '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
+    return f"COALESCE(TRY_CAST({cell} AS TIMESTAMPTZ), TRY_CAST({zoned} AS TIMESTAMPTZ))"
+
+
+def _check_type(source: Source | None, column: str, kind: Kind, found: str) -> None:
+    """Raise `SchemaError` unless the column's type is one that the kind allows."""
+    pattern, allowed = _TYPES[kind]
+    if source is not None and not pattern.fullmatch(found):
+        raise SchemaError(
+            f"the column {column} of {source.name} is {allowed}",
+            given=f"its type is {found}",
+            do="Convert the column, or name the right one",
+            column=column,
+        )
+
+
+def _quoted(name: str) -> str:
+    """A column name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(path: Path) -> str:
+    """A path as an SQL text in which nothing is a wildcard."""
+    plain = re.sub(r"([*?\[])", r"[\1]", str(path))
+    return "'" + plain.replace("'", "''") + "'"
+
+
+@contextmanager
+def _quiet(must: str) -> Iterator[None]:
+    """DuckDB's messages quote the line they failed on: keep its number, drop the rest."""
+    try:
+        yield
+    except _OURS:
+        raise
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+        line = re.search(r"Line: (\d+)", str(error))
+        given = f"reading stopped at line {line[1]}" if line else f"reading stopped with {type(error).__name__}"
+    except duckdb.Error as error:
+        raise TactfulError(
+            must, given=f"DuckDB stopped with {type(error).__name__}", do="Free memory, or report this"
+        ) from None
+    else:
+        return
+    raise SchemaError(must, given=given, do="Write the file again, with as many cells in each row as in its header")

@@ -1,0 +1,245 @@
+"""The consent gate: the one way from a log of interactions to rows that may be used.
+
+Notes
+-----
+What the gate decides where the rules leave room, always toward using less:
+
+- Consent must hold at `as_of` and now, each judged by what was recorded and had happened by then. A row's reason is
+  that at `as_of`; if it passes there, that now. A row later than `as_of` cannot be judged and is ``malformed``.
+- At one instant a refusal beats a grant; after that the later recorded event counts, then the one that ends sooner. A
+  grant holds from its event time until just before `valid_until`. A refusal counts from the earlier of its event and
+  recorded times.
+- Consent is unbroken where one grant takes over at the very instant another ends.
+- A consent record that cannot be read refuses its purpose for all time, and no later grant lifts it: repair the record.
+  A `valid_until` that cannot be read has passed. A record without a person stops the run, since nobody knows whom it
+  protects.
+- To give `personalization` does not opt in to a sensitive category; see `tactful.personal.consent.path_of`.
+- A minor flag that is neither yes nor no is a yes. An erasure counts now even when it is dated in the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from tactful.catalogue import Catalogue
+from tactful.errors import ConfigError, NobodyConsentedError, UsageError
+from tactful.personal import books
+from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, checked_purpose
+from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.doors import opened
+from tactful.personal.engines.base import Engine, Session
+from tactful.personal.engines.duckdb import DuckDB
+from tactful.personal.ids import enrolled, pseudonyms
+from tactful.personal.keys import Keys
+from tactful.personal.log import InteractionLog
+from tactful.personal.policy import Policy
+from tactful.personal.source import Tabular
+from tactful.personal.statement import INTERACTIONS, JUDGED, WILLING
+from tactful.personal.times import DAY, FOREVER, in_utc, micros, utc_now
+
+_OUTCOMES = "SELECT outcome, COUNT(*) AS n FROM judged GROUP BY outcome"
+_ADMITTED = "SELECT person, item, instant FROM judged WHERE outcome = 'admitted'"
+_IDS = "SELECT user_id, COUNT(*) AS n FROM log GROUP BY user_id"
+_TIMES = "SELECT COUNT(*) AS n, COUNT(instant) AS times FROM interactions"
+
+
+class ConsentGate:
+    """Judges every row of a log by the consent, subjects and policy given here.
+
+    Parameters
+    ----------
+    consents : str, Path, pyarrow.Table or pandas.DataFrame
+        Consent events.
+    subjects : the same, optional
+        Who is a minor and who was erased.
+    catalogue : Catalogue
+        The public items.
+    policy : Policy
+        Retention and sensitive categories.
+    keys : Keys
+        For pseudonyms and assignment.
+    evaluation_share : float, in [0, 1)
+        The share of people who are held out to evaluate.
+    engine : Engine, optional
+        What runs the statement; DuckDB if not given.
+    now : callable returning a datetime, optional
+        The clock.
+
+    Raises
+    ------
+    SchemaError
+        If a table lacks a column.
+    ConfigError
+        If the policy does not fit the catalogue, or the share is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        consents: Tabular,
+        subjects: Tabular | None = None,
+        catalogue: Catalogue,
+        policy: Policy,
+        keys: Keys,
+        evaluation_share: float,
+        engine: Engine | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        if not 0 <= evaluation_share < 1:
+            raise ConfigError(
+                "evaluation_share is at least 0 and below 1", given=f"{evaluation_share:g}", do="Set e.g. 0.2"
+            )
+        self._consents = books.consents(consents)
+        self._subjects = None if subjects is None else books.subjects(subjects)
+        self._catalogue, self._policy = catalogue, policy
+        self._bundles = policy.bundles(catalogue)
+        self._keys, self._share = keys, evaluation_share
+        self._engine: Engine = engine or DuckDB()
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"ConsentGate({len(self._catalogue)} items, {len(self._policy.sensitive)} sensitive categories)"
+
+    def admit(self, log: InteractionLog, purpose: str, as_of: datetime | None = None) -> ConsentedInteractions:
+        """The rows whose people agree to the purpose, at `as_of` and now, without a break since the interaction.
+
+        Parameters
+        ----------
+        log : InteractionLog
+        purpose : str
+            A dotted purpose, e.g. ``personalization.training``.
+        as_of : datetime, optional
+            The time to look from; now if not given, UTC if without a zone.
+
+        Raises
+        ------
+        NobodyConsentedError
+            If no row passes; its `counts` say why.
+        UsageError
+            If `as_of` is in the future, or the purpose is not one.
+        SchemaError
+            If a column has the wrong type, no time can be read, or a record names nobody.
+
+        Privacy
+        -------
+        Reads: ``user_id``, ``item_id`` and ``timestamp`` of the log, the consent events and the subjects.
+        Returns: admitted rows under pseudonyms, behind a closed door.
+        Costs: nothing; nothing leaves.
+        Assumes: one id is one person, and the consent events are true.
+        """
+        as_of, moments = self._moments(as_of)
+        session, counts = self._judge(log, purpose, moments)
+        if counts.admitted == 0:
+            raise NobodyConsentedError(
+                f"somebody's consent to {purpose} lets a row pass",
+                given=f"none of {counts.read} rows passed"
+                + (f", most are {counts.main_reason}" if counts.read else ""),
+                do="Check the consent events, their purposes and times",
+                counts=counts,
+            )
+        session.create("admitted", _ADMITTED)
+        return opened(
+            ConsentedInteractions,
+            counts=counts,
+            purpose=purpose,
+            as_of=as_of,
+            catalogue=self._catalogue,
+            _session=session,
+        )
+
+    def replay(self, log: InteractionLog, purpose: str, as_of: datetime) -> GateCounts:
+        """What the gate would have counted at a past time, by what was recorded then. Counts only, never rows.
+
+        Raises
+        ------
+        UsageError
+            If `as_of` is in the future, or the purpose is not one.
+
+        Privacy
+        -------
+        Reads: what `admit` reads.
+        Returns: exact counts of rows, for inside the trust boundary.
+        Costs: nothing.
+        Assumes: what `admit` assumes.
+        """
+        instant = micros(_past(as_of, in_utc(self._now())))
+        return self._judge(log, purpose, [("then", instant, instant)])[1]
+
+    def willing(self, names: list[str], purpose: str, as_of: datetime | None = None) -> set[str]:
+        """Those pseudonyms whose people agree to the purpose, at `as_of` and now, and are neither erased nor minors.
+
+        Privacy
+        -------
+        Reads: the consent events and the subjects.
+        Returns: pseudonyms, to `tactful.personal.attributes`.
+        Costs: nothing; nothing leaves.
+        Assumes: what `admit` assumes.
+        """
+        session = self._session(checked_purpose(purpose), self._moments(as_of)[1])
+        books.stage(session, self._consents, self._subjects)
+        known = self.pseudonyms(session.query("SELECT DISTINCT user_id FROM consent_rows")["user_id"])
+        wanted = set(names)
+        kept = [user_id for user_id, name in known.items() if name in wanted]
+        self._enrol(session, kept)
+        books.settle(session)
+        return set(session.query(WILLING)["pseudonym"])
+
+    def pseudonyms(self, user_ids: Iterable[str | None]) -> dict[str, str]:
+        """For each id the pseudonym under this gate's key; see `tactful.personal.ids.pseudonyms`."""
+        return pseudonyms(user_ids, self._keys)
+
+    def workspace(self) -> Session:
+        """An empty session of this gate's engine."""
+        return self._engine.session()
+
+    def _moments(self, as_of: datetime | None) -> tuple[datetime, list[tuple[str, int, int]]]:
+        """The time to look from, and the moments at which rows must pass: it and now, one if they are the same."""
+        now = in_utc(self._now())
+        if as_of is None or in_utc(as_of) == now:
+            return now, [("then", micros(now), FOREVER)]
+        then = _past(as_of, now)
+        return then, [("then", micros(then), micros(then)), ("now", micros(now), FOREVER)]
+
+    def _session(self, purpose: str, moments: list[tuple[str, int, int]]) -> Session:
+        """A session with everything that is not about people."""
+        session = self._engine.session()
+        for name, table in books.questions(self._catalogue, self._bundles, purpose).items():
+            session.put(name, table)
+        session.put("moments", books.moments(moments, self._policy.retention_days * DAY))
+        return session
+
+    def _enrol(self, session: Session, user_ids: Iterable[str | None]) -> None:
+        """The tables of ids and of people are in the session."""
+        ids, people = enrolled(user_ids, self._keys, self._share)
+        session.put("ids", ids)
+        session.put("people", people)
+
+    def _judge(
+        self, log: InteractionLog, purpose: str, moments: list[tuple[str, int, int]]
+    ) -> tuple[Session, GateCounts]:
+        """A session with one outcome for each row of the log, and their counts."""
+        session = self._session(checked_purpose(purpose), moments)
+        session.stage("log", log.source, books.LOG)
+        ids = session.query(_IDS)
+        self._enrol(session, ids["user_id"])
+        session.create("interactions", INTERACTIONS)
+        books.check_times(log.source, "timestamp", session.query(_TIMES))
+        books.stage(session, self._consents, self._subjects)
+        books.settle(session)
+        session.drop("log")
+        session.create("judged", JUDGED)
+        session.drop("interactions", "consents", "subjects")
+        found = session.query(_OUTCOMES)
+        rows = dict.fromkeys(OUTCOMES, 0) | dict(zip(found["outcome"], map(int, found["n"]), strict=True))
+        counts = GateCounts(
+            read=int(ids["n"].sum()), admitted=rows["admitted"], excluded={reason: rows[reason] for reason in REASONS}
+        )
+        return session, counts
+
+
+def _past(as_of: datetime, now: datetime) -> datetime:
+    """The time in UTC, if it is not in the future."""
+    if in_utc(as_of) > now:
+        raise UsageError("consent is looked at as of now or a past time", given="a future time", do="Leave out as_of")
+    return in_utc(as_of)

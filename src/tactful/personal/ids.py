@@ -1,0 +1,49 @@
+"""From ids to pseudonyms, once for each distinct person. Every engine shares these functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from tactful.personal.keys import Keys
+
+
+def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
+    """For each id its pseudonym, in the order of pseudonyms, so that nothing depends on the order of the rows.
+
+    Privacy
+    -------
+    Reads: person ids.
+    Returns: HMAC-SHA256 under the pseudonym key, cut to 16 bytes; without the key an id can neither be guessed nor
+    checked.
+    Costs: nothing; nothing leaves.
+    Assumes: the key is secret.
+    """
+    named = ((keys.pseudonym_of(user_id), user_id) for user_id in user_ids if user_id)
+    return {user_id: name for name, user_id in sorted(named)}
+
+
+def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float) -> tuple[pa.Table, pa.Table]:
+    """The tables ``ids(user_id, person)`` and ``people(person, pseudonym, part)``; missing ids are nobody.
+
+    A person's part, ``training`` or ``evaluation``, depends on their id, the assignment key and the share, on nothing
+    else.
+
+    Privacy
+    -------
+    Reads: person ids.
+    Returns: the one table that holds ids, to be dropped once the others are joined, and the one that stays.
+    Costs: nothing; nothing leaves.
+    Assumes: the keys are secret.
+    """
+    named = pseudonyms(user_ids, keys)
+    person = pa.array(range(len(named)), pa.int32())
+    cut = int(evaluation_share * 2**64)
+    part = ["evaluation" if keys.place_of(user_id) < cut else "training" for user_id in named]
+    return (
+        pa.table({"user_id": pa.array(named, pa.string()), "person": person}),
+        pa.table(
+            {"person": person, "pseudonym": pa.array(named.values(), pa.string()), "part": pa.array(part, pa.string())}
+        ),
+    )

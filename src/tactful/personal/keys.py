@@ -1,0 +1,154 @@
+"""Three separate secrets: for pseudonyms, for storage, and for who trains and who evaluates."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from tactful.errors import NotFoundError, SecretError
+
+_BYTES = 32
+_SECRET_FILE = "TACTFUL_SECRET_FILE"  # noqa: S105 (the name of a variable)
+_ADVICE = f"Set TACTFUL_PSEUDONYM_KEY, TACTFUL_STORAGE_KEY and TACTFUL_ASSIGNMENT_KEY, or {_SECRET_FILE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Keys:
+    """The secrets that stand between a person's id and everything kept about them.
+
+    Attributes
+    ----------
+    pseudonym : bytes of length 32
+        Turns person ids into pseudonyms.
+    storage : bytes of length 32
+        Encrypts what is kept.
+    assignment : bytes of length 32
+        Decides who trains and who evaluates. To change it makes every debit count against both.
+
+    Notes
+    -----
+    They never come from a config: configs are shared and logged. An explicit path wins, then the three environment
+    variables (hexadecimal), then the TOML file named by ``TACTFUL_SECRET_FILE``.
+    """
+
+    pseudonym: bytes
+    storage: bytes
+    assignment: bytes
+
+    def __post_init__(self) -> None:
+        values = [getattr(self, name) for name in _names()]
+        if any(len(value) != _BYTES for value in values):
+            raise SecretError(
+                f"each key has {_BYTES} bytes", given="one is shorter or longer", do="Make them with Keys.create"
+            )
+        if len(set(values)) < len(values):
+            raise SecretError("the three keys differ", given="two are the same", do="Make them with Keys.create")
+
+    def __repr__(self) -> str:
+        return f"Keys(assignment fingerprint {self.assignment_fingerprint()})"
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Keys:
+        """The keys of the file, else of the environment, else of the file that the environment names.
+
+        Raises
+        ------
+        SecretError
+            If a key is missing or malformed, or the file can be read by others than its owner.
+        NotFoundError
+            If the file does not exist.
+        """
+        if path is not None:
+            return _from_file(Path(path))
+        given = {name: os.environ[_variable(name)] for name in _names() if os.environ.get(_variable(name))}
+        if given:
+            return _parsed(given, "the environment")
+        if not os.environ.get(_SECRET_FILE):
+            raise SecretError(
+                "the three keys are given by the environment or a file", given="neither is set", do=_ADVICE
+            )
+        return _from_file(Path(os.environ[_SECRET_FILE]))
+
+    @classmethod
+    def create(cls, path: str | Path) -> Keys:
+        """Fresh keys, stored in a new file that only its owner can read.
+
+        Raises
+        ------
+        SecretError
+            If the file exists: lost keys cannot be made again.
+        """
+        path = Path(path)
+        keys = cls(**{name: secrets.token_bytes(_BYTES) for name in _names()})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise SecretError(
+                "a key file is never overwritten", given=f"{path} exists", do="Name another file"
+            ) from None
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.writelines(f'{name} = "{getattr(keys, name).hex()}"\n' for name in _names())
+            file.flush()
+            os.fsync(file.fileno())
+        return keys
+
+    def assignment_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change with the assignment key and say nothing else about it."""
+        return hmac.digest(self.assignment, b"\x00tactful assignment fingerprint", hashlib.sha256).hex()[:16]
+
+    def pseudonym_of(self, user_id: str) -> str:
+        """The name this person has inside: HMAC-SHA256 of the id, cut to 16 bytes, in hexadecimal."""
+        return hmac.digest(self.pseudonym, user_id.encode(), "sha256")[:16].hex()
+
+    def place_of(self, user_id: str) -> int:
+        """Where this person falls on the line from 0 to 2^64 that is cut into evaluation and training."""
+        return int.from_bytes(hmac.digest(self.assignment, user_id.encode(), "sha256")[:8], "big")
+
+
+def _names() -> tuple[str, ...]:
+    """The three keys by name."""
+    return tuple(field.name for field in fields(Keys))
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a key."""
+    return f"TACTFUL_{name.upper()}_KEY"
+
+
+def _from_file(path: Path) -> Keys:
+    """The keys in a TOML file that only its owner can read."""
+    if not path.is_file():
+        raise NotFoundError("the key file exists", given=f"{path} is no file", do="Make one with Keys.create")
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise SecretError(
+                "only its owner may read the key file", given=f"{path} is open to others", do=f"Run: chmod 600 {path}"
+            )
+        try:
+            found = tomllib.load(file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            raise SecretError("the key file is TOML", given=f"{path} is not", do="Make one with Keys.create") from None
+    return _parsed(found, str(path))
+
+
+def _parsed(found: Mapping[str, object], place: str) -> Keys:
+    """Keys from hexadecimal text; the error never repeats what it read."""
+    missing = [name for name in _names() if name not in found]
+    if missing:
+        raise SecretError(
+            "all three keys are given in one place", given=f"{place} lacks {', '.join(missing)}", do=_ADVICE
+        )
+    try:
+        return Keys(**{name: bytes.fromhex(str(found[name])) for name in _names()})
+    except ValueError:
+        raise SecretError(
+            "keys are hexadecimal text", given=f"one in {place} is not", do="Make them with Keys.create"
+        ) from None

@@ -1,0 +1,123 @@
+"""Where a table about people comes from, and the few of its columns that will ever be read."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from tactful.errors import NotFoundError, SchemaError
+
+Tabular: TypeAlias = str | Path | pa.Table | pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Source:
+    """A table, not yet read, narrowed to the columns that may be.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it: the file's name, or the table's role.
+    columns : mapping of str to int
+        The columns to read and their positions in the file.
+    width : int
+        How many columns the file has.
+    path : Path, optional
+        The Parquet or CSV file.
+    table : pyarrow.Table, optional
+        The table in memory, already narrowed.
+    """
+
+    name: str
+    columns: dict[str, int]
+    width: int
+    path: Path | None = None
+    table: pa.Table | None = None
+
+    def __repr__(self) -> str:
+        return f"Source({self.name}, columns {list(self.columns)})"
+
+    @classmethod
+    def open(cls, source: Tabular, *, role: str, required: Iterable[str], optional: Iterable[str] = ()) -> Source:
+        """The source with its required columns and those optional ones that it has. No row is read.
+
+        Raises
+        ------
+        SchemaError
+            If a required column is missing or one to read occurs twice, or the file is neither Parquet nor CSV.
+        NotFoundError
+            If the file does not exist.
+        """
+        path = Path(source) if isinstance(source, str | Path) else None
+        name = role if path is None else path.name
+        found = _columns(source) if path is None else _columns_of_file(path, role)
+        columns = _chosen(found, tuple(required), tuple(optional), name)
+        if path is not None:
+            return cls(name=name, columns=columns, width=len(found), path=path)
+        return cls(name=name, columns=columns, width=len(found), table=_narrowed(source, list(columns), name))
+
+
+def _columns(source: Tabular) -> list[str]:
+    """The column names of a table in memory."""
+    if isinstance(source, pa.Table):
+        return list(source.column_names)
+    if isinstance(source, pd.DataFrame):
+        return [str(column) for column in source.columns]
+    raise SchemaError(
+        "a table is a path, an Arrow table or a pandas frame", given=type(source).__name__, do="Convert it"
+    )
+
+
+def _columns_of_file(path: Path, role: str) -> list[str]:
+    """The column names of a file, from its footer or its first line."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise SchemaError("tables are .parquet or .csv", given=path.name, do="Convert the file")
+    if not path.is_file():
+        raise NotFoundError(f"the table of {role} is a file", given=f"{path} is none", do="Correct the path")
+    try:
+        if path.suffix == ".parquet":
+            return list(pyarrow.parquet.read_schema(path).names)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [column.strip() for column in next(csv.reader(file), [])]
+    except (pa.ArrowException, UnicodeDecodeError, csv.Error):
+        raise SchemaError(
+            f"the table of {role} is readable", given=f"{path.name} is not {path.suffix[1:]}", do="Write the file again"
+        ) from None
+
+
+def _chosen(found: list[str], required: tuple[str, ...], optional: tuple[str, ...], name: str) -> dict[str, int]:
+    """The columns to read, by position."""
+    missing = [column for column in required if column not in found]
+    if missing:
+        raise SchemaError(
+            f"{name} needs the column {missing[0]}",
+            given=f"it has {', '.join(found) or 'none'}",
+            do="Rename or add the column",
+            missing=tuple(missing),
+        )
+    chosen = {column: found.index(column) for column in (*required, *optional) if column in found}
+    twice = [column for column, times in Counter(found).items() if times > 1 and column in chosen]
+    if twice:
+        raise SchemaError(f"{name} names each column once", given=f"it has {twice[0]} twice", do="Rename one of them")
+    return chosen
+
+
+def _narrowed(source: Tabular, columns: list[str], name: str) -> pa.Table:
+    """The chosen columns as an Arrow table; nothing else is converted."""
+    if isinstance(source, pa.Table):
+        return source.select(columns)
+    assert isinstance(source, pd.DataFrame)  # noqa: S101 (for mypy: _columns has refused anything else)
+    try:
+        return pa.Table.from_pandas(source.set_axis(source.columns.map(str), axis=1)[columns], preserve_index=False)
+    except pa.ArrowException:
+        raise SchemaError(
+            f"each column of {name} has one type", given="one mixes types", do="Convert it to text"
+        ) from None

@@ -1,0 +1,102 @@
+"""What held-out people did first, to be folded in, and what they did later, to be hidden and asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from tactful.errors import ConfigError
+from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.doors import ClosedDoor, opened
+from tactful.personal.matrices import user_items
+
+_FIRST_TIMES = """
+SELECT a.person, p.pseudonym, a.item, MIN(a.instant) AS first_time
+FROM admitted a
+JOIN people p ON p.person = a.person
+WHERE p.part = 'evaluation'
+GROUP BY a.person, p.pseudonym, a.item
+"""
+
+
+@final
+class EvaluationPeople(ClosedDoor):
+    """Held-out people and their divided histories, made by `hold_out` and by nothing else.
+
+    Attributes
+    ----------
+    folded, hidden : csr_array of shape (n_people, n_items), int8, ones
+        The earlier and the later items of each person, in catalogue order of columns. Disjoint, neither empty in any
+        row. Read-only.
+    """
+
+    __slots__ = ("_pseudonyms", "folded", "hidden")
+    _door = "hold_out"
+
+    folded: scipy.sparse.csr_array
+    hidden: scipy.sparse.csr_array
+    _pseudonyms: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "EvaluationPeople(folded and hidden items)"
+
+
+def hold_out(
+    consented: ConsentedInteractions, *, minimum_items: int = 5, hidden_share: float = 0.2
+) -> EvaluationPeople:
+    """The evaluation people with enough items, the later share of each history hidden.
+
+    Items count once, at their first time; those of one time are in catalogue order. Of n items the last
+    ``floor(hidden_share × n)`` are hidden, at least one, and at least one is folded in.
+
+    Parameters
+    ----------
+    consented : ConsentedInteractions
+    minimum_items : int
+        People with fewer distinct items are left out; at least 2.
+    hidden_share : float, in (0, 1)
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is out of range.
+
+    Privacy
+    -------
+    Reads: the admitted items of evaluation people and when they first used each.
+    Returns: exact rows behind a closed door.
+    Costs: nothing; metrics over them cost when `tactful.privacy.release` releases them.
+    Assumes: one id is one person. Training people are other people, by keyed hash.
+    """
+    if minimum_items < 2:
+        raise ConfigError("minimum_items is at least 2", given=str(minimum_items), do="One to fold in and one to hide")
+    if not 0 < hidden_share < 1:
+        raise ConfigError("hidden_share is between 0 and 1", given=f"{hidden_share:g}", do="Hide e.g. 0.2 of a history")
+    found = consented._session.query(_FIRST_TIMES)
+    order = np.lexsort((found["item"], found["first_time"], found["person"]))
+    names, items = found["pseudonym"][order], found["item"][order]
+    _, starts, rows, sizes = np.unique(
+        found["person"][order], return_index=True, return_inverse=True, return_counts=True
+    )
+    folds = np.array([n - _hidden(int(n), hidden_share) for n in sizes], dtype=np.int64)
+    late = np.arange(len(rows)) - starts[rows] >= folds[rows]
+    kept = sizes >= minimum_items
+    row = np.cumsum(kept) - 1
+
+    def part(chosen: NDArray[np.bool_]) -> scipy.sparse.csr_array:
+        """Those pairs, of people with enough items."""
+        chosen = chosen & kept[rows]
+        return user_items(row[rows[chosen]], items[chosen], len(consented.catalogue), int(kept.sum()))
+
+    return opened(
+        EvaluationPeople, folded=part(~late), hidden=part(late), _pseudonyms=tuple(map(str, names[starts[kept]]))
+    )
+
+
+def _hidden(n: int, share: float) -> int:
+    """How many of n items are hidden: at least one, and never all."""
+    return min(max(1, math.floor(share * n)), n - 1)

@@ -1,0 +1,231 @@
+"""The consent gate as SQL: every engine runs these texts, over tables in which people are numbers, times microseconds.
+
+Tables that the statements read, all times ``BIGINT`` microseconds in UTC:
+
+``ids(user_id, person)``, ``people(person, pseudonym, part)``
+    One row a person of the log; `person` is the rank of the pseudonym. `ids` is dropped before anybody is judged.
+``items(item_id, item, bundle)``
+    The catalogue; `item` is the position, `bundle` the number of its set of sensitive categories, 0 if none.
+``bundles(bundle, target, needed)``
+    The purposes that items of a bundle ask for, and how many they are. Bundle 0 asks for the purpose itself.
+``paths(target, node, grants)``
+    For each purpose asked about: itself, its parents and the root ``''``; `grants` is 1 where giving the node gives the
+    target.
+``moments(moment, instant, oldest, erasures_until)``
+    ``then`` (as of) and ``now``: rows must pass at both. `oldest` is the end of retention; erasures up to the last one
+    count.
+``outcomes(place, outcome)``
+    What happens to rows, in order of precedence.
+``log``, ``consent_rows``, ``subject_rows``
+    The tables as they came, staged by the engine.
+``interactions``, ``consents``, ``subjects``
+    What the first three statements make of those.
+
+Notes
+-----
+Two numbers stand for the ends of time: ±4611686018427387904 (2^62), 146,000 years from 1970. A comparison with a
+missing value is never true, so every ``CASE`` asks first for what may be missing.
+"""
+
+from __future__ import annotations
+
+INTERACTIONS = """
+SELECT p.person, CASE WHEN l.item_id IS NULL THEN NULL ELSE COALESCE(i.item, -1) END AS item, l.timestamp AS instant
+FROM log l
+LEFT JOIN ids p ON p.user_id = l.user_id
+LEFT JOIN items i ON i.item_id = l.item_id
+"""
+
+SUBJECTS = """
+SELECT p.person,
+  MAX(CASE WHEN LOWER(COALESCE(s.minor, 'no')) IN ('false', '0', '0.0', 'no', 'f', 'n') THEN 0 ELSE 1 END) AS minor,
+  MIN(CASE WHEN s.erased_at_unreadable = 1 THEN -4611686018427387904 ELSE s.erased_at END) AS erased_at
+FROM subject_rows s
+JOIN ids p ON p.user_id = s.user_id
+GROUP BY p.person
+"""
+
+# A record that cannot be read refuses its purpose (or, without a purpose, everything) from the beginning of time. A
+# refusal counts from the earlier of its two times, so that a clock that runs ahead cannot delay it.
+CONSENTS = """
+SELECT person, purpose, state, recorded, valid_until,
+  CASE
+    WHEN state = 'unreadable' THEN -4611686018427387904
+    WHEN state = 'given' OR recorded > event_time THEN event_time
+    ELSE recorded
+  END AS effective
+FROM (
+  SELECT p.person, COALESCE(LOWER(c.purpose), '') AS purpose, c.event_time,
+    CASE
+      WHEN c.purpose IS NULL OR c.event_time IS NULL OR c.recorded_time_unreadable = 1 THEN 'unreadable'
+      WHEN LOWER(c.state) IN ('given', 'refused', 'withdrawn') THEN LOWER(c.state)
+      ELSE 'unreadable'
+    END AS state,
+    CASE
+      WHEN c.recorded_time_unreadable = 1 THEN -4611686018427387904
+      ELSE COALESCE(c.recorded_time, c.event_time, -4611686018427387904)
+    END AS recorded,
+    CASE WHEN c.valid_until_unreadable = 1 THEN -4611686018427387904 ELSE c.valid_until END AS valid_until
+  FROM consent_rows c
+  JOIN ids p ON p.user_id = c.user_id
+) AS readable
+"""
+
+# known     what was recorded and had happened by each moment, once for each node
+# spans     how long each event is the last word on its node; an unreadable record is never superseded
+# asked     the spans on the path of each target
+# edges     +1 and -1 where a span begins and ends
+# levels    the sums of those up to each instant: in force while something gives and nothing blocks
+# standing  since when consent has been in force without a break, or why it is not
+STANDING = """
+WITH known AS (
+  SELECT m.moment, m.instant, c.person, c.purpose AS node, c.state, c.effective, c.recorded, c.valid_until
+  FROM consents c
+  JOIN moments m ON c.recorded <= m.instant AND c.effective <= m.instant
+),
+ordered AS (
+  SELECT moment, instant, person, node, state, effective, valid_until,
+    LEAD(effective, 1, 4611686018427387904) OVER (
+      PARTITION BY moment, person, node, CASE WHEN state = 'unreadable' THEN 1 ELSE 0 END
+      ORDER BY effective, CASE WHEN state = 'given' THEN 0 ELSE 1 END, recorded,
+        COALESCE(valid_until, 4611686018427387904) DESC, state
+    ) AS superseded
+  FROM known
+),
+spans AS (
+  SELECT moment, instant, person, node, state, effective AS starts,
+    CASE
+      WHEN state <> 'given' OR valid_until IS NULL OR valid_until >= superseded THEN superseded
+      WHEN valid_until > effective THEN valid_until
+      ELSE effective
+    END AS ends
+  FROM ordered
+),
+asked AS (
+  SELECT s.moment, s.instant, s.person, p.target, s.state, s.starts, s.ends,
+    CASE WHEN s.state = 'given' THEN p.grants ELSE 0 END AS gives,
+    CASE WHEN s.state = 'given' THEN 0 ELSE 1 END AS blocks
+  FROM spans s
+  JOIN paths p ON p.node = s.node
+),
+edges AS (
+  SELECT moment, person, target, starts AS edge, gives AS gained, blocks AS blocked FROM asked
+  UNION ALL
+  SELECT moment, person, target, ends AS edge, -gives AS gained, -blocks AS blocked FROM asked WHERE ends <= instant
+),
+steps AS (
+  SELECT moment, person, target, edge, SUM(gained) AS gained, SUM(blocked) AS blocked
+  FROM edges
+  GROUP BY moment, person, target, edge
+),
+levels AS (
+  SELECT moment, person, target, edge,
+    SUM(gained) OVER (
+      PARTITION BY moment, person, target ORDER BY edge ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS gives,
+    SUM(blocked) OVER (
+      PARTITION BY moment, person, target ORDER BY edge ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS blocks
+  FROM steps
+),
+breaks AS (
+  SELECT moment, person, target, MAX(CASE WHEN gives > 0 AND blocks = 0 THEN NULL ELSE edge END) AS last_break
+  FROM levels
+  GROUP BY moment, person, target
+),
+runs AS (
+  SELECT l.moment, l.person, l.target, MIN(l.edge) AS since
+  FROM levels l
+  JOIN breaks b ON b.moment = l.moment AND b.person = l.person AND b.target = l.target
+  WHERE b.last_break IS NULL OR l.edge > b.last_break
+  GROUP BY l.moment, l.person, l.target
+),
+lapses AS (
+  SELECT moment, person, target,
+    CASE
+      WHEN MAX(CASE WHEN ends > instant AND state IN ('refused', 'unreadable') THEN 1 ELSE 0 END) = 1 THEN 'refused'
+      WHEN MAX(CASE WHEN ends > instant AND state = 'withdrawn' THEN 1 ELSE 0 END) = 1 THEN 'withdrawn'
+      ELSE 'expired'
+    END AS lapse
+  FROM asked
+  GROUP BY moment, person, target
+),
+opted AS (
+  SELECT r.moment, r.person, b.bundle, MAX(r.since) AS since
+  FROM runs r
+  JOIN bundles b ON b.target = r.target
+  GROUP BY r.moment, r.person, b.bundle, b.needed
+  HAVING COUNT(*) = b.needed
+),
+verdicts AS (
+  SELECT m.moment, p.person, o.since,
+    CASE
+      WHEN s.erased_at <= m.erasures_until THEN 'erased'
+      WHEN s.minor = 1 THEN 'minor'
+      WHEN o.since IS NOT NULL THEN NULL
+      ELSE COALESCE(l.lapse, 'no_record')
+    END AS reason
+  FROM people p
+  CROSS JOIN moments m
+  LEFT JOIN subjects s ON s.person = p.person
+  LEFT JOIN opted o ON o.moment = m.moment AND o.person = p.person AND o.bundle = 0
+  LEFT JOIN lapses l ON l.moment = m.moment AND l.person = p.person
+    AND l.target = (SELECT MAX(target) FROM bundles WHERE bundle = 0)
+),
+standing AS (
+  SELECT person,
+    MAX(CASE WHEN moment = 'then' THEN reason END) AS reason_then,
+    MAX(CASE WHEN moment = 'then' THEN since END) AS since_then,
+    MAX(CASE WHEN moment = 'now' THEN reason END) AS reason_now,
+    MAX(CASE WHEN moment = 'now' THEN since END) AS since_now
+  FROM verdicts
+  GROUP BY person
+)
+"""
+
+# Who may be looked at: in force at both moments.
+WILLING = f"""{STANDING}
+SELECT p.pseudonym
+FROM standing s
+JOIN people p ON p.person = s.person
+WHERE s.reason_then IS NULL AND s.reason_now IS NULL
+"""  # noqa: S608 (two constants)
+
+# One row for each row of the log, with `admitted` or its one reason. Where there is no moment `now`, only `then` is
+# judged.
+JUDGED = f"""{STANDING},
+opt_ins AS (
+  SELECT person, bundle,
+    MAX(CASE WHEN moment = 'then' THEN since END) AS since_then,
+    MAX(CASE WHEN moment = 'now' THEN since END) AS since_now
+  FROM opted
+  GROUP BY person, bundle
+),
+clock AS (
+  SELECT
+    MAX(CASE WHEN moment = 'then' THEN instant END) AS instant_then,
+    MAX(CASE WHEN moment = 'then' THEN oldest END) AS oldest_then,
+    MAX(CASE WHEN moment = 'now' THEN oldest END) AS oldest_now
+  FROM moments
+)
+SELECT r.person, r.item, r.instant,
+  CASE
+    WHEN r.person IS NULL OR r.item IS NULL OR r.instant IS NULL OR r.instant > c.instant_then THEN 'malformed'
+    WHEN r.item = -1 THEN 'unknown_item'
+    WHEN s.reason_then IS NOT NULL THEN s.reason_then
+    WHEN r.instant < s.since_then THEN 'before_grant'
+    WHEN r.instant < c.oldest_then THEN 'retention_expired'
+    WHEN o.since_then IS NULL OR r.instant < o.since_then THEN 'sensitive_category'
+    WHEN c.oldest_now IS NULL THEN 'admitted'
+    WHEN s.reason_now IS NOT NULL THEN s.reason_now
+    WHEN r.instant < s.since_now THEN 'before_grant'
+    WHEN r.instant < c.oldest_now THEN 'retention_expired'
+    WHEN o.since_now IS NULL OR r.instant < o.since_now THEN 'sensitive_category'
+    ELSE 'admitted'
+  END AS outcome
+FROM interactions r
+CROSS JOIN clock c
+LEFT JOIN items i ON i.item = r.item
+LEFT JOIN standing s ON s.person = r.person
+LEFT JOIN opt_ins o ON o.person = r.person AND o.bundle = i.bundle
+"""  # noqa: S608 (two constants)
