@@ -37,10 +37,10 @@ OPT_INS: Mapping[str, float] = MappingProxyType(
 
 STORIES: Mapping[str, float] = MappingProxyType(
     {
-        "refused": 0.08,
+        "refused": 0.09,
         "withdrew": 0.025,
         "returned": 0.025,
-        "expired": 0.04,
+        "expired": 0.05,
         "signalled": 0.02,
         "late": 0.07,
         "silent": 0.04,
