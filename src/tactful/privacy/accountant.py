@@ -8,7 +8,7 @@ Neighbours differ by adding or removing one person.
 Notes
 -----
 *Sampler slack.* Let P, Q be the ideal outputs on neighbours and P′, Q′ the real ones, with log-ratios to the ideal
-within s/2 except on an event of probability t under each. Then Σ(P′ − e^ε Q′)₊ ≤ e^{s/2} Σ(P − e^{ε−s} Q)₊ + t(1 + e^ε),
+within s/2 but on an event of probability t under each. Then Σ(P′ − e^ε Q′)₊ ≤ e^{s/2} Σ(P − e^{ε−s} Q)₊ + t(1 + e^ε),
 so the real mechanism is (ε, e^{s/2} δ(ε − s) + t(1 + e^ε))-DP. The factor e^{s/2} is next to nothing, and it is there.
 
 *Calibration.* diffprivlib's `GaussianAnalytic` forms Φ as (1 + erf)/2, which loses all digits once e^ε/δ nears 2^53: at
