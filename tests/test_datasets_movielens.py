@@ -27,7 +27,7 @@ def ml_100k(tmp_path: Path) -> Path:
     folder = tmp_path / "ml-100k"
     folder.mkdir()
     films = ["1|Un été (1994)|01-Jan-1994||http://x|" + flags(5, 8), "2|unknown||||" + flags(0)]
-    films.append("3|Sequel (II) (2001) (V)|01-Jan-2001||http://x|" + flags(15))
+    films.append("3|Sequel (1984) (2001) (V)|01-Jan-2001||http://x|" + flags(15))
     (folder / "u.item").write_text("\n".join(films) + "\n", encoding="latin-1")
     (folder / "u.user").write_text("1|17|F|writer|00000\n2|18|M|artist|00000\n3|73|F|other|00000\n", encoding="latin-1")
     (folder / "u.data").write_text("1\t1\t5\t86400\n2\t1\t3\t86401\n2\t3\t4\t90000\n", encoding="latin-1")
@@ -56,7 +56,7 @@ def test_ml_100k_is_read_in_its_own_format(ml_100k: Path) -> None:
     assert tables.items.to_pylist() == [
         {"item_id": "1", "title": "Un été (1994)", "genres": "Comedy|Drama", "decade": "1990s"},
         {"item_id": "2", "title": "unknown", "genres": "unknown", "decade": None},
-        {"item_id": "3", "title": "Sequel (II) (2001) (V)", "genres": "Sci-Fi", "decade": "2000s"},
+        {"item_id": "3", "title": "Sequel (1984) (2001) (V)", "genres": "Sci-Fi", "decade": "2000s"},
     ]
     assert tables.attributes.to_pylist() == [
         {"user_id": "1", "age": "under 18", "gender": "F", "occupation": "writer"},

@@ -158,9 +158,8 @@ def simulate_subjects(
     erased = [
         {"user_id": p.user_id, "minor": False, "erased_at": p.moment(0.7, 0.99)} for p in people if p.says_yes(_ERASURE)
     ]
-    return pa.Table.from_pylist(
-        erased, schema=pa.schema([("user_id", pa.string()), ("minor", pa.bool_()), ("erased_at", TIME)])
-    )
+    schema = pa.schema([("user_id", pa.string()), ("minor", pa.bool_()), ("erased_at", TIME)])
+    return pa.Table.from_pylist(erased, schema=schema).sort_by("user_id")
 
 
 def _people(
@@ -172,7 +171,7 @@ def _people(
     seed: int,
     stream: str = "consent",
 ) -> Iterable[_Person]:
-    """The people in the order of their ids, each with chances that hang on nobody else."""
+    """The people, each with chances that hang on nobody else."""
     end = datetime.combine(last_day, time(23, 59, 59))
     if len(set(user_ids)) < len(user_ids) or any(first > end for first in first_purchase):
         raise UsageError(
@@ -180,7 +179,7 @@ def _people(
             given=f"{len(user_ids)} rows, {len(set(user_ids))} different people, last day {last_day}",
             do="Group the purchases by person before simulating",
         )
-    for user_id, first, age in sorted(zip(user_ids, first_purchase, ages, strict=True), key=lambda row: row[0]):
+    for user_id, first, age in zip(user_ids, first_purchase, ages, strict=True):
         digest = hashlib.sha256(f"{stream}/{seed}/{user_id}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest))
         yield _Person(user_id=user_id, age=age, first=first, end=end, rng=rng)
