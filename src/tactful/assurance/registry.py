@@ -1,0 +1,475 @@
+"""The MLflow registry: where candidates are shown, and where the approved one is found.
+
+This module is the only home of mlflow in the assurance room. MLflow is a shop window here, never the authority: it
+keeps no history of aliases and lets tags, artifacts and reports be changed afterwards. What was decided, by whom and
+about which bytes is in the journal and under a signature (`tactful.assurance.approval`).
+
+Everything that is written here leaves the trust boundary, so callers pass released values, public inputs and
+configuration, and nothing else.
+
+Notes
+-----
+Only `mlflow.MlflowClient` is used, with its address given: no active run, no process-wide tracking address. A caller
+with a run of their own open keeps it, and mlflow's automatic tags (user name, git commit, source file) are not written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tactful.assurance.candidates import Candidate
+from tactful.errors import MissingExtraError, ModelRefusedError, NotFoundError, UsageError
+from tactful.scoring.signing import SignedDocument
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+
+APPROVAL = "approval.json"
+CHAMPION = "champion"
+LOADER = "tactful.scoring.pyfunc"
+REQUIREMENTS = ("tactful[registry]",)
+
+_SWITCHES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # would copy the working folder's lock file and pyproject.toml into the model
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredVersion:
+    """What MLflow shows of one version of a model.
+
+    Parameters
+    ----------
+    model, version : str
+        The name, and MLflow's number as text.
+    status : str
+        The tag ``status``: ``candidate``, ``approved`` or ``rejected``, or empty.
+    run_id, model_id : str
+        MLflow's ids of the run and of the logged model; empty if MLflow has none.
+    champion : bool
+        Whether the alias ``champion`` points here.
+    """
+
+    model: str
+    version: str
+    status: str
+    run_id: str
+    model_id: str
+    champion: bool
+
+
+class Registry:
+    """An MLflow store, reached by its address.
+
+    Parameters
+    ----------
+    uri : str, optional
+        The tracking address. Without it ``MLFLOW_TRACKING_URI``; without that, a SQLite store under ``models/`` of the
+        working folder. Artifacts of a SQLite store lie in ``mlartifacts`` beside its file.
+
+    Raises
+    ------
+    MissingExtraError
+        mlflow is not installed.
+    UsageError
+        The store cannot be opened.
+    """
+
+    def __init__(self, uri: str | None = None) -> None:
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _default_uri()
+        self._client = _open(self.uri)
+
+    def __repr__(self) -> str:
+        return "Registry()"  # the address may carry a password
+
+    def log_candidate(
+        self,
+        *,
+        model: str,
+        artifact: Path,
+        documents: Mapping[str, str],
+        params: Mapping[str, str | float],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        register: bool = True,
+    ) -> Candidate:
+        """One finished run holds the documents and figures, one logged model the artifact, and a new version names it.
+
+        The version is made last. On any failure before that the run and the logged model are marked failed and nothing
+        is registered.
+
+        Parameters
+        ----------
+        model : str
+            Name of the registered model, and of the experiment.
+        artifact : Path
+            A folder written by `tactful.scoring.artifact.write_artifact`.
+        documents : mapping of str to str
+            File name to text, e.g. ``report.html``; artifacts of the run.
+        params, metrics, tags : mapping
+            Shown on the run. ``@`` in a metric's name becomes ``_at_``, as MLflow allows no ``@``.
+        register : bool
+            Whether to make a version. A run that a gate refused is shown, and not registered.
+
+        Returns
+        -------
+        Candidate
+            Its `version` is None unless registered.
+
+        Privacy
+        -------
+        Reads: nothing about people. Returns: ids of MLflow's. Costs: nothing.
+        Assumes: every value passed is released, public or configuration; everything here is outside the boundary.
+        """
+        with _plainly("writing a candidate"):
+            experiment = self._experiment(model)
+            run_id = self._client.create_run(experiment, run_name=model, tags=dict(tags)).info.run_id
+            logged: LoggedModel | None = None
+            try:
+                logged = self._client.create_logged_model(experiment, name=model, source_run_id=run_id, tags=dict(tags))
+                self._write_run(run_id, logged, documents, params, metrics)
+                self._write_model(run_id, logged, artifact)
+                version = self._register(model, run_id, logged, tags) if register else None
+            except BaseException:
+                self._mark_failed(run_id, logged)
+                raise
+            return Candidate(model=model, version=version, run_id=run_id, model_id=logged.model_id)
+
+    def artifact_folder(self, model: str, version: str) -> Path:
+        """The version's artifact is in a local folder: the store's own if that is local, else a fresh copy.
+
+        Raises
+        ------
+        NotFoundError
+            MLflow knows no such version.
+        ModelRefusedError
+            The version does not load through tactful's own loader.
+        """
+        with _plainly(f"fetching {model} version {version}"):
+            root = self._model_folder(model, version)
+        return root / _data_path(root, model, version)
+
+    def documents(self, model: str, version: str) -> dict[str, str]:
+        """The text of every document at the top of the version's run, by file name, as MLflow holds it now."""
+        with _plainly(f"fetching the documents of {model} version {version}"):
+            run_id = self.version(model, version).run_id
+            with tempfile.TemporaryDirectory() as folder:
+                root = Path(self._download(run_id=run_id, dst_path=folder))
+                return {path.name: _text(path) for path in root.iterdir() if path.is_file()}
+
+    def publish_approval(self, model: str, version: str, document: SignedDocument) -> None:
+        """``approval.json`` lies beside ``manifest.json`` in the version's artifact, whatever was there before."""
+        with _plainly(f"publishing the decision on {model} version {version}"), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / APPROVAL
+            path.write_text(document.to_json(), encoding="utf-8")
+            name = _data_path(self._model_folder(model, version), model, version)
+            model_id = self.version(model, version).model_id
+            self._client.log_model_artifact(model_id, str(path), artifact_path=name)
+
+    def published_approval(self, model: str, version: str) -> str:
+        """The text of the version's ``approval.json`` as MLflow holds it now; empty if there is none."""
+        path = self.artifact_folder(model, version) / APPROVAL
+        return _text(path) if path.is_file() else ""
+
+    def set_champion(self, model: str, version: str) -> None:
+        """The alias ``champion`` points at this version, and at no other."""
+        with _plainly(f"moving the alias of {model}"):
+            self._client.set_registered_model_alias(model, CHAMPION, version)
+
+    def clear_champion(self, model: str, version: str) -> None:
+        """The alias ``champion`` does not point at this version; one that points elsewhere is left alone."""
+        with _plainly(f"removing the alias of {model}"):
+            if self._aliases(model).get(CHAMPION) == version:
+                self._client.delete_registered_model_alias(model, CHAMPION)
+
+    def champion(self, model: str) -> str | None:
+        """The version that the alias ``champion`` points at, or None."""
+        with _plainly(f"looking up {model}"):
+            return self._aliases(model).get(CHAMPION)
+
+    def set_status(self, model: str, version: str, status: str) -> None:
+        """The version's tag ``status`` reads so."""
+        with _plainly(f"tagging {model} version {version}"):
+            self._client.set_model_version_tag(model, version, "status", status)
+
+    def version(self, model: str, version: str) -> RegisteredVersion:
+        """What MLflow shows of this version now.
+
+        Raises
+        ------
+        NotFoundError
+            MLflow knows no such model or version.
+        """
+        with _plainly(f"looking up {model} version {version}"):
+            return _shown(self._client.get_model_version(model, version), self._aliases(model))
+
+    def versions(self, model: str) -> list[RegisteredVersion]:
+        """Every version of a model as MLflow shows it, oldest first.
+
+        Raises
+        ------
+        NotFoundError
+            MLflow knows no such model.
+        """
+        with _plainly(f"looking up {model}"):
+            aliases = self._aliases(model)
+            found = _pages(self._client.search_model_versions, f"name='{model}'")
+            return sorted((_shown(each, aliases) for each in found), key=lambda shown: int(shown.version))
+
+    def models(self) -> list[str]:
+        """The names of all registered models, sorted."""
+        with _plainly("listing models"):
+            return sorted(str(each.name) for each in _pages(self._client.search_registered_models, None))
+
+    def _experiment(self, model: str) -> str:
+        found = self._client.get_experiment_by_name(model)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(model, artifact_location=_artifact_location(self.uri)))
+
+    def _write_run(
+        self,
+        run_id: str,
+        logged: LoggedModel,
+        documents: Mapping[str, str],
+        params: Mapping[str, str | float],
+        metrics: Mapping[str, float],
+    ) -> None:
+        from mlflow.entities import LoggedModelOutput, Metric, Param
+
+        now = int(time.time() * 1000)
+        figures = [
+            Metric(name.replace("@", "_at_"), value, now, 0, model_id=logged.model_id)
+            for name, value in metrics.items()
+        ]
+        self._client.log_batch(run_id, figures, [Param(name, str(value)) for name, value in params.items()])
+        for name, text in documents.items():
+            self._client.log_text(run_id, text, name)
+        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+    def _write_model(self, run_id: str, logged: LoggedModel, artifact: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / "model"
+            _save_model(root, artifact, run_id, logged)
+            self._client.log_model_artifacts(logged.model_id, str(root))
+        self._client.finalize_logged_model(logged.model_id, "READY")
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def _register(self, model: str, run_id: str, logged: LoggedModel, tags: Mapping[str, str]) -> str:
+        new = self._create_model(model)
+        try:
+            made = self._client.create_model_version(
+                model,
+                logged.artifact_location,  # models:/… would be resolved at the process-wide address, not at ours
+                run_id=run_id,
+                tags={**tags, "status": "candidate", "model_id": logged.model_id},
+                description="The fairness report, the model card and the privacy statement are artifacts of the run.",
+            )
+        except BaseException:
+            if new:
+                self._client.delete_registered_model(model)
+            raise
+        number = str(made.version)
+        link = json.dumps([{"name": model, "version": number}])
+        self._client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
+        return number
+
+    def _create_model(self, model: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(model)
+        except MlflowException as error:
+            if error.error_code not in {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}:
+                raise
+            return False
+        return True
+
+    def _mark_failed(self, run_id: str, logged: LoggedModel | None) -> None:
+        with suppress(Exception):  # the first failure is the one to report
+            self._client.set_terminated(run_id, "FAILED")
+            if logged is not None:
+                self._client.finalize_logged_model(logged.model_id, "FAILED")
+
+    def _aliases(self, model: str) -> dict[str, str]:
+        aliases = self._client.get_registered_model(model).aliases
+        return {name: str(version) for name, version in aliases.items()}
+
+    def _model_folder(self, model: str, version: str) -> Path:
+        return Path(self._download(artifact_uri=self._client.get_model_version_download_uri(model, version)))
+
+    def _download(self, **source: str) -> str:
+        from mlflow.artifacts import download_artifacts
+
+        return download_artifacts(**source, tracking_uri=self.uri, registry_uri=self.uri)
+
+
+def _default_uri() -> str:
+    return f"sqlite:///{Path.cwd() / 'models' / 'mlflow.db'}"
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    file = uri.partition("?")[0].removeprefix("sqlite:///")
+    return Path(file).absolute() if uri.startswith("sqlite:///") and file else None
+
+
+def _artifact_location(uri: str) -> str | None:
+    """Beside a SQLite file; any other store knows its own place."""
+    file = _sqlite_file(uri)
+    return (file.parent / "mlartifacts").as_uri() if file else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Warnings that mlflow 3.17 raises against itself while it is imported stay unseen."""
+    with warnings.catch_warnings():
+        # its mapping uses a loading strategy that SQLAlchemy 2.1 has deprecated
+        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
+        # its own types for chat models are annotated with Any
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)
+        yield
+
+
+def _open(uri: str) -> MlflowClient:
+    for name, value in _SWITCHES.items():
+        os.environ.setdefault(name, value)
+    _make_folder(_sqlite_file(uri))
+    with _plainly("opening the MLflow store"), _quiet():
+        try:
+            from mlflow import MlflowClient
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("the model registry", extra="train", missing=str(error.name)) from error
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # it announces each table it makes
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _make_folder(file: Path | None) -> None:
+    try:
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            "the MLflow store needs a folder", given=f"{file} has none", do="Set MLFLOW_TRACKING_URI to another place"
+        ) from error
+
+
+@contextmanager
+def _plainly(action: str) -> Iterator[None]:
+    """MLflow's refusals become ours: what it does not know is not found, the rest is about the store or a name."""
+    try:
+        yield
+    except Exception as error:
+        code = getattr(error, "error_code", None)
+        if code is None:
+            raise
+        kind = NotFoundError if code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"} else UsageError
+        raise kind(
+            f"{action} must be possible in the MLflow store",
+            given=f"MLflow says {code}: {_first_line(error)}",
+            do="List what there is with `tactful models`, or set MLFLOW_TRACKING_URI to the right store",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "nothing more").rstrip(".")
+
+
+def _save_model(root: Path, artifact: Path, run_id: str, logged: LoggedModel) -> None:
+    """An MLflow model folder: pyfunc flavour, tactful's own loader, the artifact as data; no pickle and no code."""
+    with _quiet():
+        import mlflow.pyfunc
+        from mlflow.models import Model
+
+    description = Model(
+        artifact_path=logged.artifact_location,
+        run_id=run_id,
+        model_uuid=logged.model_id,
+        model_id=logged.model_id,
+        signature=_signature(),
+    )
+    mlflow.pyfunc.save_model(
+        path=str(root),
+        loader_module=LOADER,
+        data_path=str(artifact),
+        mlflow_model=description,
+        pip_requirements=list(REQUIREMENTS),
+    )
+
+
+def _signature() -> Any:
+    """One row a person; `profiling` is required, so that whoever asks must say whether this person allows it."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    columns = [
+        ColSpec(Array(DataType.string), "history"),
+        ColSpec(DataType.boolean, "profiling"),
+        ColSpec(DataType.long, "n", required=False),
+        ColSpec(Array(DataType.string), "allowed_categories", required=False),
+        ColSpec(DataType.boolean, "because", required=False),
+    ]
+    return ModelSignature(inputs=Schema([*columns]))
+
+
+def _data_path(root: Path, model: str, version: str) -> str:
+    """Where in the model folder the artifact lies; refused unless tactful's loader, and no other code, reads it."""
+    from mlflow.models import Model
+
+    flavours = Model.load(str(root)).flavors
+    flavour = flavours.get("python_function", {})
+    data = str(flavour.get("data", ""))
+    plain = data.startswith("data/") and ".." not in Path(data).parts and (root / data).is_dir()
+    if (
+        set(flavours) != {"python_function"}
+        or flavour.get("loader_module") != LOADER
+        or flavour.get("code")
+        or not plain
+    ):
+        raise ModelRefusedError(
+            f"{model} version {version} must load through {LOADER} and carry no code of its own",
+            given="its MLmodel file says otherwise",
+            do="Train again; this version was altered or is not one of tactful's",
+        )
+    return data
+
+
+def _shown(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersion:
+    number = str(version.version)
+    return RegisteredVersion(
+        model=version.name,
+        version=number,
+        status=str(version.tags.get("status", "")),
+        run_id=version.run_id or "",
+        model_id=str(version.tags.get("model_id", "")),
+        champion=aliases.get(CHAMPION) == number,
+    )
+
+
+def _pages(search: Callable[..., Any], condition: str | None) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(condition, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", errors="replace")

@@ -1,0 +1,128 @@
+"""A small world for approval: a checkerboard artifact, a trainer, two reviewers, and an empty MLflow store to copy."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from scoring_world import checkerboard, meta
+
+from tactful.assurance.approval import Decision, approve, record_candidate, reject
+from tactful.assurance.candidates import Candidate
+from tactful.assurance.registry import Registry
+from tactful.records.store import Records
+from tactful.scoring.artifact import write_artifact
+from tactful.scoring.signing import new_key, public_text, write_private
+from tactful.scoring.trust import Reviewers
+
+DOCUMENTS = {
+    "report.html": "<!doctype html><title>Report</title>\n",
+    "model_card.md": "# Card\n",
+    "privacy_statement.yaml": "epsilon: 5.0\n",
+    "consent_manifest.yaml": "people: 1200.5\n",
+    "config.toml": "model = 'tiny'\n",
+}
+PASSES = {"ndcg_by_age": "pass", "recall_by_age": "pass"}
+
+
+def empty_store(folder: Path) -> Path:
+    """An MLflow database with its tables and nothing in it: making them takes seconds, copying does not."""
+    Registry(f"sqlite:///{folder / 'mlflow.db'}")
+    return folder / "mlflow.db"
+
+
+@dataclass(kw_only=True)
+class World:
+    """One store, one journal, three people; every test has its own model name, because scoring remembers what it saw."""
+
+    folder: Path
+    uri: str
+    registry: Registry
+    records: Records
+    trainer: Ed25519PrivateKey
+    reviewers: Reviewers
+    model: str = field(default_factory=lambda: f"tiny-{uuid.uuid4().hex[:8]}")
+
+    @classmethod
+    def make(cls, folder: Path, template: Path) -> World:
+        """A world in an empty folder."""
+        shutil.copy(template, folder / "mlflow.db")
+        uri, names = f"sqlite:///{folder / 'mlflow.db'}", {}
+        for name in ("Ada", "Grace", "Trainer"):
+            key = new_key()
+            write_private(key, folder / f"{name}.pem")
+            names[public_text(key)] = name
+        return cls(
+            folder=folder,
+            uri=uri,
+            registry=Registry(uri),
+            records=Records.open(f"sqlite:///{folder / 'records.db'}"),
+            trainer=key,
+            reviewers=Reviewers(names=names),
+        )
+
+    def key(self, name: str) -> Path:
+        """The file of a person's private key."""
+        return self.folder / f"{name}.pem"
+
+    def reviewers_file(self) -> Path:
+        """The reviewers as services read them."""
+        people = [f'[[reviewer]]\nname = "{name}"\npublic_key = "{key}"\n' for key, name in self.reviewers.names.items()]
+        path = self.folder / "reviewers.toml"
+        path.write_text("\n".join(people))
+        return path
+
+    def log(self, **changes: Any) -> tuple[Candidate, str]:
+        """A candidate in MLflow, and the digest of its manifest; the journal does not know it yet."""
+        artifact = self.folder / f"artifact-{uuid.uuid4().hex}"
+        digest = write_artifact(artifact, checkerboard(), meta=meta(self.model, created=artifact.name))
+        given: dict[str, Any] = {
+            "model": self.model,
+            "artifact": artifact,
+            "documents": DOCUMENTS,
+            "params": {"epsilon": 5.0, "delta": 1e-6},
+            "metrics": {"ndcg@10": 0.21, "people": 1200.5},
+            "tags": {"noise": "system", "verdict.ndcg_by_age": "pass"},
+        }
+        return self.registry.log_candidate(**(given | changes)), digest
+
+    def train(
+        self,
+        *,
+        verdicts: Mapping[str, str] = PASSES,
+        noise: str = "system",
+        signed: bool = True,
+        register: bool = True,
+    ) -> Candidate:
+        """A candidate in MLflow and in the journal."""
+        candidate, digest = self.log(register=register)
+        record_candidate(
+            self.records,
+            candidate=candidate,
+            manifest_digest=digest,
+            document_digests={name: hashlib.sha256(text.encode()).hexdigest() for name, text in DOCUMENTS.items()},
+            verdicts=verdicts,
+            noise=noise,
+            trainer=self.trainer if signed else None,
+        )
+        return candidate
+
+    def approve(self, version: str | None = "1", *, by: str = "Ada", **changes: Any) -> Decision:
+        """A reviewer approves."""
+        given = {"reason": "fit for its purpose", "overrides": {}, "reviewers": self.reviewers} | changes
+        return approve(self.records, self.registry, self.model, str(version), key=self.key(by), **given)
+
+    def reject(self, version: str | None = "1", *, by: str = "Ada", **changes: Any) -> Decision:
+        """A reviewer rejects."""
+        given = {"reason": "serves one group worse", "reviewers": self.reviewers} | changes
+        return reject(self.records, self.registry, self.model, str(version), key=self.key(by), **given)
+
+    def kinds(self) -> list[str]:
+        """What the journal holds, by kind."""
+        return [entry.kind for entry in self.records.entries()]
