@@ -57,9 +57,13 @@ class Catalogue:
         """The same from an Arrow table; see `open`."""
         _check(table, name)
         ids = _text(table["item_id"])
-        titles = [t or i for t, i in zip(_text(table["title"]), ids, strict=True)] if "title" in table.column_names else ids
+        titles = (
+            [t or i for t, i in zip(_text(table["title"]), ids, strict=True)] if "title" in table.column_names else ids
+        )
         features = {
-            column: tuple(tuple(filter(None, (v.strip() for v in (value or "").split("|")))) for value in _text(table[column]))
+            column: tuple(
+                tuple(filter(None, (v.strip() for v in (value or "").split("|")))) for value in _text(table[column])
+            )
             for column in table.column_names
             if column not in ("item_id", "title")
         }

@@ -182,9 +182,13 @@ class TrainingConfig(_Section):
         try:
             table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
-            raise NotFoundError("the configuration must be a readable file", given=f"{path}: {error.strerror}", do="Correct the path") from error
+            raise NotFoundError(
+                "the configuration must be a readable file", given=f"{path}: {error.strerror}", do="Correct the path"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError("the configuration must be TOML", given=f"{path}: {error}", do="Correct the file") from error
+            raise ConfigError(
+                "the configuration must be TOML", given=f"{path}: {error}", do="Correct the file"
+            ) from error
         try:
             return cls.model_validate(table)
         except ValidationError as error:
@@ -196,7 +200,9 @@ def _explained(error: ValidationError, path: Path) -> ConfigError:
     problem = min(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
     where = [str(part) for part in problem["loc"]]
     key, section = ".".join(where) or "the file", _section(where[:-1])
-    valid = f"Valid keys there: {', '.join(section.model_fields)}" if section else "See configs/grocery.toml for an example"
+    valid = (
+        f"Valid keys there: {', '.join(section.model_fields)}" if section else "See configs/grocery.toml for an example"
+    )
     kind = {"missing": f"`{key}` is missing", "extra_forbidden": f"`{key}` is not a key"}.get(problem["type"])
     given = kind or f"`{key}`: {problem['msg'].removeprefix('Value error, ')}"
     return ConfigError(f"{path} must be a complete configuration without unknown keys", given=given, do=valid, key=key)

@@ -21,7 +21,7 @@ thresholds are cut at 2⁻¹²⁸ (relative 4·10⁻¹⁴ in the last cell), the
 
 *What that costs.* η bounds the log-ratio for each coordinate. On outcomes with |noise| ≤ Tσ in all of the c coordinates
 that one person can touch, probabilities of the real and the ideal mechanism differ by at most a factor exp(cη), on both
-of the neighbouring worlds: 2cη is added to ε. The other outcomes have mass at most 2cΦ(−T): that mass times (1 + e^ε) is
+of the neighbouring worlds: 2cη is added to ε (and δ grows by the factor exp(cη)). The other outcomes have mass at most 2cΦ(−T): that mass times (1 + e^ε) is
 added to δ. `slack` returns both; the accountant adds them. Coordinates nobody's data can change are the same on both sides.
 
 *What is assumed.* AES-128 in counter mode is indistinguishable from uniform words. Each draw is keyed afresh from

@@ -17,16 +17,13 @@ Training and evaluation people are disjoint, so each column sums to 100 % by its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 
-import numpy as np
-from scipy.optimize import brentq
-
-from tactful.errors import ConfigError
 from tactful.personal.contributions import SCALE
-from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss, mu_at
-from tactful.privacy.events import GaussianEvent, Partition
+from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss, calibrate, mu_at
+from tactful.privacy.events import GaussianEvent, Partition, SamplerSlack
 from tactful.privacy.noise import slack
 
 _SHARES: Mapping[str, tuple[tuple[Partition, ...], float]] = {
@@ -76,15 +73,13 @@ class RunPlan:
             "evaluation": evaluation_cells,
         }
         ideal = mu_at(budget.epsilon, budget.delta)
-
-        def events(mu: float) -> tuple[GaussianEvent, ...]:
-            return tuple(_event(name, mu, touched[name]) for name in _SHARES)
-
-        def over(mu: float) -> float:
-            return _loss(events(mu)).epsilon(budget.delta) - budget.epsilon
-
-        mu = ideal if over(ideal) <= 0 else _below(over, ideal, budget)
-        return cls(budget=budget, events=events(mu))
+        both = PrivacyLoss.total(
+            PrivacyLoss.of(e) for e in _events(ideal, touched)
+        )  # of both parts: more than either has
+        mu = calibrate(budget, SamplerSlack(epsilon=both.slack_epsilon, tail=both.tail))
+        return cls(
+            budget=budget, events=_events(mu, touched)
+        )  # μ is at most `ideal`, so σ is no smaller and the slack no larger
 
     def event(self, name: str) -> GaussianEvent:
         """The event of one release."""
@@ -92,41 +87,13 @@ class RunPlan:
 
     def loss(self, partition: Partition) -> PrivacyLoss:
         """What the run costs a person of `partition`."""
-        return _loss(tuple(e for e in self.events if partition in e.partitions))
+        return PrivacyLoss.total(PrivacyLoss.of(e) for e in self.events if partition in e.partitions)
 
 
-def _event(name: str, mu: float, coordinates: int) -> GaussianEvent:
-    """One release at its share of the run's μ²."""
-    partitions, share = _SHARES[name]
-    multiplier = 1 / (mu * np.sqrt(share))
-    return GaussianEvent(
-        name=name,
-        partitions=partitions,
-        noise_multiplier=float(multiplier),
-        slack=slack(multiplier * SCALE, coordinates),
+def _events(mu: float, touched: Mapping[str, int]) -> tuple[GaussianEvent, ...]:
+    """Every release at its share of μ²."""
+    return tuple(
+        GaussianEvent(name=name, partitions=partitions, noise_multiplier=m, slack=slack(m * SCALE, touched[name]))
+        for name, (partitions, share) in _SHARES.items()
+        for m in (1 / (mu * sqrt(share)),)
     )
-
-
-def _loss(events: tuple[GaussianEvent, ...]) -> PrivacyLoss:
-    """The dearer of the two partitions' losses, taken entry by entry."""
-    sums = [
-        sum((PrivacyLoss.of(e) for e in events if p in e.partitions), PrivacyLoss(mu_squared=0.0, slack_epsilon=0.0, tail=0.0))
-        for p in ("training", "evaluation")
-    ]
-    return PrivacyLoss(
-        mu_squared=max(s.mu_squared for s in sums),
-        slack_epsilon=max(s.slack_epsilon for s in sums),
-        tail=max(s.tail for s in sums),
-    )
-
-
-def _below(over: Callable[[float], float], ideal: float, budget: PrivacyBudget) -> float:
-    """The largest μ under `ideal` whose loss, sampler's error included, stays within the budget."""
-    low = ideal * 0.9
-    if not over(low) < 0:
-        raise ConfigError(
-            "the sampler's own error must be small beside epsilon",
-            given=f"epsilon = {budget.epsilon:g}, delta = {budget.delta:g}",
-            do="Choose an epsilon between 0.01 and 30 and a delta above 1e-12",
-        )
-    return float(brentq(over, low, ideal, xtol=1e-15)) * (1 - 1e-12)

@@ -37,7 +37,8 @@ from numpy.typing import NDArray
 
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import SCALE, item_gram, item_popularity
-from tactful.personal.gate import ConsentedInteractions
+from tactful.personal.consent import OUTCOMES
+from tactful.personal.consented import ConsentedInteractions
 from tactful.privacy.ledger import BudgetLedger, Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
@@ -100,6 +101,10 @@ class PrivateRelease:
     def __init__(self, *, ledger: BudgetLedger, debit: Debit, plan: RunPlan, noise: NoiseSource) -> None:
         self._ledger, self._debit, self._plan, self._noise = ledger, debit, plan, noise
 
+    def give_back(self) -> None:
+        """Returns to the budget what was paid and never opened."""
+        self._ledger.cancel(self._debit)
+
     def consent(self, consented: ConsentedInteractions) -> ConsentCounts:
         """How many people each consent outcome has, in training and in evaluation.
 
@@ -108,7 +113,7 @@ class PrivateRelease:
         **Privacy.** *Reads* one outcome a person. *Returns* noisy counts. *Costs* the event ``consent``. *Assumes* that each
         person is counted once, in one cell: norm S.
         """
-        names = [(o, p) for o in consented.outcomes for p in ("training", "evaluation")]
+        names = [(o, p) for o in OUTCOMES for p in ("training", "evaluation")]
         noisy, sigma = self._release("consent", lambda: _outcomes(consented, names))
         cells = {n: Measured(value=float(v), sigma=sigma) for n, v in zip(names, noisy, strict=True)}
         return ConsentCounts(noise=self._noise.kind, people=cells)

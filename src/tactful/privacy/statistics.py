@@ -7,6 +7,7 @@ Proposition 2.1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import Literal
 
 import numpy as np
@@ -112,6 +113,15 @@ class ConsentCounts(Released):
     """
 
     people: dict[tuple[str, str], Measured]
+
+    def by_outcome(self) -> dict[str, Measured]:
+        """Training and evaluation people together; their noise is independent."""
+        outcomes = dict.fromkeys(outcome for outcome, _ in self.people)
+        parts = {o: [m for (outcome, _), m in self.people.items() if outcome == o] for o in outcomes}
+        return {
+            o: Measured(value=sum(m.value for m in found), sigma=hypot(*(m.sigma for m in found)))
+            for o, found in parts.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

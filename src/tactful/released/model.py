@@ -75,5 +75,10 @@ class ReleasedModel:
             "decoder": self.decoder.astype(np.float32),
             "sensitive": np.array([code.get(bundle, 0) for bundle in sensitive], dtype=np.int16),
         }
-        facts = {**meta, "noise": self.noise, "history_norm": HISTORY_NORM, "sensitive_bundles": [list(b) for b in bundles]}
+        facts = {
+            **meta,
+            "noise": self.noise,
+            "history_norm": HISTORY_NORM,
+            "sensitive_bundles": [list(b) for b in bundles],
+        }
         return write_artifact(folder, arrays, meta=facts)

@@ -1,0 +1,42 @@
+"""The command line. This file loads nothing heavy, so that a base install can say what it lacks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from tactful.errors import MissingExtraError, TactfulError
+
+
+def main() -> None:
+    """Run the command in ``sys.argv`` and exit: 0 done, 2 usage or bad input, 3 refused by a gate, 1 a bug."""
+    try:
+        from tactful.cli.commands import app
+
+        app(prog_name="tactful")
+    except TactfulError as error:
+        _stop(str(error), error.exit_code)
+    except ModuleNotFoundError as missing:
+        lacking = MissingExtraError(f"`tactful {' '.join(sys.argv[1:2])}`", extra="train", missing=missing.name or "")
+        _stop(str(lacking), lacking.exit_code)
+    except Exception as bug:
+        _stop(_described(bug), 1)
+
+
+def _described(bug: Exception) -> str:
+    """What went wrong and where, without the message, which another library may have filled with somebody's data."""
+    if os.environ.get("TACTFUL_DEBUG"):
+        return "".join(traceback.format_exception(bug))
+    place = traceback.extract_tb(bug.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119  (no pathlib on the way out)
+    return (
+        f"this is a bug in tactful: {type(bug).__name__} at {where}. Its message is not shown, since it may hold "
+        "personal data; TACTFUL_DEBUG=1 shows everything, on your terminal only."
+    )
+
+
+def _stop(message: str, code: int) -> None:
+    """Print one line to standard error and exit."""
+    print(message, file=sys.stderr)  # noqa: T201
+    sys.exit(code)

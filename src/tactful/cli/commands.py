@@ -1,0 +1,220 @@
+"""The commands: each calls the function of the same name and shows what it returned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tactful import training
+from tactful.assurance import approval
+from tactful.assurance.registry import Registry
+from tactful.cli import demonstration, show
+from tactful.errors import JournalBrokenError, RefusedError, UsageError
+from tactful.privacy.ledger import BudgetLedger
+from tactful.records.store import Records
+from tactful.scoring import Recommender
+from tactful.scoring.signing import new_key, public_text, write_private
+from tactful.scoring.trust import Reviewers
+
+app = typer.Typer(
+    help="Recommendations trained only on what people agreed to.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # tracebacks with local variables would print rows about people
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys = typer.Typer(help="Signing keys of trainers and reviewers.", no_args_is_help=True)
+journal = typer.Typer(help="The append-only journal.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(journal, name="journal")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of standard output.")]
+Key = Annotated[Path, typer.Option(help="File of the reviewer's private key, from `tactful keys new`.")]
+Reason = Annotated[str, typer.Option(help="Why, in words; it is journalled and shown. Name nobody.")]
+Model = Annotated[str, typer.Argument(help="Name of a registered model.")]
+Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")]
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
+    key: Annotated[Path | None, typer.Option(help="Private key of whoever answers for the run.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Train on what was consented at this past time, and still is.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Price the run and stop; debits nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a candidate from consented interactions.
+
+    Example: tactful train configs/grocery.toml --key models/trainer.key
+    """
+    with show.steps("training") as progress:
+        found = training.train(config, key=key, as_of=_time(as_of), dry_run=dry_run, progress=progress)
+    show.outcome(found)
+    if json:
+        show.as_json(found.as_json())
+    if found.status == "refused":
+        raise typer.Exit(RefusedError.exit_code)
+
+
+@app.command()
+def approve(
+    model: Model,
+    version: Version,
+    key: Key,
+    reason: Reason,
+    override: Annotated[
+        list[str] | None, typer.Option(help="RULE=TEXT: why to go on although this fairness rule did not pass.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Approve a candidate: sign it, journal it, and make it champion.
+
+    Example: tactful approve grocery 1 --key reviewer.key --reason "Read the report" --override ndcg_by_age="too few people"
+    """
+    with show.steps("approving") as say:
+        say("checking the candidate and signing")
+        decision = approval.approve(
+            Records.open(),
+            Registry(),
+            model,
+            version,
+            key=key,
+            reason=reason,
+            overrides=_overrides(override or []),
+            reviewers=Reviewers.load(),
+        )
+    show.console.print(f"approved: {model} version {version} is champion until {decision.expires_at:%Y-%m-%d}")
+    if json:
+        show.as_json(decision.as_json())
+
+
+@app.command()
+def reject(model: Model, version: Version, key: Key, reason: Reason, json: Json = False) -> None:
+    """Reject a version for good; it stops loading.
+
+    Example: tactful reject grocery 2 --key reviewer.key --reason "Serves people over 65 worse"
+    """
+    with show.steps("rejecting") as say:
+        say("signing the rejection")
+        decision = approval.reject(
+            Records.open(), Registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
+        )
+    show.console.print(f"rejected: {model} version {version}")
+    if json:
+        show.as_json(decision.as_json())
+
+
+@app.command()
+def models(model: Annotated[str | None, typer.Argument(help="Only this one.")] = None, json: Json = False) -> None:
+    """List versions, who decided what about them, when and why, and who is champion.
+
+    Example: tactful models grocery
+    """
+    found = approval.history(Records.open(), Registry(), model)
+    show.models(found)
+    if json:
+        show.as_json({"models": found})
+
+
+@app.command()
+def recommend(
+    model: Annotated[str, typer.Argument(help="A model's name (its champion), models:/name/version, or a folder.")],
+    history: Annotated[str, typer.Option(help="Item ids, separated by commas.")],
+    profiling: Annotated[bool, typer.Option("--profiling/--no-profiling", help="Does this person allow profiling?")],
+    n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
+    because: Annotated[bool, typer.Option("--because", help="Say what each score is made of.")] = False,
+    json: Json = False,
+) -> None:
+    """Recommend items for one history; it is not stored.
+
+    Example: tactful recommend grocery --history "BANANAS,EGGS - LARGE" -n 5 --profiling --because
+    """
+    address = model if model.startswith("models:/") or Path(model).is_dir() else f"models:/{model}@champion"
+    with show.steps("loading") as say:
+        say(f"verifying {address}")
+        recommender = Recommender.load(address)
+    answer = recommender.recommend(
+        [item.strip() for item in history.split(",") if item.strip()], n, profiling=profiling, because=because
+    )
+    show.recommendations(answer)
+    if json:
+        show.as_json(answer.as_json())
+
+
+@app.command()
+def budget(json: Json = False) -> None:
+    """Show what was spent of the population's privacy budget, and what remains.
+
+    Example: tactful budget --json
+    """
+    status = BudgetLedger(Records.open()).status().as_json()
+    show.budget(status)
+    if json:
+        show.as_json(status)
+
+
+@app.command()
+def demo() -> None:
+    """Train, approve and ask a model on real-format grocery purchases; consent events are simulated.
+
+    Example: tactful demo
+    """
+    demonstration.run()
+
+
+@keys.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    out: Annotated[Path, typer.Option(help="New file for the private key; only its owner can read it.")],
+    json: Json = False,
+) -> None:
+    """Make an Ed25519 key and print the public half.
+
+    Example: tactful keys new ada --out ada.key
+    """
+    key = new_key()
+    write_private(key, out)
+    public = public_text(key)
+    print(f'[[reviewer]]\nname = "{name}"\npublic_key = "{public}"')  # noqa: T201
+    if json:
+        show.as_json({"name": name, "public_key": public, "file": str(out)})
+
+
+@journal.command("verify")
+def journal_verify(json: Json = False) -> None:
+    """Check the hash chain of the journal.
+
+    Example: tactful journal verify --json
+    """
+    report = Records.open().verify()
+    show.console.print(f"{report.entries} entries hold; head {report.head}")
+    if json:
+        show.as_json({"ok": report.ok, "entries": report.entries, "head": report.head, "problem": report.problem})
+    if not report.ok:
+        raise JournalBrokenError(
+            "the journal must be an unbroken chain", given=str(report.problem), do="Restore the records from a copy"
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    """An ISO 8601 time; without a zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _overrides(texts: list[str]) -> dict[str, str]:
+    """RULE=TEXT options as a mapping."""
+    pairs = [text.partition("=") for text in texts]
+    for rule, sign, _ in pairs:
+        if not sign or not rule:
+            raise UsageError("an override is RULE=TEXT", given=rule or "=", do='Write e.g. --override ndcg_by_age="why"')
+    if len({rule for rule, _, _ in pairs}) < len(pairs):
+        raise UsageError("each rule is overridden once", given=f"{len(pairs)} overrides", do="Remove the repeated one")
+    return {rule: text for rule, _, text in pairs}

@@ -1,0 +1,92 @@
+"""``tactful demo``: the main job end to end, on the tables of `tactful.datasets.complete_journey`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tactful.assurance import approval
+from tactful.assurance.registry import Registry
+from tactful.cli import show
+from tactful.datasets.complete_journey import write_demo
+from tactful.errors import RefusedError
+from tactful.personal.keys import DEFAULT_FILE as SECRETS
+from tactful.personal.keys import Keys
+from tactful.privacy.ledger import BudgetLedger
+from tactful.records.store import Records
+from tactful.scoring import Recommender
+from tactful.scoring.signing import load_private, new_key, public_text, write_private
+from tactful.scoring.trust import Reviewers
+from tactful.training import TrainingOutcome, train
+
+CONFIG = Path("configs/grocery.toml")
+FOLDER = Path("models/demo")
+TRAINER, REVIEWER, TRUSTED = FOLDER / "trainer.key", FOLDER / "reviewer.key", FOLDER / "reviewers.toml"
+BASKET = ["FLUID MILK WHITE ONLY", "BANANAS", "SHREDDED CHEESE", "TORTILLA/NACHO CHIPS", "SALSA & DIPS"]  # nobody's
+
+
+def run() -> None:
+    """Write the tables, train, approve with written reasons, recommend, and say where to look.
+
+    Raises
+    ------
+    RefusedError
+        If the run is refused, e.g. because the demo's budget is spent.
+    """
+    with show.steps("the demo") as say:
+        say("writing the demo's tables: consent events are simulated, everything else is the data set's")
+        write_demo(FOLDER)
+        _make_keys()
+        found = train(CONFIG, key=TRAINER, progress=say)
+        show.outcome(found)
+        if found.status == "refused" or found.version is None:
+            raise RefusedError("the demo needs a candidate", given=found.reason, do="`make clean` starts it anew")
+        say("approving it, as the demo's reviewer")
+        _approve(found)
+        say("loading the champion, as a service would")
+        recommender = Recommender.load(f"models:/{found.model}@champion", trusted_keys=TRUSTED)
+    show.console.rule("A basket, and what goes with it")
+    show.console.print(", ".join(BASKET))
+    show.recommendations(recommender.recommend(BASKET, 5, profiling=True, because=True))
+    show.console.rule("Budget of this population")
+    show.budget(BudgetLedger(Records.open()).status().as_json())
+    _where_to_look(found)
+
+
+def _make_keys() -> None:
+    """Secrets and signing keys, where they are not there yet."""
+    secrets = Path(os.environ.get("TACTFUL_SECRET_FILE", SECRETS))
+    if not secrets.exists():
+        Keys.create(secrets)
+    for path in (TRAINER, REVIEWER):
+        if not path.exists():
+            write_private(new_key(), path)
+    reviewer = public_text(load_private(REVIEWER))
+    TRUSTED.write_text(f'[[reviewer]]\nname = "demo reviewer"\npublic_key = "{reviewer}"\n', encoding="utf-8")
+
+
+def _approve(found: TrainingOutcome) -> None:
+    """The reviewer's decision: a written reason for each rule that did not pass."""
+    why = "the demo has too few assessed households to settle this rule; accepted for a demonstration only"
+    approval.approve(
+        Records.open(),
+        Registry(),
+        found.model,
+        str(found.version),
+        key=REVIEWER,
+        reason="demonstration on a published data set; nobody is served",
+        overrides={rule: f"{verdict}: {why}" for rule, verdict in found.verdicts.items() if verdict != "pass"},
+        reviewers=Reviewers.load(TRUSTED),
+    )
+
+
+def _where_to_look(found: TrainingOutcome) -> None:
+    """The commands that go on from here."""
+    uri = Registry().uri
+    show.console.rule("Where to look")
+    show.console.print(
+        f"the report, the card and the statement:  mlflow ui --backend-store-uri {uri}   (run {found.run_id})\n"
+        f"ask it yourself:  export TACTFUL_TRUSTED_KEYS={TRUSTED}\n"
+        f'                  tactful recommend {found.model} --history "{",".join(BASKET[:2])}" -n 5 --profiling --because',
+        soft_wrap=True,
+    )

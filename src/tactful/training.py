@@ -1,0 +1,464 @@
+"""One training run, end to end: gate, bound, pay, release, fit, judge, register.
+
+Reads like the pipeline in the README. Everything about people stays in the values between `ConsentGate.admit` and
+`PrivateRelease`; what is fitted, written, logged and registered afterwards is made from released values alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tactful import __version__
+from tactful.assurance.candidates import Candidate, record_candidate
+from tactful.assurance.card import model_card
+from tactful.assurance.consent_manifest import consent_manifest
+from tactful.assurance.evaluation import LIFT_CLIP, design, measure
+from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
+from tactful.assurance.intervals import Estimate, overall_estimates
+from tactful.assurance.registry import Registry
+from tactful.assurance.report import fairness_report
+from tactful.assurance.statement import privacy_statement
+from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
+from tactful.catalogue import Catalogue
+from tactful.config import TrainingConfig
+from tactful.errors import (
+    BudgetExceededError,
+    DeltaTooLargeError,
+    NobodyConsentedError,
+    RefusedError,
+    TooFewPeopleError,
+)
+from tactful.personal.attributes import AttributeSpec, Demographics
+from tactful.personal.bounding import BoundedInteractions, bound
+from tactful.personal.consent import GateCounts
+from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.gate import ConsentGate
+from tactful.personal.keys import Keys
+from tactful.personal.log import InteractionLog
+from tactful.personal.policy import Policy
+from tactful.personal.split import hold_out
+from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.events import GaussianEvent, Partition
+from tactful.privacy.ledger import BudgetLedger, BudgetLimit
+from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
+from tactful.privacy.plan import RunPlan
+from tactful.privacy.release import PrivateRelease
+from tactful.privacy.statistics import ConsentCounts, Measured, Noise, PeopleCount
+from tactful.records.store import Records
+from tactful.released.head import choose_head
+from tactful.released.model import ReleasedModel
+from tactful.released.spectral import SpectralRecommender
+from tactful.scoring.artifact import read_artifact
+from tactful.scoring.signing import load_private, public_text
+
+Progress = Callable[[str], None]
+_PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOutcome:
+    """What a run came to. Row counts are exact and for the operator; metrics and verdicts are released values.
+
+    Attributes
+    ----------
+    model : str
+    version, run_id : str or None
+        In MLflow; None unless there is a candidate.
+    status : {"candidate", "refused", "dry run"}
+    reason : str
+        Why the run was refused; empty otherwise.
+    epsilon, delta : float
+        What the run costs each person, at most.
+    noise : {"system", "reproducible"}
+    counts : GateCounts or None
+        Rows read, admitted and excluded; None if no row was read.
+    metrics : mapping of str to float
+    intervals : mapping of str to (float, float)
+        95 % intervals of the metrics, over sampling and noise.
+    verdicts : mapping of str to str
+    price : mapping of str to float
+        ε requested, spent and remaining in the ledger before this run, at the limit's δ.
+    """
+
+    model: str
+    status: str
+    epsilon: float
+    delta: float
+    noise: Noise
+    version: str | None = None
+    run_id: str | None = None
+    reason: str = ""
+    counts: GateCounts | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    price: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as plain JSON; see the contract of ``tactful train --json``."""
+        counts = self.counts
+        return {
+            "model": self.model,
+            "version": self.version,
+            "run_id": self.run_id,
+            "status": self.status,
+            "reason": self.reason,
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "noise": self.noise,
+            "read": counts.read if counts else 0,
+            "admitted": counts.admitted if counts else 0,
+            "excluded": dict(counts.excluded) if counts else {},
+            "metrics": dict(self.metrics),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "verdicts": dict(self.verdicts),
+            "price": dict(self.price),
+        }
+
+
+def train(
+    config: str | Path,
+    *,
+    key: str | Path | None = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+    progress: Progress = lambda _: None,
+) -> TrainingOutcome:
+    """Train a candidate from consented interactions and register it, or say why not.
+
+    Parameters
+    ----------
+    config : str or Path
+        A TOML file; see `tactful.config.TrainingConfig` and configs/grocery.toml.
+    key : str or Path, optional
+        Private key file of whoever answers for the run; else the file that ``TACTFUL_ACTOR_KEY`` names. A run without one can be
+        looked at, never approved.
+    as_of : datetime, optional
+        Train on what was consented at this past time and still is. Now if not given.
+    dry_run : bool, default=False
+        Price the run and stop: reads no row, debits nothing.
+    progress : callable, optional
+        Told what is being done, in a few words.
+
+    Returns
+    -------
+    TrainingOutcome
+        With ``status`` "candidate", "refused" (and why) or "dry run". A refusal is a result, not an exception.
+
+    Raises
+    ------
+    UsageError
+        If the configuration, a table, a key or a store is wrong. Nothing was spent.
+
+    Notes
+    -----
+    **Privacy.** *Reads* the tables named by the configuration. *Returns* exact row counts, for the operator, and released values.
+    *Costs* the run's (ε, δ), debited to the ledger of the records store. *Assumes* what
+    `tactful.privacy.release` says, and that one ``user_id`` is one person.
+    """
+    settings = TrainingConfig.load(config)
+    actor = key or os.environ.get("TACTFUL_ACTOR_KEY")
+    run = _Run(
+        settings,
+        text=Path(config).read_text(encoding="utf-8"),
+        actor=load_private(actor) if actor else None,
+        as_of=as_of,
+        say=progress,
+    )
+    try:
+        run.price()
+        return run.outcome("dry run") if dry_run else run.train()
+    except RefusedError as refusal:
+        return run.outcome("refused", reason=str(refusal))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What was released about evaluation people, and what follows from it."""
+
+    estimates: Mapping[str, Estimate]
+    assessment: FairnessAssessment
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The released metrics that have a value."""
+        return {name: e.value for name, e in self.estimates.items() if e.value is not None}
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Their intervals."""
+        return {name: (e.interval.low, e.interval.high) for name, e in self.estimates.items()}
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """Rule to verdict."""
+        return {name: verdict.status for name, verdict in self.assessment.verdicts.items()}
+
+
+class _Run:
+    """One run: its settings, what it opened, and what it has found out so far.
+
+    Opening reads headers and keys, no row of a person, and spends nothing: whatever is wrong with a file or a store
+    shows before the first debit.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingConfig,
+        *,
+        text: str,
+        actor: Ed25519PrivateKey | None,
+        as_of: datetime | None,
+        say: Progress,
+    ) -> None:
+        self.settings, self.text, self.actor, self.as_of, self.say = settings, text, actor, as_of, say
+        self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
+        self.counts: GateCounts | None = None
+        self.prices: dict[str, float] = {}
+        privacy, rules = settings.privacy, settings.fairness.rules
+        self.budget = PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta)
+        self.levels = {name: section.levels for name, section in settings.fairness.attributes.items()}
+        self.design = design(self.levels, (rule.metric for rule in rules))
+        self.plan = RunPlan.of(self.budget, max_items=privacy.max_items, evaluation_cells=self.design.touched)
+        seed = privacy.reproducible_seed
+        self.noise: NoiseSource = SystemNoise() if seed is None else SeededNoise(seed)
+        self.catalogue = Catalogue.open(settings.data.items)
+        self.policy = Policy(retention_days=settings.policy.retention_days, sensitive=settings.policy.sensitive)
+        self.keys = Keys.load()
+        self.gate = ConsentGate(
+            consents=settings.data.consents,
+            subjects=settings.data.subjects,
+            catalogue=self.catalogue,
+            policy=self.policy,
+            keys=self.keys,
+            evaluation_share=privacy.evaluation_share,
+        )
+        self.log = InteractionLog.open(settings.data.interactions)
+        self.demographics = Demographics.open(settings.data.attributes) if settings.data.attributes else None
+        self.records = Records.open()
+        self.ledger = BudgetLedger(self.records)
+        self.registry = Registry()
+
+    def price(self) -> None:
+        """Raise unless the run fits what is left of the budget and δ fits the declared population. Reads no row."""
+        self._check_delta(self.settings.privacy.population_at_most, "declared")
+        price = self.ledger.price(self.plan.events, limit=self._limit())
+        self.prices = {"requested": price.requested, "spent": price.spent, "remaining": price.remaining}
+        if not price.fits:
+            raise BudgetExceededError(**self.prices, limit=price.limit.epsilon, delta=price.limit.delta)
+
+    def train(self) -> TrainingOutcome:
+        """The whole run."""
+        self.say("reading interactions through the consent gate")
+        try:
+            consented = self.gate.admit(self.log, self.settings.model.purpose, self.as_of)
+        except NobodyConsentedError as nobody:
+            self.counts = nobody.fields["counts"]
+            raise
+        self.counts = consented.counts
+        self.say("bounding what each person adds")
+        bounded = bound(consented, max_items=self.settings.privacy.max_items)
+        door = self._pay()
+        try:
+            return self._release(door, consented, bounded)
+        except BaseException:
+            door.give_back()
+            raise
+
+    def outcome(
+        self, status: str, *, reason: str = "", candidate: Candidate | None = None, judged: _Judged | None = None
+    ) -> TrainingOutcome:
+        """What the run has come to so far."""
+        return TrainingOutcome(
+            model=self.settings.model.name,
+            status=status,
+            reason=reason,
+            epsilon=self.budget.epsilon,
+            delta=self.budget.delta,
+            noise=self.noise.kind,
+            counts=self.counts,
+            price=self.prices,
+            version=candidate.version if candidate else None,
+            run_id=candidate.run_id if candidate else None,
+            metrics=judged.metrics if judged else {},
+            intervals=judged.intervals if judged else {},
+            verdicts=judged.verdicts if judged else {},
+        )
+
+    def _pay(self) -> PrivateRelease:
+        """The whole run debited at once, before anything of it is released."""
+        self.ledger.declare(self._limit())
+        self.ledger.pin_assignment(
+            fingerprint=self.keys.assignment_fingerprint(), evaluation_share=self.settings.privacy.evaluation_share
+        )
+        debit = self.ledger.debit(self.id, self.plan.events)
+        return PrivateRelease(ledger=self.ledger, debit=debit, plan=self.plan, noise=self.noise)
+
+    def _release(
+        self, door: PrivateRelease, consented: ConsentedInteractions, bounded: BoundedInteractions
+    ) -> TrainingOutcome:
+        """Everything after the debit."""
+        self.say("releasing statistics through noise")
+        people = door.people(bounded)
+        self._check_people(people)
+        consent, popularity = door.consent(consented), door.popularity(bounded)
+        head = choose_head(popularity, people, noise_multiplier=self.plan.event("gram").noise_multiplier)
+        gram = door.gram(bounded, head)
+        self.say("fitting the model from what was released")
+        model = SpectralRecommender().fit(gram, popularity).model_
+        with tempfile.TemporaryDirectory(prefix="tactful-") as folder:
+            artifact = Path(folder) / self.settings.model.name
+            digest = self._write(model, artifact)
+            self.say("judging it on people it has not seen")
+            judged = self._judge(door, consented, artifact)
+            summary = self._summary(model, len(head), people, consent, judged)
+            self.say("registering the candidate")
+            candidate = self._register(summary, judged, artifact, digest)
+        return self.outcome("candidate", candidate=candidate, judged=judged)
+
+    def _write(self, model: ReleasedModel, folder: Path) -> str:
+        """The artifact, and the digest of its manifest."""
+        meta = {
+            "model": self.settings.model.name,
+            "tactful": __version__,
+            "epsilon": self.budget.epsilon,
+            "delta": self.budget.delta,
+            "created": self.created.isoformat(timespec="seconds"),
+        }
+        return model.write(folder, catalogue=self.catalogue, sensitive=self.policy.bundles(self.catalogue), meta=meta)
+
+    def _judge(self, door: PrivateRelease, consented: ConsentedInteractions, artifact: Path) -> _Judged:
+        """Quality and fairness on evaluation people, released as one vector."""
+        people = hold_out(consented)
+        measured = measure(people, read_artifact(artifact))
+        groups: Mapping[str, Any] = {}
+        if self.demographics and self.levels:
+            specs = [AttributeSpec(name=name, levels=levels) for name, levels in self.levels.items()]
+            codes = self.demographics.groups(people, self.gate, specs, as_of=self.as_of)
+            groups = {name: values[measured.rows] for name, values in codes.items()}
+        sums = door.evaluation(measured.values, groups, self.design)
+        fairness = self.settings.fairness
+        rules = [
+            FairnessRule(name=r.name, attribute=r.attribute, metric=r.metric, statistic=r.statistic, bound=r.bound)
+            for r in fairness.rules
+        ]
+        merges = {name: section.merge for name, section in fairness.attributes.items()}
+        assessment = assess(sums, rules, levels=self.levels, minimum_people=fairness.minimum_people, merges=merges)
+        return _Judged(estimates=overall_estimates(sums, lift_clip=LIFT_CLIP), assessment=assessment)
+
+    def _register(self, summary: RunSummary, judged: _Judged, artifact: Path, digest: str) -> Candidate:
+        """The candidate, shown in MLflow and then written into the journal."""
+        documents = {
+            "report.html": fairness_report(summary, judged.assessment),
+            "model_card.md": model_card(summary, judged.assessment),
+            "privacy_statement.yaml": privacy_statement(summary),
+            "consent_manifest.yaml": consent_manifest(summary),
+            "config.toml": self.text,
+        }
+        candidate = self.registry.log_candidate(
+            model=self.settings.model.name,
+            artifact=artifact,
+            documents=documents,
+            params={"epsilon": self.budget.epsilon, "delta": self.budget.delta, "purpose": self.settings.model.purpose},
+            metrics=judged.metrics,
+            tags={"noise": self.noise.kind, **{f"verdict.{rule}": status for rule, status in judged.verdicts.items()}},
+        )
+        record_candidate(
+            self.records,
+            candidate=candidate,
+            manifest_digest=digest,
+            document_digests={name: sha256(text.encode()).hexdigest() for name, text in documents.items()},
+            verdicts=judged.verdicts,
+            noise=self.noise.kind,
+            trainer=self.actor,
+        )
+        return candidate
+
+    def _summary(
+        self, model: ReleasedModel, head_size: int, people: PeopleCount, consent: ConsentCounts, judged: _Judged
+    ) -> RunSummary:
+        """The run as the documents may tell it."""
+        told, policy = self.settings.model, self.settings.policy
+        status = self.ledger.status()
+        losses = {part: self.plan.loss(part) for part in _PARTITIONS}
+        return RunSummary(
+            model=told.name,
+            created=self.created,
+            tactful=__version__,
+            unit=told.unit,
+            purpose=told.purpose,
+            notes=told.notes,
+            intended_use=told.intended_use,
+            not_covered=told.not_covered,
+            budget=self.budget,
+            limit=self._limit(),
+            losses=tuple(_facts(event) for event in self.plan.events),
+            partition_loss={p: (sqrt(loss.mu_squared), loss.epsilon(self.budget.delta)) for p, loss in losses.items()},
+            since_first_epsilon=status.since_first.epsilon,
+            noise=self.noise.kind,
+            max_items=self.settings.privacy.max_items,
+            head_size=head_size,
+            rank=model.rank,
+            catalogue_size=len(self.catalogue),
+            features=(),
+            people=Measured(value=people.value, sigma=people.sigma),
+            consent=consent.by_outcome(),
+            policy=PolicyFacts(retention_days=policy.retention_days, sensitive_categories=tuple(policy.sensitive)),
+            metrics=judged.metrics,
+            metric_intervals=judged.intervals,
+            config_text=self.text,
+            actor=public_text(self.actor) if self.actor else None,
+        )
+
+    def _limit(self) -> BudgetLimit:
+        """The population's budget as configured."""
+        limit = self.settings.budget
+        return BudgetLimit(epsilon=limit.epsilon, delta=limit.delta, period_days=limit.period_days)
+
+    def _check_people(self, people: PeopleCount) -> None:
+        """Raise unless there are enough people, by the released count, for a model and for δ."""
+        minimum = self.settings.privacy.minimum_people
+        if people.value < minimum:
+            raise TooFewPeopleError(
+                f"a model needs at least {minimum} training people",
+                given=f"about {people.value:.0f} were counted (released, ± {2 * people.sigma:.0f})",
+                do="Wait for more consent, or lower `minimum_people` and accept a model of noise",
+                minimum=minimum,
+                people=people.value,
+            )
+        self._check_delta(round(people.value), "released")
+
+    def _check_delta(self, population: int | None, source: str) -> None:
+        """Raise unless δ is below one over the number of people."""
+        if population is not None and self.budget.delta * population >= 1:
+            raise DeltaTooLargeError(
+                "delta must be below 1 / people: it bounds the chance that a person's data leak outright",
+                given=f"delta = {self.budget.delta:g} for {population:,} people ({source})",
+                do=f"Set delta below {1 / population:.1g}, better a tenth of that",
+                delta=self.budget.delta,
+                population=population,
+            )
+
+
+def _facts(event: GaussianEvent) -> ReleaseFacts:
+    """One release as the documents tell it."""
+    return ReleaseFacts(
+        name=event.name,
+        partitions=event.partitions,
+        noise_multiplier=event.noise_multiplier,
+        sigma=f"{event.noise_multiplier:.6g} (independent, on every entry)",
+        sensitivity="1 (L2 norm of what one person adds, exact in integers of 2^-20)",
+        slack_epsilon=event.slack.epsilon,
+        tail=event.slack.tail,
+    )
