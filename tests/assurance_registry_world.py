@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from scoring_world import checkerboard, meta
 
+from scoring_world import checkerboard, meta
 from tactful.assurance.approval import Decision, approve, record_candidate, reject
 from tactful.assurance.candidates import Candidate
 from tactful.assurance.registry import Registry
@@ -39,7 +39,7 @@ def empty_store(folder: Path) -> Path:
 
 @dataclass(kw_only=True)
 class World:
-    """One store, one journal, three people; every test has its own model name, because scoring remembers what it saw."""
+    """One store, one journal, three people; each test has a model name of its own, as scoring remembers sequences."""
 
     folder: Path
     uri: str
@@ -73,7 +73,9 @@ class World:
 
     def reviewers_file(self) -> Path:
         """The reviewers as services read them."""
-        people = [f'[[reviewer]]\nname = "{name}"\npublic_key = "{key}"\n' for key, name in self.reviewers.names.items()]
+        people = [
+            f'[[reviewer]]\nname = "{name}"\npublic_key = "{key}"\n' for key, name in self.reviewers.names.items()
+        ]
         path = self.folder / "reviewers.toml"
         path.write_text("\n".join(people))
         return path

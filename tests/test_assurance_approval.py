@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assurance_registry_world import PASSES, World, empty_store
 
+from assurance_registry_world import PASSES, World, empty_store
 from tactful.assurance.approval import history
 from tactful.assurance.registry import Registry
 from tactful.errors import (

@@ -1,0 +1,271 @@
+"""What lies in MLflow after a candidate was logged, and that nothing half-written does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assurance_registry_world import DOCUMENTS, World, empty_store
+from tactful.assurance.registry import LOADER, Registry
+from tactful.errors import NotFoundError, UsageError
+from tactful.scoring import Recommender
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return empty_store(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def world(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World.make(tmp_path, template)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
+    monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(made.reviewers_file()))
+    return made
+
+
+def client(world: World) -> Any:
+    return world.registry._client
+
+
+def test_a_candidate_is_one_finished_run_one_ready_model_and_one_version(world: World) -> None:
+    """Figures, documents, artifact and version lie where a reviewer looks, and agree."""
+    candidate, _ = world.log()
+    run = client(world).get_run(candidate.run_id)
+    logged = client(world).get_logged_model(candidate.model_id)
+    version = client(world).get_model_version(world.model, "1")
+    assert run.info.status == "FINISHED"
+    assert str(logged.status) == "READY"
+    assert run.data.metrics == {"ndcg_at_10": 0.21, "people": 1200.5}
+    assert {metric.key for metric in logged.metrics} == set(run.data.metrics)
+    assert run.data.params == {"epsilon": "5.0", "delta": "1e-06"}
+    assert version.tags == {
+        "status": "candidate",
+        "noise": "system",
+        "verdict.ndcg_by_age": "pass",
+        "model_id": candidate.model_id,
+    }
+    assert version.run_id == candidate.run_id
+    assert [output.model_id for output in run.outputs.model_outputs] == [candidate.model_id]
+    assert world.registry.documents(world.model, "1") == DOCUMENTS
+
+
+def test_the_model_folder_holds_no_pickle_no_code_and_no_history(world: World) -> None:
+    """tactful's loader, the artifact, a requirement that is not guessed; no example of an input."""
+    world.log()
+    root = world.registry.artifact_folder(world.model, "1").parents[1]
+    names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert {name for name in names if "/" not in name} == {
+        "MLmodel",
+        "conda.yaml",
+        "python_env.yaml",
+        "requirements.txt",
+    }
+    assert all(name.endswith((".npy", "manifest.json")) for name in names if "/" in name)
+    assert f"loader_module: {LOADER}" in (root / "MLmodel").read_text()
+    assert "tactful[registry]" in (root / "requirements.txt").read_text()
+
+
+def test_mlflow_learns_nothing_of_the_machine(world: World) -> None:
+    """No automatic tag with a user's name, a commit or a source file; what is written is what was passed."""
+    candidate, _ = world.log()
+    tags = client(world).get_run(candidate.run_id).data.tags
+    assert set(tags) == {"noise", "verdict.ndcg_by_age", "mlflow.runName"}
+
+
+def test_a_refused_run_is_shown_and_not_registered(world: World) -> None:
+    """`register=False` leaves a run with everything in it and no version."""
+    candidate, _ = world.log(register=False)
+    assert candidate.version is None
+    assert client(world).get_run(candidate.run_id).info.status == "FINISHED"
+    assert world.registry.models() == []
+
+
+@pytest.mark.parametrize(
+    "step", ["log_batch", "log_text", "log_outputs", "log_model_artifacts", "create_model_version"]
+)
+def test_a_failure_on_the_way_registers_nothing(world: World, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever step fails, the run and the logged model are marked failed and no model is there to approve."""
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ConnectionError("MLflow went away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(client(world), step, fail)
+        with pytest.raises(ConnectionError):
+            world.log()
+    experiment = client(world).get_experiment_by_name(world.model).experiment_id
+    (run,) = client(world).search_runs([experiment])
+    (logged,) = client(world).search_logged_models([experiment])
+    assert (run.info.status, str(logged.status)) == ("FAILED", "FAILED")
+    assert world.registry.models() == []
+    assert world.log()[0].version == "1"
+
+
+def test_a_failure_of_the_second_version_leaves_the_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tidying up after a failure never touches what was there before."""
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ConnectionError("MLflow went away")
+
+    world.log()
+    with monkeypatch.context() as broken:
+        broken.setattr(client(world), "create_model_version", fail)
+        with pytest.raises(ConnectionError):
+            world.log()
+    assert [each.version for each in world.registry.versions(world.model)] == ["1"]
+
+
+def test_versions_aliases_and_names_are_told(world: World) -> None:
+    """Versions in order of their number, the alias on exactly one, and unknown names not found."""
+    for _ in range(2):
+        world.log()
+    registry = world.registry
+    assert registry.champion(world.model) is None
+    registry.set_champion(world.model, "2")
+    registry.set_status(world.model, "2", "approved")
+    told = [(each.version, each.status, each.champion) for each in registry.versions(world.model)]
+    assert told == [("1", "candidate", False), ("2", "approved", True)]
+    registry.clear_champion(world.model, "1")
+    assert registry.champion(world.model) == "2"
+    registry.clear_champion(world.model, "2")
+    assert registry.champion(world.model) is None
+    assert registry.models() == [world.model]
+    for ask in (registry.versions, registry.champion, lambda name: registry.version(name, "1")):
+        with pytest.raises(NotFoundError):
+            ask("nobody")
+    with pytest.raises(NotFoundError):
+        registry.version(world.model, "9")
+    with pytest.raises(UsageError):
+        registry.version(world.model, "first")
+
+
+def test_names_and_figures_that_mlflow_cannot_take_are_the_callers_mistake(world: World) -> None:
+    """What MLflow refuses comes back as a usage error, and nothing is registered."""
+    for changes in ({"model": "a/b"}, {"metrics": {"what?": 1.0}}, {"params": {"what?": 1.0}}):
+        with pytest.raises(UsageError):
+            world.log(**changes)
+    assert world.registry.models() == []
+
+
+@pytest.mark.parametrize("uri", ["nonsense://store", "sqlite:////proc/nowhere/mlflow.db"])
+def test_a_store_that_cannot_be_opened_is_a_usage_error(uri: str) -> None:
+    """One line, not a traceback of mlflow's."""
+    with pytest.raises(UsageError):
+        Registry(uri)
+
+
+def test_the_registry_is_asked_at_its_own_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address given is used throughout, whatever the environment says, and the process keeps its own settings."""
+    elsewhere = f"sqlite:///{world.folder / 'elsewhere.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", elsewhere)
+    world.train()
+    world.approve()
+    assert not (world.folder / "elsewhere.db").exists()
+    assert os.environ["MLFLOW_TRACKING_URI"] == elsewhere
+    assert world.registry.documents(world.model, "1") == DOCUMENTS
+
+
+def test_mlflow_loads_the_champion_and_refuses_a_candidate(world: World) -> None:
+    """`mlflow.pyfunc.load_model` goes through the same checks as `Recommender.load`, and answers alike."""
+    import mlflow.pyfunc
+    import pandas as pd
+
+    world.train()
+    with pytest.raises(Exception, match="approved"):
+        mlflow.pyfunc.load_model(f"models:/{world.model}/1")
+    world.approve()
+    model = mlflow.pyfunc.load_model(f"models:/{world.model}@champion")
+    answers = model.predict(pd.DataFrame({"history": [["100", "102"], ["101"]], "profiling": [True, False]}))
+    recommender = Recommender.load(f"models:/{world.model}@champion")
+    assert answers[0] == recommender.recommend(["100", "102"], profiling=True).as_json()
+    assert not answers[1]["personalised"]
+    with pytest.raises(Exception, match="profiling"):
+        model.predict(pd.DataFrame({"history": [["100"]]}))
+
+
+def test_a_default_store_lies_under_models(tmp_path: Path) -> None:
+    """Without an address: models/mlflow.db and models/mlartifacts of the working folder; quiet on standard output."""
+    code = (
+        "import os, sys; from tactful.assurance.registry import Registry; r = Registry();"
+        "print(r.models()); print(r._client.get_experiment_by_name('x')); r._experiment('x');"
+        "print(r._client.get_experiment_by_name('x').artifact_location)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["[]", "None", (tmp_path / "models" / "mlartifacts").as_uri()]
+    assert done.stderr == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]
+
+
+@pytest.mark.prove
+def test_mlflow_models_serve_answers_over_http(world: World) -> None:
+    """`mlflow models serve` serves the champion, and answers an error to whoever does not say `profiling`."""
+    world.train()
+    world.approve()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{world.model}@champion"]
+    log = (world.folder / "serve.log").open("wb")
+    with (
+        log,
+        subprocess.Popen(
+            [*command, "--env-manager", "local", "-p", str(port), "-w", "1"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=world.folder,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            start_new_session=True,
+        ) as server,
+    ):
+        try:
+            _wait(port, server)
+            status, answer = _post(
+                port, {"dataframe_records": [{"history": ["100", "102"], "profiling": True, "n": 1}]}
+            )
+            assert status == 200
+            assert [item["item_id"] for item in answer["predictions"][0]["items"]] == ["104"]
+            assert _post(port, {"dataframe_records": [{"history": ["100"]}]})[0] == 400
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+
+
+def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(120):
+        assert server.poll() is None
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail("the server did not start within a minute")
+
+
+def _post(port: int, body: dict[str, Any]) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
