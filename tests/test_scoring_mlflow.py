@@ -1,0 +1,219 @@
+"""The registry's addresses, and the door through which MLflow serves a model."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from scoring_world import NOW, publish
+from tactful.errors import MissingExtraError, ModelRefusedError, NotFoundError, UsageError
+from tactful.scoring import Recommender, recommender
+from tactful.scoring.address import resolve
+from tactful.scoring.pyfunc import PyfuncModel, _load_pyfunc
+from tactful.scoring.seen import SeenSequences
+from tactful.scoring.signing import new_key, public_text
+
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore:The ``noload`` loader strategy:DeprecationWarning"
+    ),  # MLflow 3.17 on SQLAlchemy 2.1
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),  # MLflow, of its own types
+]
+
+FUTURE = {"expires_at": "2999-01-01T00:00:00+00:00"}  # these tests load through MLflow, which passes no clock
+
+
+@pytest.fixture(autouse=True)
+def fresh_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommender, "PROCESS", SeenSequences())
+    monkeypatch.delenv("TACTFUL_SEEN_FILE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def key() -> Ed25519PrivateKey:
+    return new_key()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, key: Ed25519PrivateKey) -> Path:
+    """An MLflow store with the model `tiny` in versions 1 (another approval inside) and 2 … 3, champion 3."""
+    from mlflow import MlflowClient
+
+    root = tmp_path_factory.mktemp("store")
+    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db", registry_uri=f"sqlite:///{root}/mlflow.db")
+    client.create_registered_model("tiny")
+    for version in ("1", "2", "3"):
+        saved = root / "saved" / version
+        publish(saved / "data" / "artifact", key, version="3" if version == "1" else version, **FUTURE)
+        (saved / "MLmodel").write_text(
+            "flavors:\n  python_function:\n    loader_module: tactful.scoring.pyfunc\n    data: data/artifact\n"
+        )
+        client.create_model_version("tiny", source=str(saved))
+    client.set_registered_model_alias("tiny", "champion", "3")
+    return root
+
+
+@pytest.fixture
+def in_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/mlflow.db")
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+
+
+@pytest.mark.usefixtures("in_store")
+def test_an_alias_and_a_version_load(key: Ed25519PrivateKey, store: Path) -> None:
+    """The version that the registry names is the one that answers; reading leaves the store as it was."""
+    before = sorted(p for p in store.rglob("*") if "mlflow.db" not in p.name)
+    for address, version in (("models:/tiny@champion", "3"), ("models:/tiny/2", "2")):
+        model = Recommender.load(address, trusted_keys=[public_text(key)], now=lambda: NOW)
+        assert (model.model, model.version) == ("tiny", version)
+    assert sorted(p for p in store.rglob("*") if "mlflow.db" not in p.name) == before
+
+
+@pytest.mark.usefixtures("in_store")
+def test_the_approval_must_be_of_the_version_asked_for(key: Ed25519PrivateKey) -> None:
+    """Whoever can write to the registry cannot serve version 3's approved files as version 1."""
+    with pytest.raises(ModelRefusedError, match="signature is of another model: tiny version 3"):
+        Recommender.load("models:/tiny/1", trusted_keys=[public_text(key)], now=lambda: NOW)
+
+
+@pytest.mark.usefixtures("in_store")
+@pytest.mark.parametrize(
+    "address", ["models:/tiny@challenger", "models:/tiny/9", "models:/nobody/1", "models:/nobody@x"]
+)
+def test_what_is_not_registered_is_not_found(address: str) -> None:
+    with pytest.raises(NotFoundError, match="must be registered"), resolve(address):
+        pass
+
+
+@pytest.mark.parametrize(
+    "address", ["models:/", "models:/tiny", "models:/tiny/latest", "models:/a@b/c", "models:tiny/1"]
+)
+def test_an_address_names_one_version(address: str) -> None:
+    """`latest` and a bare id are no addresses: what is served is a version that somebody can have approved."""
+    with pytest.raises(UsageError, match="models:/name@alias"), resolve(address):
+        pass
+
+
+def test_looking_creates_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a store, neither the default nor a named one, the answer is "not found" and no file appears."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(NotFoundError, match=r"models/mlflow\.db is none"), resolve("models:/tiny@champion"):
+        pass
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    with pytest.raises(NotFoundError, match=r"other\.db is none"), resolve("models:/tiny@champion"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("in_store")
+def test_without_mlflow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def fake(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.partition(".")[0] == "mlflow":
+            raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", fake)
+    with pytest.raises(MissingExtraError, match=r"tactful\[registry\]"), resolve("models:/tiny@champion"):
+        pass
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "reviewers.toml"
+    path.write_text(f'[[reviewer]]\nname = "Ada"\npublic_key = "{public_text(key)}"\n')
+    monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(path))
+
+
+@pytest.fixture
+def served(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> PyfuncModel:
+    return _load_pyfunc(str(publish(tmp_path / "artifact", key, **FUTURE)))
+
+
+def test_every_kind_of_table_is_answered_alike(served: PyfuncModel) -> None:
+    """A DataFrame, records, columns and one record give the answers that `recommend` gives, as plain JSON."""
+    rows = [{"history": ["100", "102"], "profiling": True, "n": 3}, {"history": ["101"], "profiling": False, "n": 2}]
+    expected = served.predict(rows)
+    assert json.loads(json.dumps(expected)) == expected
+    assert [answer["personalised"] for answer in expected] == [True, False]
+    assert [[i["item_id"] for i in a["items"]] for a in expected] == [["104", "101", "103"], ["100", "101"]]
+    frame = pd.DataFrame(rows)
+    frame["history"] = [np.array(history, dtype=object) for history in frame["history"]]
+    assert served.predict(frame) == expected
+    assert served.predict({name: [row[name] for row in rows] for name in rows[0]}) == expected
+    assert served.predict({name: np.array([row[name] for row in rows], dtype=object) for name in rows[0]}) == expected
+    assert served.predict(rows[0]) == expected[:1]
+    assert served.predict([]) == []
+
+
+def test_profiling_must_be_said_in_every_row(served: PyfuncModel) -> None:
+    """No row falls back to a default, be the column missing or a cell empty; and "false" is not taken for yes."""
+    good = {"history": ["100"], "profiling": True}
+    for bad in ({"history": ["100"]}, good | {"profiling": None}, good | {"profiling": "false"}, {"profiling": True}):
+        with pytest.raises(UsageError):
+            served.predict([good, bad])
+        with pytest.raises(UsageError):
+            served.predict(pd.DataFrame([good, bad]))
+
+
+def test_optional_fields_and_parameters(served: PyfuncModel) -> None:
+    """An empty n is the default; parameters fill what a row leaves out; a field that is not known is an error."""
+    row = {"history": ["100"], "profiling": True}
+    frame = pd.DataFrame([row | {"n": 2}, row])
+    assert [len(answer["items"]) for answer in served.predict(frame)] == [2, 10]
+    assert len(served.predict([row | {"n": 2}], params={"n": 4})[0]["items"]) == 2
+    assert len(served.predict([row], params={"n": 4})[0]["items"]) == 4
+    assert served.predict([row], params={"because": True})[0]["items"][0]["because"]
+    ids = [item["item_id"] for item in served.predict([row | {"allowed_categories": ["health"]}])[0]["items"]]
+    assert "106" in ids
+    with pytest.raises(UsageError, match="not known: profilling"):
+        served.predict([row | {"profilling": True}])
+    with pytest.raises(UsageError, match="whole number"):
+        served.predict([row | {"n": 2.5}])
+
+
+@pytest.mark.parametrize("table", [None, "history", [["100"]], 3, {"history": [["100"], ["101"]], "profiling": [True]}])
+def test_other_inputs_are_errors(served: PyfuncModel, table: Any) -> None:
+    with pytest.raises(UsageError):
+        served.predict(table)
+
+
+def test_mlflow_loads_and_asks_it(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> None:
+    """MLflow's own loader gets the model through this door, without pickle, and not once it was altered."""
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    artifact, saved = publish(tmp_path / "artifact", key, **FUTURE), tmp_path / "saved"
+    mlflow.pyfunc.save_model(
+        saved,
+        loader_module="tactful.scoring.pyfunc",
+        data_path=str(artifact),
+        mlflow_model=Model(),
+        pip_requirements=["tactful[registry]"],
+    )
+    assert not [p for p in saved.rglob("*") if p.suffix in (".pkl", ".pickle")]
+    shutil.rmtree(artifact)
+    loaded = mlflow.pyfunc.load_model(str(saved), suppress_warnings=True)
+    assert loaded.predict([{"history": ["100"], "profiling": True, "n": 1}])[0]["items"][0]["item_id"] == "102"
+    (saved / "data" / "artifact" / "base.npy").write_bytes(b"")
+    with pytest.raises(ModelRefusedError, match="base"):
+        mlflow.pyfunc.load_model(str(saved), suppress_warnings=True)
+
+
+def test_an_unapproved_model_is_not_served(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> None:
+    folder = publish(tmp_path / "artifact", key, **FUTURE)
+    with pytest.raises(UsageError, match="model_config"):
+        _load_pyfunc(str(folder), {"trusted_keys": "mine"})
+    (folder / "approval.json").unlink()
+    with pytest.raises(ModelRefusedError):
+        _load_pyfunc(str(folder))
