@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,48 @@ def test_without_mlflow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(builtins, "__import__", fake)
     with pytest.raises(MissingExtraError, match=r"tactful\[registry\]"), resolve("models:/tiny@champion"):
         pass
+
+
+_NARROW = """
+import re, sys
+from importlib import metadata
+from pathlib import Path
+
+def name_of(text):
+    return re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]+", text).group()).lower()
+
+needed, left = set(), ["mlflow-skinny", "sqlalchemy", "alembic", "numpy", "cryptography"]
+while left:
+    name = left.pop()
+    try:
+        requires = metadata.requires(name) or [] if name not in needed else []
+    except metadata.PackageNotFoundError:
+        continue
+    needed.add(name)
+    left += [name_of(text) for text in requires if "extra ==" not in text]
+tops = metadata.packages_distributions().items()
+hidden = {top for top, owners in tops if not needed & set(map(name_of, owners))} - {"tactful"}
+
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hide())
+assert {"pandas", "sklearn", "pyarrow", "scipy", "fairlearn"} <= hidden
+from tactful.scoring import Recommender
+model = Recommender.load("models:/tiny@champion", trusted_keys=sys.argv[1])
+print(model.recommend(["100"], n=1, profiling=True).items[0].item_id)
+"""
+
+
+@pytest.mark.usefixtures("in_store")
+def test_the_registry_extra_is_enough(key: Ed25519PrivateKey) -> None:
+    """A fresh process that sees only what the base install and the extra `registry` bring loads the champion."""
+    done = subprocess.run(
+        [sys.executable, "-c", _NARROW, public_text(key)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["102"], done.stderr
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ class ItemModel:
     ----------
     position : mapping of str to int
         Catalogue position of each item id.
-    item_ids, titles : text arrays of shape (n_items,)
+    item_ids : tuple of str
+    titles : text array of shape (n_items,)
     popularity, base : float32 arrays of shape (n_items,)
     head : int array of shape (n_head,)
         Catalogue positions of the rows of the two factors.
@@ -52,12 +53,12 @@ class ItemModel:
     by_popularity, tail : int arrays
         All items by falling popularity, and those outside the head by falling base; ties in catalogue order.
     head_base : float32 array of shape (n_head,)
-    largest_row : float
-        Norm of the longest row of the decoder.
+    largest_row, largest_base : float
+        Norm of the longest row of the decoder, and the largest magnitude in `head_base`.
     """
 
     position: Mapping[str, int]
-    item_ids: NDArray[np.str_]
+    item_ids: tuple[str, ...]
     titles: NDArray[np.str_]
     popularity: NDArray[np.float32]
     base: NDArray[np.float32]
@@ -72,6 +73,7 @@ class ItemModel:
     tail: NDArray[np.intp]
     head_base: NDArray[np.float32]
     largest_row: float
+    largest_base: float
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -91,6 +93,7 @@ class ItemModel:
         arrays = _typed(artifact.arrays)
         bundles, history_norm = _settings(artifact.meta)
         _check_fit(arrays, len(bundles))
+        position = _positions(arrays.pop("item_ids"))
         head, base = arrays["head"].astype(np.intp), arrays["base"]
         slot = np.full(len(base), -1, dtype=np.intp)
         slot[head] = np.arange(len(head))
@@ -107,10 +110,12 @@ class ItemModel:
             array.flags.writeable = False
         return cls(
             **(arrays | derived),
-            position=_positions(arrays["item_ids"]),
+            item_ids=tuple(position),
+            position=position,
             bundles=bundles,
             history_norm=history_norm,
             largest_row=_largest_row(arrays["decoder"]),
+            largest_base=float(np.abs(base[head]).max(initial=0.0)),
         )
 
     def allows(self, categories: Collection[str]) -> NDArray[np.bool_]:

@@ -93,5 +93,4 @@ def _candidates(rough: NDArray[np.float32], n: int, error: float) -> NDArray[np.
 def _error_bound(model: ItemModel, taste: NDArray[np.float64]) -> float:
     """How far a 32-bit score can be from the exact one, with room to spare for the rounding of the bound itself."""
     product = float(np.sqrt(np.square(taste).sum())) * model.largest_row
-    largest_base = float(np.abs(model.head_base).max(initial=0.0))
-    return _EPSILON * ((len(taste) + 8) * product + 2 * largest_base) + (len(taste) + 8) * _TINY
+    return _EPSILON * ((len(taste) + 8) * product + 2 * model.largest_base) + (len(taste) + 8) * _TINY

@@ -248,7 +248,7 @@ class Recommender:
         items = self._items
         recommendations = tuple(
             Recommendation(
-                item_id=str(items.item_ids[position]),
+                item_id=items.item_ids[position],
                 score=score,
                 title=str(items.titles[position]),
                 because=self._because(history, position) if because else None,
@@ -273,7 +273,7 @@ class Recommender:
         added = items.contributions(history.slots, position)
         order = np.argsort(-added, kind="stable")
         parts = [
-            Contribution(item_id=str(items.item_ids[items.head[history.slots[i]]]), contribution=float(added[i]))
+            Contribution(item_id=items.item_ids[items.head[history.slots[i]]], contribution=float(added[i]))
             for i in order
         ]
         return (*parts, Contribution(item_id=None, contribution=float(items.base[position])))
