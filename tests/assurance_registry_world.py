@@ -125,6 +125,11 @@ class World:
         given = {"reason": "serves one group worse", "reviewers": self.reviewers} | changes
         return reject(self.records, self.registry, self.model, str(version), key=self.key(by), **given)
 
+    def published(self, version: str = "1") -> str:
+        """The decision beside the manifest, as MLflow holds it."""
+        path = self.registry.artifact_folder(self.model, version) / "approval.json"
+        return path.read_text() if path.exists() else ""
+
     def kinds(self) -> list[str]:
         """What the journal holds, by kind."""
         return [entry.kind for entry in self.records.entries()]

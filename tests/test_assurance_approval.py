@@ -77,7 +77,7 @@ def test_the_journal_carries_the_signed_decision(world: World) -> None:
     world.train()
     decision = world.approve(by="Grace", reason="  read the report ")
     entry = world.records.entries("model.approved")[0]
-    published = SignedDocument.from_json(world.registry.published_approval(world.model, "1"))
+    published = SignedDocument.from_json(world.published())
     published.verify()
     assert entry.actor == published.public_key == decision.document.public_key
     assert dict(entry.body["payload"]) == dict(published.payload)
@@ -110,7 +110,7 @@ def test_approval_is_refused_and_leaves_nothing(
     assert refused.value.exit_code == 3
     assert world.kinds() == ["model.candidate"]
     assert world.registry.champion(world.model) is None
-    assert world.registry.published_approval(world.model, "1") == ""
+    assert world.published() == ""
     assert world.registry.version(world.model, "1").status == "candidate"
 
 
@@ -285,7 +285,7 @@ def test_an_approval_that_mlflow_did_not_show_is_finished_by_calling_again(world
     resumed = world.approve()
     assert resumed.resumed
     assert world.kinds() == ["model.candidate", "model.approved"]
-    assert registry.published_approval(world.model, "1") == resumed.document.to_json()
+    assert world.published() == resumed.document.to_json()
     assert champion(world).version == "1"
     with pytest.raises(ApprovalRefusedError, match="once"):
         world.approve()
@@ -305,6 +305,28 @@ def test_a_rejection_that_mlflow_did_not_show_is_finished_by_calling_again(world
         champion(world)
 
 
+def test_decisions_made_at_the_same_time_end_as_the_journal_says(world: World) -> None:
+    """While one approval is being shown, another version is approved and the first rejected: the journal wins."""
+    world.train()
+    world.train()
+    registry = world.registry
+
+    class Interrupted:
+        def __getattr__(self, name: str) -> Any:
+            if name == "set_status" and world.registry is not registry:
+                world.registry = registry
+                world.approve("2", by="Grace")
+                world.reject("1", by="Grace")
+            return getattr(registry, name)
+
+    world.registry = Interrupted()  # type: ignore[assignment]
+    world.approve("1")
+    assert champion(world).version == "2"
+    assert registry.version(world.model, "1").status == "rejected"
+    with pytest.raises(ModelRefusedError, match="decision"):
+        Recommender.load(registry.artifact_folder(world.model, "1"))
+
+
 def test_nothing_is_shown_that_the_journal_does_not_hold(world: World) -> None:
     """If the journal cannot be written, MLflow is not touched."""
 
@@ -319,7 +341,7 @@ def test_nothing_is_shown_that_the_journal_does_not_hold(world: World) -> None:
     with pytest.raises(OSError, match="disk full"):
         world.approve()
     assert world.registry.champion(world.model) is None
-    assert world.registry.published_approval(world.model, "1") == ""
+    assert world.published() == ""
 
 
 def test_an_alias_moved_by_hand_is_put_back(world: World) -> None:

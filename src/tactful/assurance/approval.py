@@ -13,16 +13,23 @@ while the approval held goes on loading elsewhere until that approval expires.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tactful.assurance.approval_checks import (
+    Evidence,
+    check_candidate,
+    check_evidence,
+    check_verdicts,
+    is_shown,
+    refuse,
+)
 from tactful.assurance.candidates import (
     APPROVED,
     KINDS,
@@ -34,11 +41,11 @@ from tactful.assurance.candidates import (
     replay,
     signed_body,
 )
-from tactful.assurance.registry import RegisteredVersion, Registry
-from tactful.errors import ApprovalRefusedError, ModelRefusedError, NotFoundError, UsageError
+from tactful.assurance.model_history import history
+from tactful.assurance.registry import Registry
+from tactful.assurance.registry_store import RegisteredVersion
+from tactful.errors import ModelRefusedError
 from tactful.records.store import Records, Transaction
-from tactful.scoring.artifact import read_artifact
-from tactful.scoring.recommender import Recommender
 from tactful.scoring.signing import SignedDocument, load_private, public_text
 from tactful.scoring.trust import Reviewers
 
@@ -100,12 +107,12 @@ def approve(
     Assumes: the reason and the overrides name nobody; they are shown outside with the approval.
     """
     case = _open_case(records, registry, model, version, key=key, reason=reason, reviewers=reviewers, now=now)
-    found = _Evidence.gather(registry, case.shown)
+    found = Evidence.gather(registry, case.shown)
     with records.transaction() as transaction:
         book, entry = _known(transaction, case.shown)
-        _check_candidate(entry, book.latest(entry), case.reviewer)
-        _check_evidence(entry, found)
-        _check_verdicts(entry.verdicts, overrides)
+        check_candidate(entry, book.latest(entry), case.reviewer)
+        check_evidence(entry, found)
+        check_verdicts(entry.verdicts, overrides)
         decision = _standing_approval(book, entry, case)
         if decision is None:
             ends = case.now + timedelta(days=reviewers.approval_valid_days)
@@ -116,11 +123,9 @@ def approve(
                 "overrides": dict(overrides),
             }
             decision = _journal(transaction, APPROVED, payload, case)
-        elif _is_shown(decision, case.shown, found):
-            _refuse("a version is approved once", given="this one is approved and champion", do="Nothing is to be done")
-    registry.publish_approval(model, version, decision.document)
-    registry.set_status(model, version, "approved")
-    _point_champion(records, registry, model)
+        elif is_shown(decision, case.shown, found):
+            refuse("a version is approved once", given="this one is approved and champion", do="Nothing is to be done")
+    _show(records, registry, entry)
     return decision
 
 
@@ -167,45 +172,11 @@ def reject(
             }
             decision = _journal(transaction, REJECTED, payload, case)
         elif case.shown.status == "rejected" and not case.shown.champion:
-            _refuse("a version is rejected once", given="this one is rejected", do="Nothing is to be done")
+            refuse("a version is rejected once", given="this one is rejected", do="Nothing is to be done")
         else:
             decision = replace(latest, resumed=True)
-    registry.clear_champion(model, version)
-    with suppress(ModelRefusedError):  # an MLmodel file that was altered is no reason to leave the version unmarked
-        registry.publish_approval(model, version, decision.document)
-    registry.set_status(model, version, "rejected")
+    _show(records, registry, entry)
     return decision
-
-
-def history(records: Records, registry: Registry | None = None, model: str | None = None) -> list[dict[str, Any]]:
-    """Every model with its versions, what was decided about each, and who is champion now and was before.
-
-    All of it comes from the journal. What MLflow shows is added for comparison, where a registry is given.
-
-    Parameters
-    ----------
-    records : Records
-    registry : Registry, optional
-    model : str, optional
-        Only this one.
-
-    Returns
-    -------
-    list of dict
-        ``model``, ``champion`` (``now``, ``before``), ``shown_champion``, and ``versions``, each with ``version``,
-        ``status`` (candidate, refused, approved, expired, rejected), ``who``, ``when``, ``why``, ``decisions``.
-
-    Raises
-    ------
-    NotFoundError
-        The journal has no such model.
-    """
-    book = replay(records.entries(KINDS))
-    known = {each.candidate.model for each in book.candidates}
-    if model is not None and model not in known:
-        raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
-    names = sorted(known) if model is None else [model]
-    return [_model_history(book, registry, name, records.now()) for name in names]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,37 +194,6 @@ class _Case:
         return public_text(self.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Evidence:
-    """What MLflow holds for a version at this moment."""
-
-    manifest_digest: str
-    model: str
-    noise: str
-    documents: Mapping[str, str]
-    approval: str
-
-    @classmethod
-    def gather(cls, registry: Registry, shown: RegisteredVersion) -> _Evidence:
-        try:
-            artifact = read_artifact(registry.artifact_folder(shown.model, shown.version))
-            Recommender.unapproved(artifact)
-        except ModelRefusedError as error:
-            _refuse(
-                "the artifact in MLflow must be whole and one that can be served",
-                given=error.given,
-                do="Train again; do not approve this one",
-            )
-        texts = registry.documents(shown.model, shown.version)
-        return cls(
-            manifest_digest=artifact.manifest_digest,
-            model=str(artifact.meta.get("model")),
-            noise=str(artifact.meta.get("noise")),
-            documents={name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
-            approval=registry.published_approval(shown.model, shown.version),
-        )
-
-
 def _open_case(
     records: Records,
     registry: Registry,
@@ -267,9 +207,9 @@ def _open_case(
 ) -> _Case:
     private, reason = load_private(key), reason.strip()
     if not reason:
-        _refuse("a decision has a reason", given="it was empty", do="Say why in a sentence")
+        refuse("a decision has a reason", given="it was empty", do="Say why in a sentence")
     if public_text(private) not in reviewers.keys:
-        _refuse("a decision is a listed reviewer's", given="this key is not listed", do="Have a listed reviewer decide")
+        refuse("a decision is a listed reviewer's", given="this key is not listed", do="Have a listed reviewer decide")
     shown = registry.version(model, version)
     return _Case(key=private, reason=reason, reviewers=reviewers, now=now or records.now(), shown=shown)
 
@@ -278,66 +218,12 @@ def _known(transaction: Transaction, shown: RegisteredVersion) -> tuple[Book, Ca
     book = replay(transaction.entries(KINDS))
     entry = book.candidate(shown.model, shown.version, shown.model_id)
     if entry is None:
-        _refuse(
+        refuse(
             "a decision is about a candidate that the journal knows",
             given="its training was never recorded there",
             do="Use the records that it was trained with, or train it again with these",
         )
     return book, entry
-
-
-def _check_candidate(entry: CandidateEntry, latest: Decision | None, reviewer: str) -> None:
-    if entry.trainer is None:
-        _refuse(
-            "a candidate is approved only if its trainer signed it",
-            given="nobody did",
-            do="Train again with --key or TACTFUL_ACTOR_KEY",
-        )
-    if entry.trainer == reviewer:
-        _refuse("nobody approves a model of their own", given="this key trained it", do="Have another reviewer decide")
-    if entry.noise != "system":
-        _refuse(
-            "noise comes from the operating system and cannot be repeated",
-            given=f"this model's noise is {entry.noise}",
-            do="Train again without a seed",
-        )
-    if latest is not None and not latest.approved:
-        _refuse("a rejected version stays rejected", given=f"it was, by {latest.name}", do="Train a new version")
-
-
-def _check_evidence(entry: CandidateEntry, found: _Evidence) -> None:
-    held = {name: found.documents.get(name) for name in entry.documents}
-    changed = sorted(name for name, digest in entry.documents.items() if held[name] != digest)
-    if found.manifest_digest != entry.manifest_digest:
-        changed.append("the artifact")
-    if (found.model, found.noise) != (entry.candidate.model, entry.noise):
-        changed.append("what the artifact says of its name and noise")
-    if changed:
-        _refuse(
-            "MLflow must hold what was recorded when the model was trained",
-            given=f"changed or missing since: {', '.join(changed)}",
-            do="Find out who changed it; train again",
-            changed=tuple(changed),
-        )
-
-
-def _check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) -> None:
-    open_rules = {rule: status for rule, status in verdicts.items() if status != "pass"}
-    for rule, text in overrides.items():
-        if rule not in open_rules or not text.strip():
-            raise UsageError(
-                "an override gives a reason for a rule that did not pass",
-                given=f"{rule}: " + ("the reason is empty" if rule in open_rules else "no such rule is open"),
-                do=f"Rules that did not pass: {', '.join(sorted(open_rules)) or 'none'}",
-            )
-    missing = {rule: status for rule, status in open_rules.items() if rule not in overrides}
-    if missing:
-        _refuse(
-            "every fairness rule passes, or a reviewer writes down why to go on",
-            given="; ".join(f"{rule}: {status}" for rule, status in sorted(missing.items())),
-            do="Give --override RULE=TEXT for each, or reject the version",
-            missing=missing,
-        )
 
 
 def _standing_approval(book: Book, entry: CandidateEntry, case: _Case) -> Decision | None:
@@ -347,10 +233,6 @@ def _standing_approval(book: Book, entry: CandidateEntry, case: _Case) -> Decisi
         return None
     holds = latest.expires_at > case.now and latest.document.public_key in case.reviewers.keys
     return replace(latest, resumed=True) if holds else None
-
-
-def _is_shown(decision: Decision, shown: RegisteredVersion, found: _Evidence) -> bool:
-    return shown.champion and shown.status == "approved" and found.approval == decision.document.to_json()
 
 
 def _payload(book: Book, entry: CandidateEntry, case: _Case) -> dict[str, Any]:
@@ -371,64 +253,32 @@ def _journal(transaction: Transaction, kind: str, payload: Mapping[str, Any], ca
     return Decision(document=document, name=name, time=entry.time)
 
 
-def _point_champion(records: Records, registry: Registry, model: str) -> None:
-    """The alias follows the journal, also if another reviewer decided in the meantime."""
-    champion = replay(records.entries(KINDS)).champion(model)
-    while champion is not None and registry.champion(model) != champion.version:
+def _show(records: Records, registry: Registry, entry: CandidateEntry) -> None:
+    """MLflow shows what the journal says of this version and the champion, also if others decide meanwhile."""
+    book = replay(records.entries(KINDS))
+    while True:
+        _show_decision(registry, book, entry)
+        _show_champion(registry, book, entry.candidate.model)
+        before, book = book, replay(records.entries(KINDS))
+        if len(book.decisions) == len(before.decisions):
+            return
+
+
+def _show_decision(registry: Registry, book: Book, entry: CandidateEntry) -> None:
+    latest = book.latest(entry)
+    if latest is None:
+        return
+    if latest.approved:
+        registry.publish_approval(latest.model, latest.version, latest.document)
+        registry.set_status(latest.model, latest.version, "approved")
+        return
+    registry.clear_champion(latest.model, latest.version)
+    with suppress(ModelRefusedError):  # an MLmodel file that was altered is no reason to leave the version unmarked
+        registry.publish_approval(latest.model, latest.version, latest.document)
+    registry.set_status(latest.model, latest.version, "rejected")
+
+
+def _show_champion(registry: Registry, book: Book, model: str) -> None:
+    champion = book.champion(model)
+    if champion is not None and registry.champion(model) != champion.version:
         registry.set_champion(model, champion.version)
-        champion = replay(records.entries(KINDS)).champion(model)
-
-
-def _model_history(book: Book, registry: Registry | None, model: str, now: datetime) -> dict[str, Any]:
-    shown = _shown(registry, model)
-    entries = [each for each in book.candidates if each.candidate.model == model]
-    champion, before = book.champion(model), book.champion_before(model)
-    return {
-        "model": model,
-        "champion": {"now": champion.version if champion else None, "before": before.version if before else None},
-        "shown_champion": next((each.version for each in shown.values() if each.champion), None),
-        "versions": [_version_history(book, entry, shown, now) for entry in entries],
-    }
-
-
-def _shown(registry: Registry | None, model: str) -> dict[str, RegisteredVersion]:
-    """What MLflow shows, by the id of the logged model; nothing of a model it does not know."""
-    try:
-        return {each.model_id: each for each in registry.versions(model)} if registry else {}
-    except NotFoundError:
-        return {}
-
-
-def _version_history(
-    book: Book, entry: CandidateEntry, shown: Mapping[str, RegisteredVersion], now: datetime
-) -> dict[str, Any]:
-    decisions = book.about(entry)
-    latest = decisions[-1].as_json() if decisions else {}
-    in_mlflow = shown.get(entry.candidate.model_id)
-    return {
-        "version": entry.candidate.version,
-        "run_id": entry.candidate.run_id,
-        "status": _status(entry, decisions, now),
-        "who": latest.get("who"),
-        "when": latest.get("when"),
-        "why": latest.get("why"),
-        "expires_at": latest.get("expires_at"),
-        "trained_at": entry.time.isoformat(),
-        "trainer": entry.trainer,
-        "noise": entry.noise,
-        "verdicts": dict(entry.verdicts),
-        "decisions": [each.as_json() for each in decisions],
-        "shown_status": in_mlflow.status if in_mlflow else None,
-    }
-
-
-def _status(entry: CandidateEntry, decisions: tuple[Decision, ...], now: datetime) -> str:
-    if not decisions:
-        return "candidate" if entry.candidate.version else "refused"
-    if not decisions[-1].approved:
-        return "rejected"
-    return "approved" if decisions[-1].expires_at > now else "expired"
-
-
-def _refuse(must: str, *, given: str, do: str, **fields: Any) -> NoReturn:
-    raise ApprovalRefusedError(must, given=given, do=do, **fields)

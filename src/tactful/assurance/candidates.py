@@ -259,10 +259,13 @@ def replay(entries: Iterable[Entry]) -> Book:
     candidates: list[CandidateEntry] = []
     decisions: list[Decision] = []
     for entry in entries:
-        if entry.kind == CANDIDATE:
-            candidates.append(_candidate(entry))
-        elif entry.kind in {APPROVED, REJECTED}:
-            decisions.append(_decision(entry))
+        try:
+            if entry.kind == CANDIDATE:
+                candidates.append(_candidate(entry))
+            elif entry.kind in {APPROVED, REJECTED}:
+                decisions.append(_decision(entry))
+        except (KeyError, TypeError, ValueError, ModelRefusedError) as error:
+            raise _broken(entry) from error
     return Book(candidates=tuple(candidates), decisions=tuple(decisions))
 
 
@@ -283,18 +286,18 @@ def _decision(entry: Entry) -> Decision:
 def _verified(entry: Entry, decision: str) -> SignedDocument:
     fields = {name: entry.body[name] for name in ("payload", "public_key", "signature")}
     document = SignedDocument(**fields)
-    try:
-        document.verify()
-        holds = document.payload["decision"] == decision and entry.actor == document.public_key
-    except ModelRefusedError:
-        holds = False
-    if not holds:
-        raise JournalBrokenError(
-            "every statement about a model carries the signature of whoever made it",
-            given=f"that of entry {entry.sequence} ({entry.kind}) does not hold",
-            do="Run `tactful journal verify` and restore the records from a copy",
-        )
+    document.verify()
+    if document.payload["decision"] != decision or entry.actor != document.public_key:
+        raise ValueError("the statement is of another kind, or another's")
     return document
+
+
+def _broken(entry: Entry) -> JournalBrokenError:
+    return JournalBrokenError(
+        "every statement about a model carries the signature of whoever made it",
+        given=f"that of entry {entry.sequence} ({entry.kind}) does not hold",
+        do="Run `tactful journal verify` and restore the records from a copy",
+    )
 
 
 def _place(candidate: Candidate) -> tuple[str, str | None, str]:

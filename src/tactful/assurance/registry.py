@@ -11,6 +11,8 @@ Notes
 -----
 Only `mlflow.MlflowClient` is used, with its address given: no active run, no process-wide tracking address. A caller
 with a run of their own open keeps it, and mlflow's automatic tags (user name, git commit, source file) are not written.
+
+The file is longer than most because mlflow has one home; what needs no mlflow is in `tactful.assurance.registry_store`.
 """
 
 from __future__ import annotations
@@ -20,15 +22,22 @@ import logging
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tactful.assurance.candidates import Candidate
-from tactful.errors import MissingExtraError, ModelRefusedError, NotFoundError, UsageError
+from tactful.assurance.registry_store import (
+    RegisteredVersion,
+    artifact_location,
+    default_uri,
+    make_folder,
+    plainly,
+    quiet,
+)
+from tactful.errors import MissingExtraError, ModelRefusedError
+from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
 
 if TYPE_CHECKING:
@@ -36,7 +45,6 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
-APPROVAL = "approval.json"
 CHAMPION = "champion"
 LOADER = "tactful.scoring.pyfunc"
 REQUIREMENTS = ("tactful[registry]",)
@@ -47,30 +55,6 @@ _SWITCHES = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",  # would copy the working folder's lock file and pyproject.toml into the model
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisteredVersion:
-    """What MLflow shows of one version of a model.
-
-    Parameters
-    ----------
-    model, version : str
-        The name, and MLflow's number as text.
-    status : str
-        The tag ``status``: ``candidate``, ``approved`` or ``rejected``, or empty.
-    run_id, model_id : str
-        MLflow's ids of the run and of the logged model; empty if MLflow has none.
-    champion : bool
-        Whether the alias ``champion`` points here.
-    """
-
-    model: str
-    version: str
-    status: str
-    run_id: str
-    model_id: str
-    champion: bool
 
 
 class Registry:
@@ -91,7 +75,7 @@ class Registry:
     """
 
     def __init__(self, uri: str | None = None) -> None:
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _default_uri()
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
         self._client = _open(self.uri)
 
     def __repr__(self) -> str:
@@ -136,7 +120,7 @@ class Registry:
         Reads: nothing about people. Returns: ids of MLflow's. Costs: nothing.
         Assumes: every value passed is released, public or configuration; everything here is outside the boundary.
         """
-        with _plainly("writing a candidate"):
+        with plainly("writing a candidate"):
             experiment = self._experiment(model)
             run_id = self._client.create_run(experiment, run_name=model, tags=dict(tags)).info.run_id
             logged: LoggedModel | None = None
@@ -160,51 +144,46 @@ class Registry:
         ModelRefusedError
             The version does not load through tactful's own loader.
         """
-        with _plainly(f"fetching {model} version {version}"):
-            root = self._model_folder(model, version)
-        return root / _data_path(root, model, version)
+        with plainly(f"fetching {model} version {version}"):
+            root = self._client.get_model_version_download_uri(model, version)
+            return self._download(artifact_uri=f"{root}/{self._artifact_path(root, model, version)}")
 
     def documents(self, model: str, version: str) -> dict[str, str]:
         """The text of every document at the top of the version's run, by file name, as MLflow holds it now."""
-        with _plainly(f"fetching the documents of {model} version {version}"):
+        with plainly(f"fetching the documents of {model} version {version}"):
             run_id = self.version(model, version).run_id
             with tempfile.TemporaryDirectory() as folder:
-                root = Path(self._download(run_id=run_id, dst_path=folder))
+                root = self._download(run_id=run_id, dst_path=folder)
                 return {path.name: _text(path) for path in root.iterdir() if path.is_file()}
 
     def publish_approval(self, model: str, version: str, document: SignedDocument) -> None:
         """``approval.json`` lies beside ``manifest.json`` in the version's artifact, whatever was there before."""
-        with _plainly(f"publishing the decision on {model} version {version}"), tempfile.TemporaryDirectory() as folder:
+        with plainly(f"publishing the decision on {model} version {version}"), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / APPROVAL
             path.write_text(document.to_json(), encoding="utf-8")
-            name = _data_path(self._model_folder(model, version), model, version)
-            model_id = self.version(model, version).model_id
-            self._client.log_model_artifact(model_id, str(path), artifact_path=name)
-
-    def published_approval(self, model: str, version: str) -> str:
-        """The text of the version's ``approval.json`` as MLflow holds it now; empty if there is none."""
-        path = self.artifact_folder(model, version) / APPROVAL
-        return _text(path) if path.is_file() else ""
+            root = self._client.get_model_version_download_uri(model, version)
+            name = self._artifact_path(root, model, version)
+            self._client.log_model_artifact(self.version(model, version).model_id, str(path), artifact_path=name)
 
     def set_champion(self, model: str, version: str) -> None:
         """The alias ``champion`` points at this version, and at no other."""
-        with _plainly(f"moving the alias of {model}"):
+        with plainly(f"moving the alias of {model}"):
             self._client.set_registered_model_alias(model, CHAMPION, version)
 
     def clear_champion(self, model: str, version: str) -> None:
         """The alias ``champion`` does not point at this version; one that points elsewhere is left alone."""
-        with _plainly(f"removing the alias of {model}"):
+        with plainly(f"removing the alias of {model}"):
             if self._aliases(model).get(CHAMPION) == version:
                 self._client.delete_registered_model_alias(model, CHAMPION)
 
     def champion(self, model: str) -> str | None:
         """The version that the alias ``champion`` points at, or None."""
-        with _plainly(f"looking up {model}"):
+        with plainly(f"looking up {model}"):
             return self._aliases(model).get(CHAMPION)
 
     def set_status(self, model: str, version: str, status: str) -> None:
         """The version's tag ``status`` reads so."""
-        with _plainly(f"tagging {model} version {version}"):
+        with plainly(f"tagging {model} version {version}"):
             self._client.set_model_version_tag(model, version, "status", status)
 
     def version(self, model: str, version: str) -> RegisteredVersion:
@@ -215,7 +194,7 @@ class Registry:
         NotFoundError
             MLflow knows no such model or version.
         """
-        with _plainly(f"looking up {model} version {version}"):
+        with plainly(f"looking up {model} version {version}"):
             return _shown(self._client.get_model_version(model, version), self._aliases(model))
 
     def versions(self, model: str) -> list[RegisteredVersion]:
@@ -226,21 +205,21 @@ class Registry:
         NotFoundError
             MLflow knows no such model.
         """
-        with _plainly(f"looking up {model}"):
+        with plainly(f"looking up {model}"):
             aliases = self._aliases(model)
             found = _pages(self._client.search_model_versions, f"name='{model}'")
             return sorted((_shown(each, aliases) for each in found), key=lambda shown: int(shown.version))
 
     def models(self) -> list[str]:
         """The names of all registered models, sorted."""
-        with _plainly("listing models"):
+        with plainly("listing models"):
             return sorted(str(each.name) for each in _pages(self._client.search_registered_models, None))
 
     def _experiment(self, model: str) -> str:
         found = self._client.get_experiment_by_name(model)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(model, artifact_location=_artifact_location(self.uri)))
+        return str(self._client.create_experiment(model, artifact_location=artifact_location(self.uri)))
 
     def _write_run(
         self,
@@ -310,46 +289,22 @@ class Registry:
         aliases = self._client.get_registered_model(model).aliases
         return {name: str(version) for name, version in aliases.items()}
 
-    def _model_folder(self, model: str, version: str) -> Path:
-        return Path(self._download(artifact_uri=self._client.get_model_version_download_uri(model, version)))
+    def _artifact_path(self, root: str, model: str, version: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            mlmodel = self._download(artifact_uri=f"{root}/MLmodel", dst_path=folder)
+            return _data_path(mlmodel, model, version)
 
-    def _download(self, **source: str) -> str:
+    def _download(self, **source: str) -> Path:
         from mlflow.artifacts import download_artifacts
 
-        return download_artifacts(**source, tracking_uri=self.uri, registry_uri=self.uri)
-
-
-def _default_uri() -> str:
-    return f"sqlite:///{Path.cwd() / 'models' / 'mlflow.db'}"
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    file = uri.partition("?")[0].removeprefix("sqlite:///")
-    return Path(file).absolute() if uri.startswith("sqlite:///") and file else None
-
-
-def _artifact_location(uri: str) -> str | None:
-    """Beside a SQLite file; any other store knows its own place."""
-    file = _sqlite_file(uri)
-    return (file.parent / "mlartifacts").as_uri() if file else None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Warnings that mlflow 3.17 raises against itself while it is imported stay unseen."""
-    with warnings.catch_warnings():
-        # its mapping uses a loading strategy that SQLAlchemy 2.1 has deprecated
-        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
-        # its own types for chat models are annotated with Any
-        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)
-        yield
+        return Path(download_artifacts(**source, tracking_uri=self.uri, registry_uri=self.uri))
 
 
 def _open(uri: str) -> MlflowClient:
     for name, value in _SWITCHES.items():
         os.environ.setdefault(name, value)
-    _make_folder(_sqlite_file(uri))
-    with _plainly("opening the MLflow store"), _quiet():
+    make_folder(uri)
+    with plainly("opening the MLflow store"), quiet():
         try:
             from mlflow import MlflowClient
         except ModuleNotFoundError as error:
@@ -358,40 +313,9 @@ def _open(uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def _make_folder(file: Path | None) -> None:
-    try:
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            "the MLflow store needs a folder", given=f"{file} has none", do="Set MLFLOW_TRACKING_URI to another place"
-        ) from error
-
-
-@contextmanager
-def _plainly(action: str) -> Iterator[None]:
-    """MLflow's refusals become ours: what it does not know is not found, the rest is about the store or a name."""
-    try:
-        yield
-    except Exception as error:
-        code = getattr(error, "error_code", None)
-        if code is None:
-            raise
-        kind = NotFoundError if code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"} else UsageError
-        raise kind(
-            f"{action} must be possible in the MLflow store",
-            given=f"MLflow says {code}: {_first_line(error)}",
-            do="List what there is with `tactful models`, or set MLFLOW_TRACKING_URI to the right store",
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "nothing more").rstrip(".")
-
-
 def _save_model(root: Path, artifact: Path, run_id: str, logged: LoggedModel) -> None:
     """An MLflow model folder: pyfunc flavour, tactful's own loader, the artifact as data; no pickle and no code."""
-    with _quiet():
+    with quiet():
         import mlflow.pyfunc
         from mlflow.models import Model
 
@@ -427,26 +351,29 @@ def _signature() -> Any:
     return ModelSignature(inputs=Schema([*columns]))
 
 
-def _data_path(root: Path, model: str, version: str) -> str:
+def _data_path(mlmodel: Path, model: str, version: str) -> str:
     """Where in the model folder the artifact lies; refused unless tactful's loader, and no other code, reads it."""
     from mlflow.models import Model
 
-    flavours = Model.load(str(root)).flavors
-    flavour = flavours.get("python_function", {})
-    data = str(flavour.get("data", ""))
-    plain = data.startswith("data/") and ".." not in Path(data).parts and (root / data).is_dir()
-    if (
-        set(flavours) != {"python_function"}
-        or flavour.get("loader_module") != LOADER
-        or flavour.get("code")
-        or not plain
-    ):
-        raise ModelRefusedError(
-            f"{model} version {version} must load through {LOADER} and carry no code of its own",
-            given="its MLmodel file says otherwise",
-            do="Train again; this version was altered or is not one of tactful's",
-        )
-    return data
+    try:
+        flavours = Model.load(str(mlmodel)).flavors
+        flavour = flavours["python_function"]
+        data, loader, code = PurePosixPath(flavour["data"]), flavour["loader_module"], flavour.get("code")
+        ours = set(flavours) == {"python_function"} and loader == LOADER and not code
+        plain = len(data.parts) == 2 and data.parts[0] == "data" and data.name != ".."
+    except Exception as error:  # an altered file may break the parser in any way
+        raise _foreign(model, version) from error
+    if not (ours and plain):
+        raise _foreign(model, version)
+    return str(data)
+
+
+def _foreign(model: str, version: str) -> ModelRefusedError:
+    return ModelRefusedError(
+        f"{model} version {version} must load through {LOADER} and carry no code of its own",
+        given="its MLmodel file says otherwise",
+        do="Train again; this version was altered or is not one of tactful's",
+    )
 
 
 def _shown(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersion:

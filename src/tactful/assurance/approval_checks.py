@@ -1,0 +1,151 @@
+"""What stands against an approval, and what MLflow holds of the version that somebody is about to approve."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from tactful.assurance.candidates import CandidateEntry, Decision
+from tactful.assurance.registry import Registry
+from tactful.assurance.registry_store import RegisteredVersion
+from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError
+from tactful.scoring.artifact import APPROVAL, read_artifact
+from tactful.scoring.recommender import Recommender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What MLflow holds for a version at this moment.
+
+    Parameters
+    ----------
+    manifest_digest, model, noise : str
+        Of the artifact, whose bytes were checked against its manifest.
+    documents : mapping of str to str
+        File name to SHA-256.
+    approval : bytes
+        The decision that lies beside the manifest; empty if there is none.
+    """
+
+    manifest_digest: str
+    model: str
+    noise: str
+    documents: Mapping[str, str]
+    approval: bytes
+
+    @classmethod
+    def gather(cls, registry: Registry, shown: RegisteredVersion) -> Evidence:
+        """What was read from MLflow just now.
+
+        Raises
+        ------
+        ApprovalRefusedError
+            The artifact is not whole, or is none that could be served.
+        """
+        try:
+            folder = registry.artifact_folder(shown.model, shown.version)
+            artifact = read_artifact(folder)
+            Recommender.unapproved(artifact)
+        except ModelRefusedError as error:
+            refuse(
+                "the artifact in MLflow must be whole and one that can be served",
+                given=error.given,
+                do="Train again; do not approve this one",
+            )
+        texts, decision = registry.documents(shown.model, shown.version), folder / APPROVAL
+        return cls(
+            manifest_digest=artifact.manifest_digest,
+            model=str(artifact.meta.get("model")),
+            noise=str(artifact.meta.get("noise")),
+            documents={name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
+            approval=decision.read_bytes() if decision.is_file() else b"",
+        )
+
+
+def check_candidate(entry: CandidateEntry, latest: Decision | None, reviewer: str) -> None:
+    """The candidate may be approved by this reviewer, as far as the journal goes.
+
+    Raises
+    ------
+    ApprovalRefusedError
+        Nobody signed it, the reviewer trained it, its noise can be repeated, or it was rejected before.
+    """
+    if entry.trainer is None:
+        refuse(
+            "a candidate is approved only if its trainer signed it",
+            given="nobody did",
+            do="Train again with --key or TACTFUL_ACTOR_KEY",
+        )
+    if entry.trainer == reviewer:
+        refuse("nobody approves a model of their own", given="this key trained it", do="Have another reviewer decide")
+    if entry.noise != "system":
+        refuse(
+            "noise comes from the operating system and cannot be repeated",
+            given=f"this model's noise is {entry.noise}",
+            do="Train again without a seed",
+        )
+    if latest is not None and not latest.approved:
+        refuse("a rejected version stays rejected", given=f"it was, by {latest.name}", do="Train a new version")
+
+
+def check_evidence(entry: CandidateEntry, found: Evidence) -> None:
+    """MLflow holds the very artifact and documents that were recorded when the model was trained.
+
+    Raises
+    ------
+    ApprovalRefusedError
+        Something was changed or is missing; `changed` names it.
+    """
+    held = {name: found.documents.get(name) for name in entry.documents}
+    changed = sorted(name for name, digest in entry.documents.items() if held[name] != digest)
+    if found.manifest_digest != entry.manifest_digest:
+        changed.append("the artifact")
+    if (found.model, found.noise) != (entry.candidate.model, entry.noise):
+        changed.append("what the artifact says of its name and noise")
+    if changed:
+        refuse(
+            "MLflow must hold what was recorded when the model was trained",
+            given=f"changed or missing since: {', '.join(changed)}",
+            do="Find out who changed it; train again",
+            changed=tuple(changed),
+        )
+
+
+def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) -> None:
+    """Every rule passed, or has a reviewer's words on why to go on.
+
+    Raises
+    ------
+    ApprovalRefusedError
+        A rule did not pass and has no override; `missing` names each.
+    UsageError
+        An override is empty, or for a rule that passed or does not exist.
+    """
+    open_rules = {rule: status for rule, status in verdicts.items() if status != "pass"}
+    for rule, text in overrides.items():
+        if rule not in open_rules or not text.strip():
+            raise UsageError(
+                "an override gives a reason for a rule that did not pass",
+                given=f"{rule}: " + ("the reason is empty" if rule in open_rules else "no such rule is open"),
+                do=f"Rules that did not pass: {', '.join(sorted(open_rules)) or 'none'}",
+            )
+    missing = {rule: status for rule, status in open_rules.items() if rule not in overrides}
+    if missing:
+        refuse(
+            "every fairness rule passes, or a reviewer writes down why to go on",
+            given="; ".join(f"{rule}: {status}" for rule, status in sorted(missing.items())),
+            do="Give --override RULE=TEXT for each, or reject the version",
+            missing=missing,
+        )
+
+
+def is_shown(decision: Decision, shown: RegisteredVersion, found: Evidence) -> bool:
+    """Whether MLflow shows all of this approval: the document, the tag and the alias."""
+    return shown.champion and shown.status == "approved" and found.approval == decision.document.to_json().encode()
+
+
+def refuse(must: str, *, given: str, do: str, **fields: Any) -> NoReturn:
+    """Raise the refusal of an approval or a rejection."""
+    raise ApprovalRefusedError(must, given=given, do=do, **fields)
