@@ -100,7 +100,7 @@ def test_without_profiling_the_history_is_not_read(board: Recommender) -> None:
         board.recommend(_Untouchable(), n=3, profiling=True)
 
 
-@pytest.mark.parametrize("history", [[], ["nobody", "knows"], ["108", 109], [None, 3.5, ("a",), ["unhashable"]]])
+@pytest.mark.parametrize("history", [[], ["nobody", "knows"], ["108", 109], [None, 3.5, True, ("a",), ["unhashable"]]])
 def test_a_history_without_a_usable_item(board: Recommender, history: list[Any]) -> None:
     """With nothing the model can use, the popular items that are not held come back, and the reason says so."""
     answer = board.recommend(history, n=20, profiling=True)
@@ -299,12 +299,10 @@ def test_threads_get_the_same_answers(worlds: list[tuple[dict[str, Any], Recomme
         assert list(pool.map(lambda h: model.recommend(h, profiling=True), histories)) == alone
 
 
-def test_an_empty_head_is_the_popular_list(tmp_path: Path) -> None:
-    """A model that could learn nothing still answers, and says that it is not personal."""
-    arrays = checkerboard() | {
-        "head": np.empty(0, np.int32),
-        "encoder": np.empty((0, 3), np.float32),
-        "decoder": np.empty((0, 3), np.float32),
-    }
+@pytest.mark.parametrize("shape", [(0, 3), (0, 0), (8, 0)])
+def test_a_model_that_learned_nothing(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """Without a head, or with a head of rank 0, it still answers, and does not claim that the answer is personal."""
+    factors = np.empty(shape, np.float32)
+    arrays = checkerboard() | {"head": np.arange(shape[0], dtype=np.int32), "encoder": factors, "decoder": factors}
     answer = recommender(tmp_path / "a", arrays).recommend(["100"], 2, profiling=True)
     assert (ids(answer), answer.personalised) == (["101", "102"], False)

@@ -52,7 +52,7 @@ def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[n
     ids = _distinct(history)
     known = np.array(sorted(model.position[item] for item in ids if item in model.position), dtype=np.intp)
     permitted = known[allowed[model.sensitive[known]]]
-    slots = model.slot[permitted]
+    slots = model.slot[permitted] if model.decoder.shape[1] else _NONE  # of rank 0, no item says anything
     return History(
         slots=np.sort(slots[slots >= 0]),
         known=known,
@@ -66,7 +66,7 @@ def as_id(item: object) -> str | None:
     if isinstance(item, str):
         return str(item)
     try:
-        return str(operator.index(item))  # type: ignore[arg-type]  # whatever is no integer raises
+        return None if isinstance(item, bool) else str(operator.index(item))  # type: ignore[arg-type]  # whatever is no integer raises
     except TypeError:
         return None
 
