@@ -245,7 +245,9 @@ class _Run:
             evaluation_share=privacy.evaluation_share,
         )
         self.log = InteractionLog.open(settings.data.interactions)
-        self.demographics = Demographics.open(settings.data.attributes) if settings.data.attributes else None
+        self.specs = [AttributeSpec(name=name, levels=levels) for name, levels in self.levels.items()]
+        attributes = settings.data.attributes
+        self.demographics = Demographics.open(attributes, self.specs) if attributes and self.specs else None
         self.records = Records.open()
         self.ledger = BudgetLedger(self.records)
         self.registry = Registry()
@@ -343,9 +345,8 @@ class _Run:
         people = hold_out(consented)
         measured = measure(people, read_artifact(artifact))
         groups: Mapping[str, Any] = {}
-        if self.demographics and self.levels:
-            specs = [AttributeSpec(name=name, levels=levels) for name, levels in self.levels.items()]
-            codes = self.demographics.groups(people, self.gate, specs, as_of=self.as_of)
+        if self.demographics:
+            codes = self.demographics.groups(people, self.gate, self.specs, as_of=self.as_of)
             groups = {name: values[measured.rows] for name, values in codes.items()}
         sums = door.evaluation(measured.values, groups, self.design)
         fairness = self.settings.fairness

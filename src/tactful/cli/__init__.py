@@ -14,13 +14,17 @@ def main() -> None:
     try:
         from tactful.cli.commands import app
 
-        app(prog_name="tactful")
+        sys.exit(app(prog_name="tactful", standalone_mode=False))
     except TactfulError as error:
         _stop(str(error), error.exit_code)
     except ModuleNotFoundError as missing:
         lacking = MissingExtraError(f"`tactful {' '.join(sys.argv[1:2])}`", extra="train", missing=missing.name or "")
         _stop(str(lacking), lacking.exit_code)
+    except KeyboardInterrupt:
+        _stop("stopped; `tactful budget` says what was spent", 130)
     except Exception as bug:
+        if hasattr(bug, "format_message"):  # the command line parser's own errors: a wrong option or argument
+            _stop(f"{bug.format_message()} Run `tactful {' '.join(sys.argv[1:2])} --help` for what the command takes.", 2)
         _stop(_described(bug), 1)
 
 

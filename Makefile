@@ -1,0 +1,38 @@
+# Two commands on a fresh machine: `make demo` and `make test`. They set up .venv with locked versions by themselves.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test prove lint clean lock
+
+demo: $(READY)
+	$(BIN)/tactful demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not prove"
+
+prove: $(READY)
+	$(BIN)/python -m pytest -n 2 -m prove
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+# The local stores too: records, keys, MLflow and the demo's data. A new demo then starts with a new budget.
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
+	find models -mindepth 1 ! -name README.md -delete
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# Resolve pyproject.toml anew. Needs pip-tools, which the dev extra has.
+lock: $(READY)
+	$(BIN)/python -m piptools compile --extra dev --strip-extras --no-annotate --no-emit-index-url --no-emit-trusted-host \
+		--no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock pyproject.toml
+	sed -i '/^tactful @/d' requirements.lock
