@@ -10,6 +10,9 @@ Notes
 *Sampler slack.* Let P, Q be the ideal outputs on neighbours and P′, Q′ the real ones, with log-ratios to the ideal
 within s/2 but on an event of probability t under each. Then Σ(P′ − e^ε Q′)₊ ≤ e^{s/2} Σ(P − e^{ε−s} Q)₊ + t(1 + e^ε),
 so the real mechanism is (ε, e^{s/2} δ(ε − s) + t(1 + e^ε))-DP. The factor e^{s/2} is next to nothing, and it is there.
+That bound grows again where t·e^ε takes over, while the truth does not: what holds at ε holds at every larger ε. So δ
+at ε is the bound's smallest value up to ε. The bound is convex in e^ε with slope t − e^{−s/2} Φ(−μ/2 − (ε − s)/μ), so it
+falls up to ε = s − μ²/2 − μ Φ⁻¹(t e^{s/2}) and rises from there.
 
 *Calibration.* diffprivlib's `GaussianAnalytic` forms Φ as (1 + erf)/2, which loses all digits once e^ε/δ nears 2^53: at
 δ = 1e-6 it is good up to ε of about 11. Within its range both calibrations are computed and must agree to 1e-6, or
@@ -19,11 +22,11 @@ nothing is calibrated; what is returned is always the closed form's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scipy.optimize import brentq
-from scipy.special import erfcx, log_ndtr
+from scipy.special import erfcx, log_ndtr, ndtri
 
 from tactful.errors import ConfigError, TactfulError
 from tactful.privacy.events import GaussianEvent, SamplerSlack
@@ -98,9 +101,8 @@ class PrivacyLoss:
         return PrivacyLoss.total((self, other))
 
     def delta(self, epsilon: float) -> float:
-        """The smallest δ at this ε, in [0, 1]."""
-        ideal = self.slack_epsilon / 2 + _log_delta(math.sqrt(self.mu_squared), epsilon - self.slack_epsilon)
-        return min(1.0, math.exp(min(0.0, ideal)) + _tail_delta(self.tail, epsilon))
+        """The smallest δ that is proven at this ε ≥ 0, in [0, 1]."""
+        return self._bound(min(epsilon, max(0.0, self._turn())) if self.tail else epsilon)
 
     def epsilon(self, delta: float) -> float:
         """The smallest ε at this δ; infinite if the samplers' tails leave no room.
@@ -139,9 +141,26 @@ class PrivacyLoss:
         """What δ leaves for the ideal mechanism once the slack is paid at ε; may be negative."""
         return (delta - _tail_delta(self.tail, epsilon)) * math.exp(-self.slack_epsilon / 2)
 
+    def _bound(self, epsilon: float) -> float:
+        """The bound of the module's notes at this very ε."""
+        ideal = self.slack_epsilon / 2 + _log_delta(math.sqrt(self.mu_squared), epsilon - self.slack_epsilon)
+        return min(1.0, math.exp(min(0.0, ideal)) + _tail_delta(self.tail, epsilon))
+
+    def _turn(self) -> float:
+        """The ε from which on the bound rises, because of the tail."""
+        mu = math.sqrt(self.mu_squared)
+        return self.slack_epsilon - mu * (mu / 2 + float(ndtri(min(1.0, self.tail * math.exp(self.slack_epsilon / 2)))))
+
     def _largest_mu(self, budget: PrivacyBudget) -> float:
         """The largest μ that fits the budget with this slack, by the closed form alone; 0 if there is none."""
-        return _largest_mu(budget.epsilon - self.slack_epsilon, self._ideal_delta(budget.delta, budget.epsilon))
+        mu = _largest_mu(budget.epsilon - self.slack_epsilon, self._ideal_delta(budget.delta, budget.epsilon))
+        if not self.tail or (mu > 0 and self._with(mu)._turn() >= budget.epsilon):
+            return mu
+        return _last_that_fits(lambda mu: self._with(mu).fits(budget))
+
+    def _with(self, mu: float) -> PrivacyLoss:
+        """The same slack with another μ."""
+        return PrivacyLoss(mu_squared=mu * mu, slack_epsilon=self.slack_epsilon, tail=self.tail)
 
 
 def delta_at(mu: float, epsilon: float) -> float:
@@ -200,6 +219,19 @@ def _tail_delta(tail: float, epsilon: float) -> float:
     return tail * (1 + math.exp(min(epsilon, 700.0))) if tail else 0.0
 
 
+def _last_that_fits(fits: Callable[[float], bool]) -> float:
+    """The largest μ that fits, shaved, by bisection; 0 if not even 1e-9 does."""
+    low, high = 1e-9, 1.0
+    if not fits(low):
+        return 0.0
+    while fits(high):
+        low, high = high, 2 * high
+    for _ in range(80):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low * (1 - _SHAVE)
+
+
 def _log_delta(mu: float, epsilon: float) -> float:
     """The logarithm of δ(ε). Where δ is small it is φ(a)(R(a) − R(b)) with R = Φ/φ, since φ(a) = e^ε φ(b)."""
     if mu == 0:
@@ -227,7 +259,7 @@ def _epsilon_any_sign(mu: float, delta: float) -> float:
 
 def _largest_mu(epsilon: float, delta: float) -> float:
     """The largest μ with δ_μ(ε) ≤ δ, shaved; 0 if there is none."""
-    if delta <= max(0.0, -math.expm1(epsilon)):
+    if delta <= -math.expm1(min(epsilon, 0.0)):
         return 0.0
     target = math.log(delta)
     high = 1.0

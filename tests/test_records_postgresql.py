@@ -1,0 +1,86 @@
+"""The same laws on PostgreSQL: append-only, one chain, no overspending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from records_postgresql import cluster
+from records_workers import event, spend, together
+from tactful.errors import UsageError
+from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.ledger import BudgetLedger, BudgetLimit
+from tactful.records.store import Records
+
+pytestmark = pytest.mark.prove
+LIMIT = BudgetLimit(epsilon=1.0, delta=1e-6)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    pytest.importorskip("psycopg", reason="no PostgreSQL driver is installed")
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """An empty database of its own."""
+    with create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+        count = connection.execute(text("SELECT count(*) FROM pg_database")).scalar_one()
+        connection.execute(text(f"CREATE DATABASE books{count}"))
+    return server.replace("/postgres?", f"/books{count}?")
+
+
+def test_entries_survive_and_verify(url: str) -> None:
+    """Bodies, times and floats come back exactly; a failed transaction writes nothing."""
+    records = Records.open(url)
+    with records.transaction() as transaction:
+        written = [transaction.append("note.made", {"n": n, "x": 0.1 * n, "ε": None}) for n in range(5)]
+    with pytest.raises(UsageError), records.transaction() as transaction:
+        transaction.append("note.made", {}) and transaction.append("", {})
+    assert Records.open(url).entries("note") == written
+    assert records.verify().as_json() == {"ok": True, "entries": 5, "head": written[-1].digest, "problem": None}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE journal SET kind = 'x'", "DELETE FROM journal WHERE sequence = 1", "TRUNCATE journal"],
+)
+def test_the_database_itself_refuses_changes(url: str, statement: str) -> None:
+    """Edits, deletions and truncation are refused; once the trigger is gone, verification sees them."""
+    records = Records.open(url)
+    with records.transaction() as transaction:
+        transaction.append("note.made", {})
+        transaction.append("note.made", {})
+    head = records.verify().head
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(text(statement))
+    assert records.verify(expected_head=head).ok
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER journal_append_only ON journal"))
+        connection.execute(text(statement))
+    assert not records.verify(expected_head=head).ok
+
+
+def test_eight_processes_never_overspend(url: str) -> None:
+    """They create the table at once, too; exactly what fits is debited, on one chain."""
+    BudgetLedger(Records.open(url)).declare(LIMIT)
+    assert together(spend, url, processes=8, times=3) == [0] * 8
+    losses = [PrivacyLoss.of(line.event) for line in BudgetLedger(Records.open(url)).status().debits]
+    assert len(losses) == 5
+    assert PrivacyLoss.total(losses).fits(LIMIT.budget)
+    assert not PrivacyLoss.total([*losses, PrivacyLoss.of(event())]).fits(LIMIT.budget)
+    assert Records.open(url).verify().ok
+
+
+def test_a_server_that_is_not_there_is_a_usage_error(url: str) -> None:
+    """The message names the address, without a password."""
+    with pytest.raises(UsageError, match="must be a database that lasts") as caught:
+        Records.open(url.replace("tactful@", "tactful:secret@").replace("host=", "host=/nowhere"))
+    assert "secret" not in str(caught.value)
