@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 
 from assurance_registry_world import DOCUMENTS, World, empty_store
 from tactful.assurance.registry import LOADER, Registry
-from tactful.errors import NotFoundError, UsageError
+from tactful.errors import ApprovalRefusedError, ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring import Recommender
 
 
@@ -217,40 +218,45 @@ def test_mlflow_models_serve_answers_over_http(world: World) -> None:
     """`mlflow models serve` serves the champion, and answers an error to whoever does not say `profiling`."""
     world.train()
     world.approve()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{world.model}@champion"]
+    with _server([*command, "--env-manager", "local", "-w", "1"], world, "/ping") as port:
+        status, answer = _post(port, {"dataframe_records": [{"history": ["100", "102"], "profiling": True, "n": 1}]})
+        assert status == 200
+        assert [item["item_id"] for item in answer["predictions"][0]["items"]] == ["104"]
+        assert _post(port, {"dataframe_records": [{"history": ["100"]}]})[0] == 400
+
+
+@contextmanager
+def _server(command: list[str], world: World, health: str) -> Iterator[int]:
+    """The port of a server that answers; it and its workers are gone afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{world.model}@champion"]
-    log = (world.folder / "serve.log").open("wb")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with (
-        log,
+        (world.folder / "server.log").open("wb") as log,
         subprocess.Popen(
-            [*command, "--env-manager", "local", "-p", str(port), "-w", "1"],
+            [*command, "-p", str(port)],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=world.folder,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            env=os.environ | {"PATH": path},
             start_new_session=True,
         ) as server,
     ):
         try:
-            _wait(port, server)
-            status, answer = _post(
-                port, {"dataframe_records": [{"history": ["100", "102"], "profiling": True, "n": 1}]}
-            )
-            assert status == 200
-            assert [item["item_id"] for item in answer["predictions"][0]["items"]] == ["104"]
-            assert _post(port, {"dataframe_records": [{"history": ["100"]}]})[0] == 400
+            _wait(f"http://127.0.0.1:{port}{health}", server)
+            yield port
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
 
 
-def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
+def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     for _ in range(120):
         assert server.poll() is None
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2):
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
                 return
         except OSError:
             time.sleep(0.5)
@@ -269,3 +275,28 @@ def _post(port: int, body: dict[str, Any]) -> tuple[int, Any]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
+
+
+@pytest.mark.prove
+def test_the_whole_path_works_through_an_mlflow_server(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over HTTP, where artifacts go through the server: log, approve, load, and refuse a document that was changed."""
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", world.uri]
+    place = ["--artifacts-destination", str(world.folder / "remote"), "--host", "127.0.0.1", "--workers", "1"]
+    with _server([*command, *place], world, "/health") as port:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        world.registry = Registry()
+        world.train()
+        candidate = world.train()
+        world.approve("1")
+        answer = Recommender.load(f"models:/{world.model}@champion").recommend(["100", "102"], n=1, profiling=True)
+        assert [item.item_id for item in answer.items] == ["104"]
+        client(world).log_text(candidate.run_id, "all is well", "report.html")
+        with pytest.raises(ApprovalRefusedError, match=r"report\.html"):
+            world.approve("2")
+        world.reject("1")
+        with pytest.raises(ModelRefusedError):
+            Recommender.load(f"models:/{world.model}/1")
+        assert world.registry.champion(world.model) is None
+    assert capsys.readouterr().out == ""

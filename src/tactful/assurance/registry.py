@@ -52,6 +52,7 @@ REQUIREMENTS = ("tactful[registry]",)
 _SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output belongs to whoever asked
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",  # would copy the working folder's lock file and pyproject.toml into the model
 }
@@ -258,6 +259,7 @@ class Registry:
                 run_id=run_id,
                 tags={**tags, "status": "candidate", "model_id": logged.model_id},
                 description="The fairness report, the model card and the privacy statement are artifacts of the run.",
+                model_id=logged.model_id,
             )
         except BaseException:
             if new:
