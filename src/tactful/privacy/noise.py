@@ -15,14 +15,17 @@ cell's integer nearest to 0.
 *How far apart they are.* Let p(k) = P(round(Z) = k). With x = |k|/2σ²,
 p(k)·σ·√(2π)/exp(−k²/2σ²) = ∫ exp(−kt/σ² − t²/2σ²) dt over |t| ≤ ½, which lies between exp(−1/8σ²) and sinh(x)/x
 ≤ exp(x²/6). For |k| ≤ Tσ the log-ratio is therefore at most max(1/8, T²/24)/σ² in either direction. Arithmetic adds:
-the table's weights come from float64 exponentials of arguments up to T²/2 (relative error ≤ 2⁻⁵² (T²/2 + 2) < 2·10⁻¹⁴),
-thresholds are cut at 2⁻¹²⁸ (relative 4·10⁻¹⁴ in the last cell), the acceptance test compares with a 53-bit uniform
-(3·10⁻¹⁶), and the normalisation moves by the tail beyond T (4·10⁻²⁸). `_ARITHMETIC` = 2·10⁻¹³ covers the sum twice over.
+the table's weights come from float64 exponentials of arguments up to T²/2 that carry five roundings (relative error ≤
+2⁻⁵³ (5T²/2 + 2) < 4·10⁻¹⁴) and become integers without loss, thresholds are cut at 2⁻¹²⁸ (relative 7·10⁻¹⁴ in the last
+cell), the acceptance test compares with a 53-bit uniform (3·10⁻¹⁶), and the normalisation moves by the tail beyond T
+(4·10⁻²⁸). `_ARITHMETIC` = 2·10⁻¹³ covers the sum; a test compares with 40 digits.
 
-*What that costs.* η bounds the log-ratio for each coordinate. On outcomes with |noise| ≤ Tσ in all of the c coordinates
-that one person can touch, probabilities of the real and the ideal mechanism differ by at most a factor exp(cη), on both
-of the neighbouring worlds: 2cη is added to ε (and δ grows by the factor exp(cη)). The other outcomes have mass at most 2cΦ(−T): that mass times (1 + e^ε) is
-added to δ. `slack` returns both; the accountant adds them. Coordinates nobody's data can change are the same on both sides.
+*What that costs.* η bounds the log-ratio for each coordinate. On outcomes with |noise| < tσ + ½ in all of the c
+coordinates that one person can touch, t = 10.99, probabilities of the real and the ideal mechanism differ by at most a
+factor exp(cη), on both of the neighbouring worlds: 2cη is added to ε (and δ grows by the factor exp(cη)). The other
+outcomes have mass at most 2cΦ(−t), since |round(Z)| ≥ tσ + ½ takes |Z| ≥ tσ: that mass times (1 + e^ε) is added to δ.
+(t lies below T so that neither the last cell's end nor the rounding of Tσ needs an argument.) `slack` returns both; the
+accountant adds them. Coordinates that the person does not touch have the same law on both sides, whatever it is.
 
 *What is assumed.* AES-128 in counter mode is indistinguishable from uniform words. Each draw is keyed afresh from
 the operating system and the key is dropped, so no stream is ever used twice, in forks and threads as well.
@@ -46,6 +49,7 @@ from tactful.privacy.events import SamplerSlack
 from tactful.privacy.statistics import Noise
 
 _T = 11.0  # standard deviations that the sampler reaches
+_COUNTED = 10.99  # standard deviations beyond which an outcome counts as tail
 _CELLS = 1 << 13
 _ARITHMETIC = 2e-13
 _SMALLEST, _LARGEST = float(1 << 13), float(1 << 50)  # σ for which the argument above holds and int64 cannot overflow
@@ -112,7 +116,7 @@ def slack(sigma: float, coordinates: int) -> SamplerSlack:
     """
     _check(sigma)
     eta = max(1 / 8, _T * _T / 24) / sigma**2 + _ARITHMETIC
-    return SamplerSlack(epsilon=2 * coordinates * eta, tail=2 * coordinates * float(norm.sf(_T)))
+    return SamplerSlack(epsilon=2 * coordinates * eta, tail=2 * coordinates * float(norm.sf(_COUNTED)))
 
 
 class _Table(NamedTuple):
@@ -163,7 +167,7 @@ def _table(sigma: float) -> _Table:
     cells = np.arange(_CELLS) - _CELLS // 2
     nearest = np.where(cells >= 0, cells, -cells - 1).astype(np.float64) * 2.0**width_bits + (cells < 0)
     weights = np.where(nearest <= _T * sigma, np.exp(-((nearest / sigma) ** 2) / 2), 0.0)
-    thresholds, alias = _alias([int(w * 2.0**128) for w in weights])
+    thresholds, alias = _alias([int(w * 2.0**192) for w in weights])  # whole numbers: no weight loses a bit
     mask = (1 << 64) - 1
     return _Table(
         width_bits=width_bits,
