@@ -258,7 +258,7 @@ class _Run:
         price = self.ledger.price(self.plan.events, limit=self._limit())
         self.prices = {"requested": price.requested, "spent": price.spent, "remaining": price.remaining}
         if not price.fits:
-            raise BudgetExceededError(**self.prices, limit=price.limit.epsilon, delta=price.limit.delta)
+            raise BudgetExceededError(**self.prices, limit=price.limit, delta=price.delta)
 
     def train(self) -> TrainingOutcome:
         """The whole run."""

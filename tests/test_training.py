@@ -1,0 +1,211 @@
+"""The whole run on a known world: what it admits, releases, refuses and leaves behind."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tactful
+from tactful.assurance.approval import approve
+from tactful.assurance.registry import Registry
+from tactful.errors import ConfigError, ModelRefusedError, NotFoundError, SchemaError, UsageError
+from tactful.privacy.ledger import BudgetLedger
+from tactful.records.store import Records
+from tactful.scoring import Recommender
+from tactful.scoring.trust import Reviewers
+from tactful.training import train
+
+
+def edit(config: Path, old: str, new: str) -> Path:
+    """The config with one text replaced."""
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+    return config
+
+
+def test_a_run_ends_in_a_candidate_that_serves_after_approval(workspace: Path) -> None:
+    """From consented rows to an approved model that recommends to even people what even people like."""
+    found = tactful.train(workspace / "shop.toml", key=workspace / "trainer.key")
+    assert found.status == "candidate"
+    assert found.counts is not None
+    assert found.counts.admitted + sum(found.counts.excluded.values()) == found.counts.read
+    assert all(found.counts.excluded[r] > 0 for r in ("refused", "withdrawn", "no_record", "before_grant", "expired", "erased"))
+    assert found.metrics["lift@20"] > 0
+    with pytest.raises(ModelRefusedError):
+        Recommender.load(f"models:/shop/{found.version}")
+
+    approve(
+        Records.open(),
+        Registry(),
+        "shop",
+        str(found.version),
+        key=workspace / "reviewer.key",
+        reason="looked at the report",
+        overrides={rule: "a test" for rule, verdict in found.verdicts.items() if verdict != "pass"},
+        reviewers=Reviewers.load(),
+    )
+    answer = Recommender.load("models:/shop@champion").recommend(["item-00", "item-02", "item-04"], 6, profiling=True)
+    assert answer.personalised
+    assert all(int(item.item_id[-2:]) % 2 == 0 for item in answer.items)
+
+
+def test_the_same_run_twice_admits_the_same_rows_and_draws_other_noise(workspace: Path) -> None:
+    """Consent decides what is read; noise is never drawn again."""
+    first, second = (train(workspace / "shop.toml") for _ in range(2))
+    assert first.counts == second.counts
+    assert first.metrics["ndcg@10"] != second.metrics["ndcg@10"]
+
+
+def test_a_run_debits_each_partition_exactly_its_epsilon(workspace: Path) -> None:
+    """The ledger ends at the run's ε in both partitions, from below."""
+    train(workspace / "shop.toml")
+    spent = BudgetLedger(Records.open()).status().as_json()["spent"]
+    assert 20 * (1 - 1e-5) < spent["training"] <= 20
+    assert 20 * (1 - 1e-5) < spent["evaluation"] <= 20
+
+
+def test_a_dry_run_reads_no_row_and_debits_nothing(workspace: Path) -> None:
+    """Pricing is free, and leaves no entry in the journal."""
+    found = train(workspace / "shop.toml", dry_run=True)
+    assert found.status == "dry run"
+    assert found.counts is None
+    assert Records.open().entries() == []
+
+
+def test_a_spent_budget_refuses_before_a_row_is_read(workspace: Path) -> None:
+    """The second run does not fit a limit that the first one used up."""
+    config = edit(workspace / "shop.toml", "epsilon = 60.0", "epsilon = 21.0")
+    assert train(config).status == "candidate"
+    again = train(config)
+    assert again.status == "refused"
+    assert "Remaining" in again.reason
+    assert again.counts is None
+    assert Registry().versions("shop")[-1].version == "1"
+
+
+def test_nobody_consented_is_a_refusal_that_spends_nothing(workspace: Path) -> None:
+    """An empty consent table lets no row pass, and the counts say why."""
+    pd.DataFrame(columns=["user_id", "purpose", "state", "event_time"]).to_csv(workspace / "consents.csv", index=False)
+    found = train(workspace / "shop.toml")
+    assert found.status == "refused"
+    assert found.counts is not None
+    assert found.counts.admitted == 0
+    assert found.counts.excluded["no_record"] > 0
+    assert Records.open().entries("budget.debited") == []
+
+
+def test_too_few_people_refuse_and_get_back_what_was_not_opened(workspace: Path) -> None:
+    """The released count is paid for; the rest of the run's debit is given back."""
+    config = edit(workspace / "shop.toml", "minimum_people = 100", "minimum_people = 5000")
+    found = train(config)
+    assert found.status == "refused"
+    assert found.version is None
+    assert "5000" in found.reason
+    states = {d["name"]: d["state"] for d in BudgetLedger(Records.open()).status().as_json()["debits"]}
+    assert states["people"] == "released"
+    assert {states[name] for name in ("popularity", "gram", "evaluation")} == {"cancelled"}
+    assert Registry().models() == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("population_at_most", "2000000"), ("delta", "0.01")])
+def test_a_delta_too_large_is_refused(workspace: Path, key: str, value: str) -> None:
+    """δ must be below one over the declared, else the released number of people."""
+    edit(workspace / "shop.toml", "epsilon = 20.0", f"epsilon = 20.0\n{key} = {value}")
+    found = train(workspace / "shop.toml")
+    assert found.status == "refused"
+    assert "1 / people" in found.reason
+
+
+def test_noise_from_a_seed_marks_the_run(workspace: Path) -> None:
+    """A reproducible run says so in the outcome, and its model carries it."""
+    edit(workspace / "shop.toml", "epsilon = 20.0", "epsilon = 20.0\nreproducible_seed = 3")
+    found = train(workspace / "shop.toml", key=workspace / "trainer.key")
+    assert found.noise == "reproducible"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "names"),
+    [
+        ("retention_days", "retention_day", ConfigError, "retention_days"),
+        ('name = "shop"', "", ConfigError, "name"),
+        ("epsilon = 20.0", "epsilon = 0", ConfigError, "epsilon"),
+        ("epsilon = 20.0", "epsilon = -1", ConfigError, "epsilon"),
+        ("items.csv", "attributes.csv", ConfigError, "demographics"),
+        ("items.csv", "nowhere.csv", NotFoundError, "nowhere.csv"),
+        ('category = ["HEALTH"]', 'category = ["HEALHT"]', ConfigError, "HEALHT"),
+    ],
+)
+def test_a_wrong_setting_stops_the_run_before_it_costs(
+    workspace: Path, old: str, new: str, error: type[UsageError], names: str
+) -> None:
+    """Misspelt, missing and impossible settings name what is wrong, and nothing is journalled."""
+    config = edit(workspace / "shop.toml", old, new)
+    with pytest.raises(error, match=names):
+        train(config)
+    assert Records.open().entries() == []
+
+
+def test_a_table_of_people_is_no_item_table(workspace: Path) -> None:
+    """A copy of the attributes under another name is refused as item features too."""
+    (workspace / "other.csv").write_text((workspace / "attributes.csv").read_text())
+    config = edit(workspace / "shop.toml", "items.csv", "other.csv")
+    with pytest.raises(SchemaError, match="user_id"):
+        train(config)
+
+
+def test_a_time_column_that_is_not_times_stops_and_one_bad_value_does_not(workspace: Path) -> None:
+    """Numbers are no times; a single unreadable time is one malformed row."""
+    rows = pd.read_parquet(workspace / "interactions.parquet")
+    rows.assign(timestamp=np.arange(len(rows))).to_parquet(workspace / "interactions.parquet")
+    with pytest.raises(SchemaError, match="timestamp"):
+        train(workspace / "shop.toml")
+    times = rows["timestamp"].astype(str)
+    times.iloc[0] = "soon"
+    rows.assign(timestamp=times).to_parquet(workspace / "interactions.parquet")
+    found = train(workspace / "shop.toml")
+    assert found.counts is not None
+    assert found.counts.excluded["malformed"] == 1
+
+
+def test_a_missing_column_names_those_there_are(workspace: Path) -> None:
+    """Without timestamps nothing can be judged."""
+    pd.read_parquet(workspace / "interactions.parquet").drop(columns="timestamp").to_parquet(workspace / "interactions.parquet")
+    with pytest.raises(SchemaError, match="timestamp"):
+        train(workspace / "shop.toml")
+
+
+def test_a_failure_after_the_debit_gives_back_what_was_never_opened(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash in the middle loses only what was opened; no run is registered."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr("tactful.training.choose_head", broken)
+    with pytest.raises(RuntimeError):
+        train(workspace / "shop.toml")
+    states = {d["name"]: d["state"] for d in BudgetLedger(Records.open()).status().as_json()["debits"]}
+    assert states == {
+        "consent": "released",
+        "people": "released",
+        "popularity": "released",
+        "gram": "cancelled",
+        "evaluation": "cancelled",
+    }
+
+
+def test_what_mlflow_holds_names_no_exact_count(workspace: Path) -> None:
+    """The metrics of the run are the released ones."""
+    found = train(workspace / "shop.toml")
+    with sqlite3.connect(workspace / "mlflow.db") as store:
+        logged = dict(store.execute("select key, value from latest_metrics"))
+    store.close()
+    assert logged["ndcg_at_10"] == pytest.approx(found.metrics["ndcg@10"])
+    assert json.dumps(found.as_json())
