@@ -20,8 +20,8 @@ def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
     Costs: nothing; nothing leaves.
     Assumes: the key is secret.
     """
-    named = ((keys.pseudonym_of(user_id), user_id) for user_id in user_ids if user_id)
-    return {user_id: name for name, user_id in sorted(named)}
+    given = [user_id for user_id in user_ids if user_id]
+    return {user_id: name for name, user_id in sorted(zip(keys.pseudonyms(given), given, strict=True))}
 
 
 def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float) -> tuple[pa.Table, pa.Table]:
@@ -40,7 +40,7 @@ def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float
     named = pseudonyms(user_ids, keys)
     person = pa.array(range(len(named)), pa.int32())
     cut = int(evaluation_share * 2**64)
-    part = ["evaluation" if keys.place_of(user_id) < cut else "training" for user_id in named]
+    part = ["evaluation" if place < cut else "training" for place in keys.places(named)]
     return (
         pa.table({"user_id": pa.array(named, pa.string()), "person": person}),
         pa.table(

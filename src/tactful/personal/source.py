@@ -115,8 +115,12 @@ def _narrowed(source: Tabular, columns: list[str], name: str) -> pa.Table:
     if isinstance(source, pa.Table):
         return source.select(columns)
     assert isinstance(source, pd.DataFrame)  # noqa: S101 (for mypy: _columns has refused anything else)
+    frame = source.set_axis(source.columns.map(str), axis=1)[columns]
+    in_utc = {
+        name: frame[name].dt.tz_convert(None) for name in columns if isinstance(frame[name].dtype, pd.DatetimeTZDtype)
+    }
     try:
-        return pa.Table.from_pandas(source.set_axis(source.columns.map(str), axis=1)[columns], preserve_index=False)
+        return pa.Table.from_pandas(frame.assign(**in_utc), preserve_index=False)
     except pa.ArrowException:
         raise SchemaError(
             f"each column of {name} has one type", given="one mixes types", do="Convert it to text"

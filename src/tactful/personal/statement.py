@@ -88,7 +88,7 @@ ordered AS (
     LEAD(effective, 1, 4611686018427387904) OVER (
       PARTITION BY moment, person, node, CASE WHEN state = 'unreadable' THEN 1 ELSE 0 END
       ORDER BY effective, CASE WHEN state = 'given' THEN 0 ELSE 1 END, recorded,
-        COALESCE(valid_until, 4611686018427387904) DESC, state
+        COALESCE(valid_until, 4611686018427387904) DESC, state DESC
     ) AS superseded
   FROM known
 ),

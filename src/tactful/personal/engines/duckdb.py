@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -31,7 +30,11 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # a Python variable never becomes a table
 }
+_READABLE = "every table can be read to its end"
 _OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_READING = (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException)
+
+T = TypeVar("T")
 
 
 class DuckDB:
@@ -54,6 +57,7 @@ class DuckDBSession:
     """
 
     def __init__(self) -> None:
+        self._staged: set[str] = set()
         self._database = duckdb.connect(":memory:", config=_SETTINGS)
         self._database.execute("SET TimeZone = 'UTC'")
         self._database.execute("SET enable_progress_bar = false")
@@ -63,13 +67,13 @@ class DuckDBSession:
 
     def stage(self, name: str, source: Source | None, kinds: Mapping[str, Kind]) -> None:
         """See `Session.stage`."""
-        with _quiet(f"the table of {name} can be read to its end"):
-            types = self._attach(f"{name}_source", source) if source else {}
-            for column, kind in kinds.items():
-                _check_type(source, column, kind, types.get(column, "NULL"))
-            selected = ", ".join(_read(column, kind, column in types) for column, kind in kinds.items())
-            rows = f"FROM {name}_source" if source else "LIMIT 0"
-            self._database.execute(f"CREATE TEMP VIEW {name} AS SELECT {selected} {rows}")
+        types = _quietly(_READABLE, lambda: self._attach(f"{name}_source", source)) if source else {}
+        for column, kind in kinds.items():
+            _check_type(source, column, kind, types.get(column, "NULL"))
+        selected = ", ".join(_read(column, kind, column in types) for column, kind in kinds.items())
+        rows = f"FROM {name}_source" if source else "LIMIT 0"
+        self._database.execute(f"CREATE TEMP VIEW {name} AS SELECT {selected} {rows}")
+        self._staged.add(name)
 
     def put(self, name: str, table: pa.Table) -> None:
         """See `Session.put`."""
@@ -79,24 +83,21 @@ class DuckDBSession:
 
     def create(self, name: str, statement: str) -> None:
         """See `Session.create`."""
-        with _quiet("every table can be read to its end"):
-            self._database.execute(f"CREATE TEMP TABLE {name} AS {statement}")
+        _quietly(_READABLE, lambda: self._database.execute(f"CREATE TEMP TABLE {name} AS {statement}"))
 
     def drop(self, *names: str) -> None:
         """See `Session.drop`."""
         for name in names:
-            found = self._database.execute(
-                "SELECT view_name FROM duckdb_views() WHERE view_name = $1", [name]
-            ).fetchall()
-            self._database.execute(f"DROP {'VIEW' if found else 'TABLE'} {name}")
-            if found:
+            if name in self._staged:
+                self._database.execute(f"DROP VIEW {name}")
                 self._database.execute(f"DROP VIEW IF EXISTS {name}_source")
                 self._database.unregister(f"{name}_table")
+            else:
+                self._database.execute(f"DROP TABLE {name}")
 
     def query(self, statement: str) -> Columns:
         """See `Session.query`."""
-        with _quiet("every table can be read to its end"):
-            found = self._database.execute(statement).fetchnumpy()
+        found = _quietly(_READABLE, lambda: self._database.execute(statement).fetchnumpy())
         return {column: _unmasked(values) for column, values in found.items()}
 
     def _attach(self, name: str, source: Source) -> dict[str, str]:
@@ -172,20 +173,19 @@ def _literal(path: Path) -> str:
     return "'" + plain.replace("'", "''") + "'"
 
 
-@contextmanager
-def _quiet(must: str) -> Iterator[None]:
-    """DuckDB's messages quote the line they failed on: keep its number, drop the rest."""
+def _quietly(must: str, action: Callable[[], T]) -> T:
+    """What the action returns. DuckDB's messages quote the line they failed on: keep its number, drop all else.
+
+    The error is raised outside the handler, so that it does not carry DuckDB's as its context.
+    """
     try:
-        yield
+        return action()
     except _OURS:
         raise
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        line = re.search(r"Line: (\d+)", str(error))
-        given = f"reading stopped at line {line[1]}" if line else f"reading stopped with {type(error).__name__}"
     except duckdb.Error as error:
-        raise TactfulError(
-            must, given=f"DuckDB stopped with {type(error).__name__}", do="Free memory, or report this"
-        ) from None
-    else:
-        return
-    raise SchemaError(must, given=given, do="Write the file again, with as many cells in each row as in its header")
+        line = re.search(r"Line: (\d+)", str(error))
+        reading = isinstance(error, _READING)
+        given = f"DuckDB stopped with {type(error).__name__}" + (f" at line {line[1]}" if line else "")
+    if reading:
+        raise SchemaError(must, given=given, do="Write the file again, with as many cells in each row as in its header")
+    raise TactfulError(must, given=given, do="Free memory, or report this")

@@ -1,0 +1,162 @@
+"""The SQL of the gate agrees with brute force in plain Python, and tests notice when it does not."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tactful.personal.books
+import tactful.personal.gate
+from personal_reference import PURPOSE, STATES, event, expected, outcomes, world
+
+NODES = (
+    "personalization",
+    PURPOSE,
+    PURPOSE,
+    PURPOSE + ".models",
+    "fairness",
+    "personalization.sensitive",
+    "personalization.sensitive.family",
+    "personalization.sensitive.diet",
+)
+ITEMS = {"bread": (), "test": ("family",), "aid": ("diet",), "both": ("diet", "family")}
+THEN, NOW = 6, 8
+USERS = ("ann", "bob", "cem", "dee")
+
+days = st.integers(0, 9)
+events = st.builds(
+    event,
+    st.sampled_from(USERS),
+    st.sampled_from(STATES),
+    days,
+    st.sampled_from(NODES),
+    st.none() | days,
+    st.none() | days,
+)
+subjects = st.dictionaries(
+    st.sampled_from(USERS),
+    st.fixed_dictionaries({"minor": st.sampled_from([False, False, True]), "erased_at": st.none() | days}),
+    max_size=2,
+)
+rows = st.tuples(
+    st.sampled_from([*USERS, "eve", None]), st.sampled_from([*ITEMS, "lost", None]), st.sampled_from([*range(10), None])
+)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.lists(events, max_size=12), subjects, st.lists(rows, min_size=1, max_size=12), st.sampled_from([2, 6, 8]))
+def test_every_row_has_the_outcome_that_brute_force_finds(consents, flags, interactions, then):
+    """On any small world, at a past time or now, each row's outcome is the reference's."""
+    interactions.append(("ann", "bread", 1))  # so that some time can be read
+    made = world(consents, flags, ITEMS, retention=5)
+    assert outcomes(made, interactions, then, NOW) == expected(made, interactions, then, NOW)
+
+
+def crowd(seed: int, people: int) -> tuple[dict, list[tuple]]:
+    """Many people with short, mostly relevant histories, and each with every item at several times."""
+    draw = random.Random(seed)  # noqa: S311
+    consents, flags, interactions = [], {}, []
+    for number in range(people):
+        user = f"user-{number}"
+        if draw.random() < 0.5:
+            consents += [event(user, "given", draw.randint(0, 2), node) for node in ("personalization", NODES[5])]
+        for _ in range(draw.randint(0, 5)):
+            at = draw.randint(0, 18) / 2
+            until = draw.choice([None, None, None, at + draw.randint(0, 8) / 2])
+            recorded = draw.choice([None, None, None, draw.randint(0, 18) / 2])
+            state = draw.choice(["given", "given", "given", "refused", "withdrawn"])
+            consents.append(event(user, state, at, draw.choice(NODES), until, recorded))
+        if draw.random() < 0.15:
+            flags[user] = {"minor": draw.random() < 0.5, "erased_at": draw.choice([None, draw.randint(0, 9)])}
+        interactions += [
+            (user, draw.choice(["bread", "bread", *ITEMS, "lost"]), draw.randint(0, 18) / 2) for _ in range(6)
+        ]
+    return world(consents, flags, ITEMS, retention=5), interactions
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("then", [THEN, NOW])
+def test_a_crowd_in_one_query_is_judged_as_one_by_one(seed, then):
+    """Six hundred people at once get what each would get alone, and every reason that they can have occurs."""
+    made, interactions = crowd(seed, 600)
+    told = expected(made, interactions, then, NOW)
+    assert outcomes(made, interactions, then, NOW) == told
+    assert len({outcome for *_, outcome in told}) == 12
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_ten_thousand_people_are_judged_as_brute_force_judges_them(seed):
+    """The same on twenty crowds of five hundred."""
+    made, interactions = crowd(seed, 500)
+    assert outcomes(made, interactions, THEN, NOW) == expected(made, interactions, THEN, NOW)
+
+
+@cache
+def mutants_world() -> tuple[dict, list[tuple], Counter]:
+    """A crowd and what the reference says of it, found once."""
+    made, interactions = crowd(1, 1000)
+    return made, interactions, expected(made, interactions, THEN, NOW)
+
+
+def test_the_statement_as_it_is_agrees_on_the_world_of_the_mutants():
+    """So a difference below is the mutant's."""
+    made, interactions, told = mutants_world()
+    assert outcomes(made, interactions, THEN, NOW) == told
+
+
+MUTANTS = {
+    "ignores whether consent was unbroken": ("JUDGED", "r.instant < s.since_then", "FALSE"),
+    "reads consents at event time only": ("JUDGED", "c.recorded <= m.instant AND", ""),
+    "judges now by what was known then": ("JUDGED", "s.reason_now IS NOT NULL", "FALSE"),
+    "forgets continuity until now": ("JUDGED", "r.instant < s.since_now", "FALSE"),
+    "forgets retention": ("JUDGED", "r.instant < c.oldest_then", "FALSE"),
+    "forgets retention by now": ("JUDGED", "r.instant < c.oldest_now", "FALSE"),
+    "forgets opt-ins": ("JUDGED", "o.since_then IS NULL OR r.instant < o.since_then", "FALSE"),
+    "forgets opt-ins by now": ("JUDGED", "o.since_now IS NULL OR r.instant < o.since_now", "FALSE"),
+    "takes an opt-in for the past": ("JUDGED", "OR r.instant < o.since_then", ""),
+    "needs one opt-in of two": ("JUDGED", "HAVING COUNT(*) = b.needed", ""),
+    "lets a grant outvote a refusal": ("JUDGED", "gives > 0 AND blocks = 0", "gives > 0"),
+    "forgets refusals of parents": ("JUDGED", "CASE WHEN s.state = 'given' THEN 0 ELSE 1 END", "0"),
+    "lets a grant win a tie": (
+        "JUDGED",
+        "WHEN state = 'given' THEN 0 ELSE 1 END, rec",
+        "WHEN state = 'given' THEN 1 ELSE 0 END, rec",
+    ),
+    "forgets that grants end": ("JUDGED", "state <> 'given' OR valid_until IS NULL", "TRUE"),
+    "ends a grant one instant late": ("JUDGED", "WHERE ends <= instant", "WHERE ends < instant"),
+    "starts consent one instant late": ("JUDGED", "c.effective <= m.instant", "c.effective < m.instant"),
+    "forgets erasures": ("JUDGED", "s.erased_at <= m.erasures_until", "FALSE"),
+    "forgets minors": ("JUDGED", "s.minor = 1", "FALSE"),
+    "admits the future": ("JUDGED", "OR r.instant > c.instant_then", ""),
+    "admits unknown items": ("JUDGED", "r.item = -1", "FALSE"),
+    "believes a refusal's late event time": ("CONSENTS", "OR recorded > event_time", "OR TRUE"),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_broken_statement_is_noticed(mutant, monkeypatch):
+    """Each way to break the statement changes some outcome that the comparison sees."""
+    name, part, broken = MUTANTS[mutant]
+    home = tactful.personal.gate if name == "JUDGED" else tactful.personal.books
+    statement = getattr(home, name)
+    assert part in statement
+    monkeypatch.setattr(home, name, statement.replace(part, broken))
+    made, interactions, told = mutants_world()
+    assert outcomes(made, interactions, THEN, NOW) != told
+
+
+def test_a_grant_of_the_parent_for_a_sensitive_category_is_noticed(monkeypatch):
+    """If `personalization` opted people in to sensitive categories, the comparison would see it."""
+    wide = [("", 0), ("personalization", 1), ("personalization.sensitive", 1), ("personalization.sensitive.family", 1)]
+    path_of = tactful.personal.books.path_of
+    monkeypatch.setattr(
+        tactful.personal.books, "path_of", lambda purpose: wide if "family" in purpose else path_of(purpose)
+    )
+    made, interactions, told = mutants_world()
+    assert outcomes(made, interactions, THEN, NOW) != told
