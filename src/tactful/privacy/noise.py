@@ -3,14 +3,14 @@
 Notes
 -----
 *What is ideal.* Statistics here are integers q. Adding a continuous Gaussian Z and rounding is post-processing of the
-Gaussian mechanism, and round(q + Z) = q + round(Z) because q is an integer. So adding the rounded Gaussian round(Z) has the
-guarantee of the Gaussian mechanism exactly, and its output lies on the integers: there are no floating-point holes to
-tell neighbours apart by (Mironov 2012).
+Gaussian mechanism, and round(q + Z) = q + round(Z) because q is an integer. So adding the rounded Gaussian round(Z) has
+the guarantee of the Gaussian mechanism exactly, and its output lies on the integers: there are no floating-point holes
+to tell neighbours apart by (Mironov 2012).
 
 *What is drawn.* Every integer k with |k| ≤ Tσ with probability proportional to exp(−k²/2σ²), T = 11, in two steps that
-lose nothing to floating point where it matters: a cell of 2^w neighbouring integers from an alias table whose thresholds
-are 128-bit integers, then an integer of the cell, uniform, kept with probability exp(−(k² − k₀²)/2σ²) where k₀ is the
-cell's integer nearest to 0.
+lose nothing to floating point where it matters: a cell of 2^w neighbouring integers from an alias table whose
+thresholds are 128-bit integers, then an integer of the cell, uniform, kept with probability exp(−(k² − k₀²)/2σ²) where
+k₀ is the cell's integer nearest to 0.
 
 *How far apart they are.* Let p(k) = P(round(Z) = k). With x = |k|/2σ²,
 p(k)·σ·√(2π)/exp(−k²/2σ²) = ∫ exp(−kt/σ² − t²/2σ²) dt over |t| ≤ ½, which lies between exp(−1/8σ²) and sinh(x)/x
@@ -153,7 +153,7 @@ def _block(bits: AESCounter, table: _Table, sigma: float, count: int) -> NDArray
     cell = np.where(stay, cell, table.alias[cell]) - _CELLS // 2
     width = 1 << table.width_bits
     offset = (place >> np.uint64(64 - table.width_bits)).astype(np.int64)
-    proposal = (cell << table.width_bits) + offset
+    proposal: NDArray[np.int64] = (cell << table.width_bits) + offset
     nearest = np.where(cell >= 0, cell << table.width_bits, (cell << table.width_bits) + (width - 1))
     excess = (proposal - nearest).astype(np.float64) * (proposal + nearest).astype(np.float64) / (2 * sigma * sigma)
     accept = (uniform >> np.uint64(11)).astype(np.float64) * 2.0**-53 < np.exp(-excess)
