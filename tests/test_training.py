@@ -35,7 +35,9 @@ def test_a_run_ends_in_a_candidate_that_serves_after_approval(workspace: Path) -
     assert found.status == "candidate"
     assert found.counts is not None
     assert found.counts.admitted + sum(found.counts.excluded.values()) == found.counts.read
-    assert all(found.counts.excluded[r] > 0 for r in ("refused", "withdrawn", "no_record", "before_grant", "expired", "erased"))
+    assert all(
+        found.counts.excluded[r] > 0 for r in ("refused", "withdrawn", "no_record", "before_grant", "expired", "erased")
+    )
     assert found.metrics["lift@20"] > 0
     with pytest.raises(ModelRefusedError):
         Recommender.load(f"models:/shop/{found.version}")
@@ -175,7 +177,9 @@ def test_a_time_column_that_is_not_times_stops_and_one_bad_value_does_not(worksp
 
 def test_a_missing_column_names_those_there_are(workspace: Path) -> None:
     """Without timestamps nothing can be judged."""
-    pd.read_parquet(workspace / "interactions.parquet").drop(columns="timestamp").to_parquet(workspace / "interactions.parquet")
+    pd.read_parquet(workspace / "interactions.parquet").drop(columns="timestamp").to_parquet(
+        workspace / "interactions.parquet"
+    )
     with pytest.raises(SchemaError, match="timestamp"):
         train(workspace / "shop.toml")
 

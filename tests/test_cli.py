@@ -1,0 +1,180 @@
+"""The command line: exit codes, one JSON object on the last line, and errors a person can act on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tactful.cli import main
+
+
+class Called(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The object on the last line of standard output."""
+        return json.loads(self.out.strip().splitlines()[-1])
+
+
+Tactful = Callable[..., Called]
+
+
+@pytest.fixture
+def tactful(workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tactful:
+    """Calls the command line inside the known world."""
+
+    def call(*arguments: str) -> Called:
+        monkeypatch.setattr(sys, "argv", ["tactful", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return Called(int(stopped.value.code or 0), captured.out, captured.err)
+
+    return call
+
+
+def overrides(verdicts: dict[str, str]) -> list[str]:
+    """An override for each rule that did not pass."""
+    options = [["--override", f"{rule}=looked at it"] for rule, verdict in verdicts.items() if verdict != "pass"]
+    return [word for option in options for word in option]
+
+
+def test_from_train_to_recommend(tactful: Tactful, workspace: Path) -> None:
+    """The commands of the contract in the order of a working day, each with its exit code and fields."""
+    trained = tactful("train", "shop.toml", "--key", "trainer.key", "--json")
+    assert trained.code == 0
+    found = trained.json
+    assert {"model", "version", "run_id", "status", "epsilon", "delta", "noise", "read", "admitted", "excluded"} <= set(
+        found
+    )
+    assert found["status"] == "candidate"
+    assert found["admitted"] + sum(found["excluded"].values()) == found["read"]
+
+    before = tactful("recommend", "shop", "--history", "item-00", "--profiling", "--json")
+    assert before.code == 2
+    refused = tactful("recommend", "models:/shop/1", "--history", "item-00", "--profiling", "--json")
+    assert refused.code == 3
+
+    own = tactful("approve", "shop", "1", "--key", "trainer.key", "--reason", "mine")
+    assert own.code == 3
+    missing = tactful(
+        "approve", "shop", "1", "--key", "reviewer.key", "--reason", "fine", "--override", "no_such_rule=x"
+    )
+    assert missing.code == 2
+    words = overrides(found["verdicts"])
+    approved = tactful("approve", "shop", "1", "--key", "reviewer.key", "--reason", "fine", *words, "--json")
+    assert approved.code == 0, approved.err
+    assert approved.json["status"] == "approved"
+
+    answered = tactful(
+        "recommend", "shop", "--history", "item-00,item-02,nothing", "-n", "3", "--profiling", "--because", "--json"
+    )
+    answer = answered.json
+    assert set(answer) >= {"items", "personalised", "reason", "unknown", "model", "version"}
+    assert (answer["unknown"], answer["personalised"], answer["version"]) == (1, True, "1")
+    for item in answer["items"]:
+        assert sum(part["contribution"] for part in item["because"]) == pytest.approx(item["score"], abs=1e-5)
+    everybody = tactful("recommend", "shop", "--history", "item-00", "-n", "999", "--no-profiling", "--json").json
+    assert everybody["personalised"] is False
+    assert len(everybody["items"]) < 999
+
+    models = tactful("models", "shop", "--json").json["models"]
+    assert models[0]["champion"]["now"] == "1"
+    budget = tactful("budget", "--json").json
+    assert set(budget) == {"limit", "spent", "remaining", "since_first", "debits"}
+    assert tactful("journal", "verify", "--json").json["ok"] is True
+    rejected = tactful("reject", "shop", "1", "--key", "reviewer.key", "--reason", "second thoughts", "--json")
+    assert rejected.json["status"] == "rejected"
+    assert tactful("recommend", "shop", "--history", "item-00", "--profiling").code in {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("change", "who", "says"),
+    [
+        (("", ""), "stranger.key", "reviewer"),
+        (("epsilon = 20.0", "epsilon = 20.0\nreproducible_seed = 1"), "reviewer.key", "reproducible"),
+    ],
+)
+def test_what_may_not_be_approved_exits_3(
+    tactful: Tactful, workspace: Path, change: tuple[str, str], who: str, says: str
+) -> None:
+    """A key that is no reviewer's, and noise that could be drawn again."""
+    config = workspace / "shop.toml"
+    config.write_text(config.read_text().replace(*change))
+    found = tactful("train", "shop.toml", "--key", "trainer.key", "--json").json
+    refused = tactful("approve", "shop", "1", "--key", who, "--reason", "x", *overrides(found["verdicts"]))
+    assert refused.code == 3
+    assert says in refused.err
+
+
+def test_an_unattributed_or_unjudged_candidate_is_not_approved(tactful: Tactful) -> None:
+    """Nobody answers for a run without a key; and a rule that did not pass needs a written reason."""
+    tactful("train", "shop.toml")
+    assert "signed" in tactful("approve", "shop", "1", "--key", "reviewer.key", "--reason", "x").err
+    found = tactful("train", "shop.toml", "--key", "trainer.key", "--json").json
+    if any(verdict != "pass" for verdict in found["verdicts"].values()):
+        assert tactful("approve", "shop", "2", "--key", "reviewer.key", "--reason", "x").code == 3
+
+
+def test_a_refused_run_exits_3_with_its_json(tactful: Tactful, workspace: Path) -> None:
+    """The refusal is a result: counts, no version, and why."""
+    (workspace / "consents.csv").write_text("user_id,purpose,state,event_time\n")
+    refused = tactful("train", "shop.toml", "--json")
+    assert refused.code == 3
+    assert refused.json["status"] == "refused"
+    assert refused.json["version"] is None
+    assert refused.json["excluded"]["no_record"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("recommend", "shop", "--history", "item-00"), "--profiling"),
+        (("recommend", "nothing", "--history", "a", "--profiling"), "tactful models"),
+        (("train", "nowhere.toml"), "nowhere.toml"),
+        (("train", "shop.toml", "--as-of", "yesterday"), "ISO 8601"),
+        (("train", "shop.toml", "--as-of", "2999-01-01"), "future"),
+        (("train", "shop.toml", "--key", "secrets.toml"), "key"),
+        (("approve", "shop", "1", "--key", "reviewer.key", "--reason", "x", "--override", "nonsense"), "RULE=TEXT"),
+        (("approve", "shop", "7", "--key", "reviewer.key", "--reason", "x"), "shop"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_wrong_usage_exits_2_in_one_line(tactful: Tactful, arguments: tuple[str, ...], says: str) -> None:
+    """What must hold, what was given, what to do; no traceback."""
+    called = tactful(*arguments)
+    assert called.code == 2, called.err
+    assert says in called.err
+    assert "Traceback" not in called.err
+
+
+def test_keys_are_private_and_never_overwritten(tactful: Tactful, workspace: Path) -> None:
+    """The private file is 0600; the public key is printed in the form the list of reviewers takes."""
+    made = tactful("keys", "new", "bob", "--out", "bob.key", "--json")
+    assert (workspace / "bob.key").stat().st_mode & 0o777 == 0o600
+    assert made.json["public_key"].startswith("ed25519:")
+    assert tactful("keys", "new", "bob", "--out", "bob.key").code == 2
+
+
+def test_a_bug_shows_no_message(tactful: Tactful, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another library's message may hold a person's data, so only its kind and place are shown."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("could not convert CANARY-00001-person")
+
+    monkeypatch.delenv("TACTFUL_DEBUG", raising=False)
+    monkeypatch.setattr("tactful.training.train", broken)
+    called = tactful("train", "shop.toml")
+    assert called.code == 1
+    assert "CANARY" not in called.err
+    assert "ValueError" in called.err
