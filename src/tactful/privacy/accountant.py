@@ -11,8 +11,8 @@ Notes
 within s/2 but on an event of probability t under each. Then Σ(P′ − e^ε Q′)₊ ≤ e^{s/2} Σ(P − e^{ε−s} Q)₊ + t(1 + e^ε),
 so the real mechanism is (ε, e^{s/2} δ(ε − s) + t(1 + e^ε))-DP. The factor e^{s/2} is next to nothing, and it is there.
 That bound grows again where t·e^ε takes over, while the truth does not: what holds at ε holds at every larger ε. So δ
-at ε is the bound's smallest value up to ε. The bound is convex in e^ε with slope t − e^{−s/2} Φ(−μ/2 − (ε − s)/μ), so it
-falls up to ε = s − μ²/2 − μ Φ⁻¹(t e^{s/2}) and rises from there.
+at ε is the bound's smallest value up to ε. The bound is convex in e^ε with slope t − e^{−s/2} Φ(−μ/2 − (ε − s)/μ), so
+it falls up to ε = s − μ²/2 − μ Φ⁻¹(t e^{s/2}) and rises from there.
 
 *Calibration.* diffprivlib's `GaussianAnalytic` forms Φ as (1 + erf)/2, which loses all digits once e^ε/δ nears 2^53: at
 δ = 1e-6 it is good up to ε of about 11. Within its range both calibrations are computed and must agree to 1e-6, or

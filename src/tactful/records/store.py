@@ -94,7 +94,7 @@ class Transaction:
 
     def verify(self) -> ChainReport:
         """Whether the chain holds; see `Records.verify`."""
-        return check_chain(_stored(self._connection))
+        return _verified(self._connection)
 
     def now(self) -> datetime:
         """The time an entry appended now would bear."""
@@ -174,7 +174,7 @@ class Records:
         """
         try:
             with self._engine.connect() as connection:
-                return check_chain(_stored(connection), expected_head=expected_head)
+                return _verified(connection, expected_head)
         except SQLAlchemyError as error:
             raise UsageError(
                 "the journal must be readable", given=type(error).__name__, do="Restore the database from a copy"
@@ -195,11 +195,11 @@ def _last(connection: Connection) -> StoredEntry | None:
     return StoredEntry(**row._mapping) if row else None
 
 
-def _stored(connection: Connection) -> Iterator[StoredEntry]:
-    """Every entry as stored, by sequence."""
+def _verified(connection: Connection, expected_head: str | None = None) -> ChainReport:
+    """The chain checked row by row, a thousand in memory at a time."""
     query = select(_JOURNAL).order_by(_JOURNAL.c.sequence)
-    rows = connection.execute(query, execution_options={"yield_per": 1000})
-    return (StoredEntry(**row._mapping) for row in rows)
+    with connection.execute(query, execution_options={"yield_per": 1000}) as rows:
+        return check_chain((StoredEntry(**row._mapping) for row in rows), expected_head=expected_head)
 
 
 def _entries(connection: Connection, kind: str | tuple[str, ...]) -> list[Entry]:
