@@ -23,19 +23,21 @@ WITH held AS (
   WHERE p.part = 'training'
 ),
 sizes AS (
-  SELECT person FROM held GROUP BY person HAVING COUNT(*) > (SELECT MAX(max_items) FROM bound)
+  SELECT h.person, b.max_items FROM held h CROSS JOIN bound b
+  GROUP BY h.person, b.max_items
+  HAVING COUNT(*) > b.max_items
 ),
 drawn AS (
-  SELECT h.person, h.item,
+  SELECT h.person, h.item, s.max_items,
     ROW_NUMBER() OVER (PARTITION BY h.person ORDER BY MD5(CONCAT(p.pseudonym, ':', i.item_id)), h.item) AS place
   FROM held h
   JOIN sizes s ON s.person = h.person
   JOIN people p ON p.person = h.person
   JOIN items i ON i.item = h.item
 )
-SELECT person, item FROM held WHERE person NOT IN (SELECT person FROM sizes)
+SELECT h.person, h.item FROM held h LEFT JOIN sizes s ON s.person = h.person WHERE s.person IS NULL
 UNION ALL
-SELECT person, item FROM drawn WHERE place <= (SELECT MAX(max_items) FROM bound)
+SELECT person, item FROM drawn WHERE place <= max_items
 """
 
 

@@ -186,7 +186,15 @@ class ConsentGate:
         return set(session.query(WILLING)["pseudonym"])
 
     def pseudonyms(self, user_ids: Iterable[str | None]) -> dict[str, str]:
-        """For each id the pseudonym under this gate's key; see `tactful.personal.ids.pseudonyms`."""
+        """For each id the pseudonym under this gate's key, as `tactful.personal.ids.pseudonyms` makes it.
+
+        Privacy
+        -------
+        Reads: person ids.
+        Returns: pseudonyms, to `tactful.personal.attributes`.
+        Costs: nothing; nothing leaves.
+        Assumes: the key is secret.
+        """
         return pseudonyms(user_ids, self._keys)
 
     def workspace(self) -> Session:

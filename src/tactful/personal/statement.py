@@ -76,7 +76,12 @@ FROM (
 # asked     the spans on the path of each target
 # edges     +1 and -1 where a span begins and ends
 # levels    the sums of those up to each instant: in force while something gives and nothing blocks
-# standing  since when consent has been in force without a break, or why it is not
+# breaks    the last instant from which it was not in force
+# runs      since when it has been in force without a break, where it is
+# lapses    why the purpose itself is not in force, where it is not
+# opted     since when everything that a bundle of items asks for has been in force
+# verdicts  of each person at each moment: a reason that excludes all their rows, or since when rows may pass
+# standing  the same, both moments side by side
 STANDING = """
 WITH known AS (
   SELECT m.moment, m.instant, c.person, c.purpose AS node, c.state, c.effective, c.recorded, c.valid_until
@@ -141,14 +146,16 @@ runs AS (
   GROUP BY l.moment, l.person, l.target
 ),
 lapses AS (
-  SELECT moment, person, target,
+  SELECT a.moment, a.person,
     CASE
-      WHEN MAX(CASE WHEN ends > instant AND state IN ('refused', 'unreadable') THEN 1 ELSE 0 END) = 1 THEN 'refused'
-      WHEN MAX(CASE WHEN ends > instant AND state = 'withdrawn' THEN 1 ELSE 0 END) = 1 THEN 'withdrawn'
+      WHEN MAX(CASE WHEN a.ends > a.instant AND a.state IN ('refused', 'unreadable') THEN 1 END) = 1 THEN 'refused'
+      WHEN MAX(CASE WHEN a.ends > a.instant AND a.state = 'withdrawn' THEN 1 END) = 1 THEN 'withdrawn'
       ELSE 'expired'
     END AS lapse
-  FROM asked
-  GROUP BY moment, person, target
+  FROM asked a
+  JOIN bundles b ON b.target = a.target
+  WHERE b.bundle = 0
+  GROUP BY a.moment, a.person
 ),
 opted AS (
   SELECT r.moment, r.person, b.bundle, MAX(r.since) AS since
@@ -170,7 +177,6 @@ verdicts AS (
   LEFT JOIN subjects s ON s.person = p.person
   LEFT JOIN opted o ON o.moment = m.moment AND o.person = p.person AND o.bundle = 0
   LEFT JOIN lapses l ON l.moment = m.moment AND l.person = p.person
-    AND l.target = (SELECT MAX(target) FROM bundles WHERE bundle = 0)
 ),
 standing AS (
   SELECT person,
