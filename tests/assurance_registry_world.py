@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ PASSES = {"ndcg_by_age": "pass", "recall_by_age": "pass"}
 
 
 def empty_store(folder: Path) -> Path:
-    """An MLflow database with its tables and nothing in it: making them takes seconds, copying does not."""
+    """An MLflow database with its tables and no models: making them takes seconds."""
     Registry(f"sqlite:///{folder / 'mlflow.db'}")
     return folder / "mlflow.db"
 
@@ -42,7 +41,6 @@ class World:
     """One store, one journal, three people; each test has a model name of its own, as scoring remembers sequences."""
 
     folder: Path
-    uri: str
     registry: Registry
     records: Records
     trainer: Ed25519PrivateKey
@@ -50,18 +48,16 @@ class World:
     model: str = field(default_factory=lambda: f"tiny-{uuid.uuid4().hex[:8]}")
 
     @classmethod
-    def make(cls, folder: Path, template: Path) -> World:
-        """A world in an empty folder."""
-        shutil.copy(template, folder / "mlflow.db")
-        uri, names = f"sqlite:///{folder / 'mlflow.db'}", {}
+    def make(cls, folder: Path, registry: Registry) -> World:
+        """Three people and an empty journal in a folder, with a registry that other worlds may share."""
+        names = {}
         for name in ("Ada", "Grace", "Trainer"):
             key = new_key()
             write_private(key, folder / f"{name}.pem")
             names[public_text(key)] = name
         return cls(
             folder=folder,
-            uri=uri,
-            registry=Registry(uri),
+            registry=registry,
             records=Records.open(f"sqlite:///{folder / 'records.db'}"),
             trainer=key,
             reviewers=Reviewers(names=names),

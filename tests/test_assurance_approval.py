@@ -25,15 +25,16 @@ from tactful.scoring.signing import SignedDocument
 from tactful.scoring.trust import Reviewers
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_store(tmp_path_factory.mktemp("mlflow"))
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """One MLflow store for all tests here: each has a model name of its own."""
+    return Registry(f"sqlite:///{empty_store(tmp_path_factory.mktemp('mlflow'))}")
 
 
 @pytest.fixture
-def world(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World.make(tmp_path, template)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
+def world(tmp_path: Path, store: Registry, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World.make(tmp_path, store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(made.reviewers_file()))
     return made
 
@@ -142,18 +143,14 @@ def test_unknown_versions_and_unknown_trainings_are_refused(world: World, tmp_pa
         world.approve()
 
 
-def test_a_number_used_again_in_a_new_store_is_another_candidate(world: World, template: Path) -> None:
+def test_a_number_used_again_in_a_new_store_is_another_candidate(world: World, tmp_path: Path) -> None:
     """MLflow counts from 1 in every store: the journal's version 1 of an old store is not this one."""
     world.train()
     world.approve()
-    (world.folder / "mlflow.db").rename(world.folder / "old.db")
-    fresh = world.folder / "fresh"
-    fresh.mkdir()
-    other = World.make(fresh, template)
-    other.model, other.records = world.model, world.records
-    other.log()
+    world.registry = Registry(f"sqlite:///{tmp_path / 'other.db'}")
+    world.log()
     with pytest.raises(ApprovalRefusedError, match="never recorded"):
-        other.approve(reviewers=other.reviewers)
+        world.approve()
 
 
 def test_a_rejection_is_final_and_ends_the_champion(world: World) -> None:
@@ -243,7 +240,8 @@ def test_an_artifact_swapped_whole_is_refused(world: World) -> None:
 def test_a_document_changed_in_mlflow_is_refused(world: World, name: str, action: str) -> None:
     """A reviewer must have read what was recorded, so a report changed afterwards stops the approval."""
     candidate = world.train()
-    path = next(world.folder.glob(f"mlartifacts/**/{candidate.run_id}/artifacts/{name}"))
+    artifacts = world.registry.artifact_folder(world.model, "1").parents[4]
+    path = artifacts / candidate.run_id / "artifacts" / name
     path.write_text(path.read_text() + " ") if action == "change" else path.unlink()
     with pytest.raises(ApprovalRefusedError, match=name) as refused:
         world.approve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,19 +21,20 @@ import pytest
 
 from assurance_registry_world import DOCUMENTS, World, empty_store
 from tactful.assurance.registry import LOADER, Registry
-from tactful.errors import ApprovalRefusedError, ModelRefusedError, NotFoundError, UsageError
+from tactful.errors import ApprovalRefusedError, MissingExtraError, ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring import Recommender
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return empty_store(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture
 def world(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World.make(tmp_path, template)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
+    shutil.copy(template, tmp_path / "mlflow.db")
+    made = World.make(tmp_path, Registry(f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.registry.uri)
     monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(made.reviewers_file()))
     return made
 
@@ -168,6 +170,13 @@ def test_a_store_that_cannot_be_opened_is_a_usage_error(uri: str) -> None:
         Registry(uri)
 
 
+def test_without_mlflow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base install says what to install."""
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(MissingExtraError, match=r"tactful\[train\]"):
+        Registry(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
 def test_the_registry_is_asked_at_its_own_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address given is used throughout, whatever the environment says, and the process keeps its own settings."""
     elsewhere = f"sqlite:///{world.folder / 'elsewhere.db'}"
@@ -282,7 +291,7 @@ def test_the_whole_path_works_through_an_mlflow_server(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Over HTTP, where artifacts go through the server: log, approve, load, and refuse a document that was changed."""
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", world.uri]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", world.registry.uri]
     place = ["--artifacts-destination", str(world.folder / "remote"), "--host", "127.0.0.1", "--workers", "1"]
     with _server([*command, *place], world, "/health") as port:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
