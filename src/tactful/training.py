@@ -64,6 +64,10 @@ from tactful.scoring.signing import load_private, public_text
 
 Progress = Callable[[str], None]
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
+_NO_GUARANTEE = (
+    "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is meant for "
+    "public or synthetic data only, and can never be approved."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,7 +403,7 @@ class _Run:
             tactful=__version__,
             unit=told.unit,
             purpose=told.purpose,
-            notes=told.notes,
+            notes=(*told.notes, *([_NO_GUARANTEE] if self.noise.kind == "reproducible" else [])),
             intended_use=told.intended_use,
             not_covered=told.not_covered,
             budget=self.budget,
