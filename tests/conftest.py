@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from world import settings, write_world
 
 _ENVIRONMENT = ("TACTFUL_ACTOR_KEY", "TACTFUL_PSEUDONYM_KEY", "TACTFUL_STORAGE_KEY", "TACTFUL_ASSIGNMENT_KEY")
@@ -26,7 +26,7 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workspace(_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own with the known world of `world.py`, and an environment that keeps everything in it."""
     folder = tmp_path / "workspace"
     shutil.copytree(_template, folder)
@@ -37,4 +37,4 @@ def workspace(_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name, value in settings(folder).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(folder)
-    yield folder
+    return folder

@@ -1,7 +1,7 @@
 """A small known world on disk: even people buy even items, odd people odd ones, and everybody's consent is known.
 
-Of every 20 people one refused, one withdrew last month, one has no record, one consented only halfway through the year and one has an
-expired consent; the others agreed before their first purchase.
+Of every 20 people one refused, one withdrew last month, one has no record, one consented only halfway through the
+year and one has an expired consent; the others agreed before their first purchase.
 """
 
 from __future__ import annotations

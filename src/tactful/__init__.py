@@ -1,4 +1,7 @@
-"""Recommendations trained only on what people agreed to, with a privacy guarantee that holds and fairness that was measured."""
+"""Recommendations trained only on what people agreed to.
+
+With a privacy guarantee that holds, and fairness that was measured.
+"""
 
 from __future__ import annotations
 

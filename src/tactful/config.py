@@ -1,6 +1,7 @@
 """The configuration of a training run: what each key means, and what it may be.
 
-Read from TOML. Paths are relative to the working directory, as the local stores are. Keys and secrets are never part of it.
+Read from TOML. Paths are relative to the working directory, as the local stores are. Keys and secrets are never part
+of it.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class BudgetExceededError(RefusedError):
         super().__init__(
             f"everything released about these people must stay within epsilon = {limit:g} at delta = {delta:g}",
             given=f"Requested: {requested:.4g}  Spent: {spent:.4g}  Remaining: {remaining:.4g}",
-            do="Ask for a smaller epsilon, wait for the next budget period, or have the limit changed by whoever answers for it",
+            do="Ask for a smaller epsilon, wait for the next budget period, or have the limit changed",
             requested=requested,
             spent=spent,
             remaining=remaining,

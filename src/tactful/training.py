@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from math import sqrt
+from math import inf, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,8 @@ from tactful.scoring.signing import load_private, public_text
 Progress = Callable[[str], None]
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
 _NO_GUARANTEE = (
-    "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is meant for "
-    "public or synthetic data only, and can never be approved."
+    "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
+    "meant for public or synthetic data only, and can never be approved."
 )
 
 
@@ -146,8 +146,8 @@ def train(
     config : str or Path
         A TOML file; see `tactful.config.TrainingConfig` and configs/grocery.toml.
     key : str or Path, optional
-        Private key file of whoever answers for the run; else the file that ``TACTFUL_ACTOR_KEY`` names. A run without one can be
-        looked at, never approved.
+        Private key file of whoever answers for the run; else the file that ``TACTFUL_ACTOR_KEY`` names. A run without
+        one can be looked at, never approved.
     as_of : datetime, optional
         Train on what was consented at this past time and still is. Now if not given.
     dry_run : bool, default=False
@@ -167,7 +167,8 @@ def train(
 
     Notes
     -----
-    **Privacy.** *Reads* the tables named by the configuration. *Returns* exact row counts, for the operator, and released values.
+    **Privacy.** *Reads* the tables named by the configuration. *Returns* exact row counts, for the operator, and
+    released values.
     *Costs* the run's (ε, δ), debited to the ledger of the records store. *Assumes* what
     `tactful.privacy.release` says, and that one ``user_id`` is one person.
     """
@@ -395,7 +396,7 @@ class _Run:
     ) -> RunSummary:
         """The run as the documents may tell it."""
         told, policy = self.settings.model, self.settings.policy
-        status = self.ledger.status()
+        since_first = self.ledger.status().since_first
         losses = {part: self.plan.loss(part) for part in _PARTITIONS}
         return RunSummary(
             model=told.name,
@@ -410,7 +411,7 @@ class _Run:
             limit=self._limit(),
             losses=tuple(_facts(event) for event in self.plan.events),
             partition_loss={p: (sqrt(loss.mu_squared), loss.epsilon(self.budget.delta)) for p, loss in losses.items()},
-            since_first_epsilon=status.since_first.epsilon,
+            since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,
             noise=self.noise.kind,
             max_items=self.settings.privacy.max_items,
             head_size=head_size,

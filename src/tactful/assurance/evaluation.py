@@ -1,8 +1,9 @@
-"""How well the model serves people it has never seen: each evaluation person's later purchases, from their earlier ones.
+"""How well the model serves people it has never seen: their later purchases, from their earlier ones.
 
-Strong generalisation (Marlin 2004; Liang et al. 2018): evaluation people are not in the training data. The earlier 80 % of
-a person's items are the history, the later 20 % are hidden. What is measured is what would be served: the lists come from
-`tactful.scoring.Recommender` itself, without sensitive categories. The baseline is the released popularity list less the history.
+Strong generalisation (Marlin 2004; Liang et al. 2018): evaluation people are not in the training data. The earlier
+80 % of a person's items are the history, the later 20 % are hidden. What is measured is what would be served: the lists
+come from `tactful.scoring.Recommender` itself, without sensitive categories. The baseline is the released popularity
+list less the history.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from tactful.scoring.recommender import Recommender
 
 DEPTH = 20
 LIFT_CLIP = 0.2
-"""Declared bound on how much one person's Recall@20 can differ from the baseline's; larger differences count as this. The
-model's own Recall@20 is not released beside the two: the baseline's and the paired lift say it, and cannot contradict each other."""
+"""Declared bound on how much one person's Recall@20 can differ from the baseline's; larger differences count as this.
+The model's own Recall@20 is not released beside the two: the baseline's and the paired lift say it, and cannot
+contradict each other."""
 
 _OVERALL = {
     "people": (1.0, 1.0),

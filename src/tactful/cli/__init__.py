@@ -24,7 +24,8 @@ def main() -> None:
         _stop("stopped; `tactful budget` says what was spent", 130)
     except Exception as bug:
         if hasattr(bug, "format_message"):  # the command line parser's own errors: a wrong option or argument
-            _stop(f"{bug.format_message()} Run `tactful {' '.join(sys.argv[1:2])} --help` for what the command takes.", 2)
+            command = " ".join(["tactful", *sys.argv[1:2]])
+            _stop(f"{bug.format_message()} Run `{command} --help` for what it takes.", 2)
         _stop(_described(bug), 1)
 
 

@@ -41,7 +41,9 @@ Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
     key: Annotated[Path | None, typer.Option(help="Private key of whoever answers for the run.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Train on what was consented at this past time, and still is.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Train on what was consented at this past time, and still is.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Price the run and stop; debits nothing.")] = False,
     json: Json = False,
 ) -> None:
@@ -71,7 +73,8 @@ def approve(
 ) -> None:
     """Approve a candidate: sign it, journal it, and make it champion.
 
-    Example: tactful approve grocery 1 --key reviewer.key --reason "Read the report" --override ndcg_by_age="too few people"
+    Example: tactful approve grocery 1 --key reviewer.key --reason "Read the report" --override ndcg_by_age="too few
+    people"
     """
     with show.steps("approving") as say:
         say("checking the candidate and signing")
@@ -214,7 +217,9 @@ def _overrides(texts: list[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
     for rule, sign, _ in pairs:
         if not sign or not rule:
-            raise UsageError("an override is RULE=TEXT", given=rule or "=", do='Write e.g. --override ndcg_by_age="why"')
+            raise UsageError(
+                "an override is RULE=TEXT", given=rule or "=", do='Write e.g. --override ndcg_by_age="why"'
+            )
     if len({rule for rule, _, _ in pairs}) < len(pairs):
         raise UsageError("each rule is overridden once", given=f"{len(pairs)} overrides", do="Remove the repeated one")
     return {rule: text for rule, _, text in pairs}

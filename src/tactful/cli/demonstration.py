@@ -22,7 +22,7 @@ from tactful.training import TrainingOutcome, train
 CONFIG = Path("configs/grocery.toml")
 FOLDER = Path("models/demo")
 TRAINER, REVIEWER, TRUSTED = FOLDER / "trainer.key", FOLDER / "reviewer.key", FOLDER / "reviewers.toml"
-BASKET = ["FLUID MILK WHITE ONLY", "BANANAS", "SHREDDED CHEESE", "TORTILLA/NACHO CHIPS", "SALSA & DIPS"]  # nobody's
+BASKET = ["TORTILLA/NACHO CHIPS", "SHREDDED CHEESE", "BANANAS", "EGGS - LARGE"]  # nobody's
 
 
 def run() -> None:
@@ -82,11 +82,11 @@ def _approve(found: TrainingOutcome) -> None:
 
 def _where_to_look(found: TrainingOutcome) -> None:
     """The commands that go on from here."""
-    uri = Registry().uri
+    uri, asked = Registry().uri, ",".join(BASKET[:2])
     show.console.rule("Where to look")
     show.console.print(
         f"the report, the card and the statement:  mlflow ui --backend-store-uri {uri}   (run {found.run_id})\n"
         f"ask it yourself:  export TACTFUL_TRUSTED_KEYS={TRUSTED}\n"
-        f'                  tactful recommend {found.model} --history "{",".join(BASKET[:2])}" -n 5 --profiling --because',
+        f'                  tactful recommend {found.model} --history "{asked}" -n 5 --profiling --because',
         soft_wrap=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,7 +97,7 @@ def budget(status: Mapping[str, Any]) -> None:
     console.print(f"{len(status['debits'])} releases debited")
 
 
-def models(found: list[Mapping[str, Any]]) -> None:
+def models(found: Sequence[Mapping[str, Any]]) -> None:
     """Every version of every model, who decided what and why."""
     table = Table("model", "version", "status", "champion", "who", "when", "why", box=None, pad_edge=False)
     for model in found:

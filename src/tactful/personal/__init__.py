@@ -1,1 +1,4 @@
-"""Rows about people: reading, consent, bounding, splitting. Nothing in here leaves except through `tactful.privacy.release`."""
+"""Rows about people: reading, consent, bounding, splitting.
+
+Nothing in here leaves except through `tactful.privacy.release`.
+"""

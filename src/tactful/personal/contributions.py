@@ -2,19 +2,19 @@
 
 Notes
 -----
-Neighbouring data differ by all rows of one person. Both statistics are sums over people of a vector that depends on that
-person's bounded items alone, so two neighbouring sums differ by one such vector; its L2 norm is the sensitivity.
+Neighbouring data differ by all rows of one person. Both statistics are sums over people of a vector that depends on
+that person's bounded items alone, so two neighbouring sums differ by one such vector; its L2 norm is the sensitivity.
 
-*Item popularity.* A person of l ≥ 1 distinct items adds w = ⌊S/√l⌋ to l entries, S = 2²⁰. The norm is w√l ≤ S. A person of no
-items adds nothing.
+*Item popularity.* A person of l ≥ 1 distinct items adds w = ⌊S/√l⌋ to l entries, S = 2²⁰. The norm is w√l ≤ S. A
+person of no items adds nothing.
 
-*Item–item Gram.* A person of l ≥ 1 distinct items **in the head** adds w = ⌊S/√(l(l+1)/2)⌋ to each of the l(l+1)/2 entries
-(i, j), i ≤ j, of the upper triangle, diagonal included. The norm is w√(l(l+1)/2) ≤ S. The lower triangle repeats the upper one
-and is never released by itself.
+*Item–item Gram.* A person of l ≥ 1 distinct items **in the head** adds w = ⌊S/√(l(l+1)/2)⌋ to each of the l(l+1)/2
+entries (i, j), i ≤ j, of the upper triangle, diagonal included. The norm is w√(l(l+1)/2) ≤ S. The lower triangle
+repeats the upper one and is never released by itself.
 
 Both weights are ⌊S/√n⌋ for a whole number n, which equals isqrt(⌊S²/n⌋): integer arithmetic throughout, so the bound
-n·w² ≤ S² holds exactly and no summation order, engine or retry changes a bit. The head must not depend on the rows other than
-through released values. Sums of int64 cannot overflow below 2⁴³ people.
+n·w² ≤ S² holds exactly and no summation order, engine or retry changes a bit. The head must not depend on the rows
+other than through released values. Sums of int64 cannot overflow below 2⁴³ people.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SCALE = 1 << 20  # the L2 sensitivity of every statistic, in integer units
 
 
 def shared_weight(entries: NDArray[np.int64]) -> NDArray[np.int64]:
-    """⌊SCALE/√n⌋ for each n ≥ 1, exactly; 0 for n = 0: what n touched entries get each, so that their norm is ≤ SCALE."""
+    """What n touched entries get each so that their norm is at most SCALE: exactly ⌊SCALE/√n⌋, and 0 for n = 0."""
     distinct, where = np.unique(entries, return_inverse=True)
     weights = [isqrt(SCALE * SCALE // n) if n > 0 else 0 for n in distinct.tolist()]
     return np.array(weights, dtype=np.int64)[where]

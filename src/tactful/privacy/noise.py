@@ -153,11 +153,12 @@ def _block(bits: AESCounter, table: _Table, sigma: float, count: int) -> NDArray
     cell = np.where(stay, cell, table.alias[cell]) - _CELLS // 2
     width = 1 << table.width_bits
     offset = (place >> np.uint64(64 - table.width_bits)).astype(np.int64)
-    proposal: NDArray[np.int64] = (cell << table.width_bits) + offset
+    proposal = (cell << table.width_bits) + offset
     nearest = np.where(cell >= 0, cell << table.width_bits, (cell << table.width_bits) + (width - 1))
     excess = (proposal - nearest).astype(np.float64) * (proposal + nearest).astype(np.float64) / (2 * sigma * sigma)
     accept = (uniform >> np.uint64(11)).astype(np.float64) * 2.0**-53 < np.exp(-excess)
-    return proposal[accept]
+    kept: NDArray[np.int64] = proposal[accept]
+    return kept
 
 
 @lru_cache(maxsize=32)

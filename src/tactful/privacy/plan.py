@@ -82,8 +82,8 @@ class RunPlan:
         )  # μ is at most `ideal`, so σ is no smaller and the slack no larger
 
     def event(self, name: str) -> GaussianEvent:
-        """The event of one release."""
-        return next(e for e in self.events if e.name == name)
+        """The event of one release; raises `KeyError` if the plan has none of this name."""
+        return {event.name: event for event in self.events}[name]
 
     def loss(self, partition: Partition) -> PrivacyLoss:
         """What the run costs a person of `partition`."""

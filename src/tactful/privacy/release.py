@@ -5,18 +5,20 @@ Notes
 *Unit and neighbours.* Two data sets are neighbours if one has all rows of one more person (one ``user_id``). Everything
 below protects that person's presence and every value of their rows.
 
-*One release.* Each statistic is an integer vector q = Σ over people of q(person) with ‖q(person)‖₂ ≤ S = 2²⁰ (the argument
-stands beside each sum: `tactful.personal.contributions`, `_cells`, `_outcomes`). What leaves is q + round(Z), Z ~ N(0, σ²) independent on
-every entry, σ = noise_multiplier · S: the Gaussian mechanism followed by rounding, since q is an integer
-(`tactful.privacy.noise`). Its loss is 1/noise_multiplier² in μ² plus the sampler's slack.
+*One release.* Each statistic is an integer vector q = Σ over people of q(person) with ‖q(person)‖₂ ≤ S = 2²⁰ (the
+argument stands beside each sum: `tactful.personal.contributions`, `_cells`, `_outcomes`). What leaves is q +
+round(Z), Z ~ N(0, σ²) independent on every entry, σ = noise_multiplier · S: the Gaussian mechanism followed by
+rounding, since q is an integer (`tactful.privacy.noise`). Its loss is 1/noise_multiplier² in μ² plus the sampler's
+slack.
 
-*Composition.* Releases of a run see the same people and are Gaussian with everybody in them; the head of the Gram depends
-on earlier released values only. So the run is μ-GDP with μ² = Σ 1/noise_multiplier² (Dong, Roth & Su 2022, Corollary 3.3; adaptively
-chosen statistics at multipliers fixed beforehand). Stopping early on a released value only leaves releases out.
+*Composition.* Releases of a run see the same people and are Gaussian with everybody in them; the head of the Gram
+depends on earlier released values only. So the run is μ-GDP with μ² = Σ 1/noise_multiplier² (Dong, Roth & Su 2022,
+Corollary 3.3; adaptively chosen statistics at multipliers fixed beforehand). Stopping early on a released value only
+leaves releases out.
 
-*Training and evaluation people.* A keyed hash of the id puts each person into one of the two, whoever else is there. Adding a
-person changes the rows of one part only, so a release about one part costs the other nothing. The consent counts are about both and
-are debited to both.
+*Training and evaluation people.* A keyed hash of the id puts each person into one of the two, whoever else is there.
+Adding a person changes the rows of one part only, so a release about one part costs the other nothing. The consent
+counts are about both and are debited to both.
 
 *Order.* The exact statistic is computed first; then the debit of this release is marked opened, durably; only then is
 noise drawn. If anything fails in between, budget is lost and nothing has leaked. The exact value is bound to a name in
@@ -28,6 +30,7 @@ vector here. *What is not protected*: running time and memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -35,10 +38,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.errors import ConfigError
 from tactful.personal.bounding import BoundedInteractions
-from tactful.personal.contributions import SCALE, item_gram, item_popularity
 from tactful.personal.consent import OUTCOMES
 from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.contributions import SCALE, item_gram, item_popularity
 from tactful.privacy.ledger import BudgetLedger, Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
@@ -63,15 +67,31 @@ class CellDesign:
     Attributes
     ----------
     overall, by_group : mapping of str to (clip, importance)
-        For each metric the declared bound on its absolute value for one person, and its share of the squared norm relative to the
-        others. ``people`` must be among both, with clip 1.
+        For each metric the declared bound on its absolute value for one person, and its share of the squared norm
+        relative to the others. ``people`` must be among both, with clip 1.
     attributes : mapping of str to sequence of str
         For each demographic attribute its levels, the catch-all ones included.
+
+    Raises
+    ------
+    ConfigError
+        If a clip or importance is not a finite number above 0, or ``people`` is missing or clipped otherwise: the norm
+        would not be bounded.
     """
 
     overall: Mapping[str, tuple[float, float]]
     by_group: Mapping[str, tuple[float, float]]
     attributes: Mapping[str, Sequence[str]]
+
+    def __post_init__(self) -> None:
+        numbers = [n for part in (self.overall, self.by_group) for pair in part.values() for n in pair]
+        people = [part.get("people", (0.0,))[0] for part in (self.overall, self.by_group)]
+        if people != [1.0, 1.0] or not all(0 < n < math.inf for n in numbers):
+            raise ConfigError(
+                "clips and importances are finite numbers above 0, and people count 1 each, overall and by group",
+                given=f"{dict(self.overall)}, {dict(self.by_group)}",
+                do="Correct the design of the evaluation vector",
+            )
 
     @property
     def touched(self) -> int:
@@ -110,8 +130,8 @@ class PrivateRelease:
 
         Notes
         -----
-        **Privacy.** *Reads* one outcome a person. *Returns* noisy counts. *Costs* the event ``consent``. *Assumes* that each
-        person is counted once, in one cell: norm S.
+        **Privacy.** *Reads* one outcome a person. *Returns* noisy counts. *Costs* the event ``consent``. *Assumes*
+        that each person is counted once, in one cell: norm S.
         """
         names = [(o, p) for o in OUTCOMES for p in ("training", "evaluation")]
         noisy, sigma = self._release("consent", lambda: _outcomes(consented, names))
@@ -123,8 +143,8 @@ class PrivateRelease:
 
         Notes
         -----
-        **Privacy.** *Reads* nothing but the number of rows. *Returns* it with noise. *Costs* the event ``people``. *Assumes* one row
-        a person: each adds S to one entry.
+        **Privacy.** *Reads* nothing but the number of rows. *Returns* it with noise. *Costs* the event ``people``.
+        *Assumes* one row a person: each adds S to one entry.
         """
         noisy, sigma = self._release("people", lambda: np.array([bounded.user_items.shape[0] * SCALE], dtype=np.int64))
         return PeopleCount(noise=self._noise.kind, value=float(noisy[0]), sigma=sigma)
@@ -134,7 +154,8 @@ class PrivateRelease:
 
         Notes
         -----
-        **Privacy.** *Reads* bounded rows. *Returns* the sums of `item_popularity` with noise. *Costs* the event ``popularity``.
+        **Privacy.** *Reads* bounded rows. *Returns* the sums of `item_popularity` with noise. *Costs* the event
+        ``popularity``.
         *Assumes* norm ≤ S a person, argued there.
         """
         noisy, sigma = self._release("popularity", lambda: item_popularity(bounded))
@@ -145,8 +166,9 @@ class PrivateRelease:
 
         Notes
         -----
-        **Privacy.** *Reads* bounded rows. *Returns* the upper triangle of `item_gram` with independent noise on each unordered pair,
-        mirrored. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued there, and a head made from released values.
+        **Privacy.** *Reads* bounded rows. *Returns* the upper triangle of `item_gram` with independent noise on each
+        unordered pair, mirrored. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued there, and a head
+        made from released values.
         """
         noisy, sigma = self._release("gram", lambda: item_gram(bounded, head))
         values = np.zeros((len(head), len(head)))
@@ -172,8 +194,8 @@ class PrivateRelease:
 
         Notes
         -----
-        **Privacy.** *Reads* metrics and levels of evaluation people. *Returns* noisy sums. *Costs* the event ``evaluation``. *Assumes*
-        nothing of the metrics: `_cells` clips them and argues the norm.
+        **Privacy.** *Reads* metrics and levels of evaluation people. *Returns* noisy sums. *Costs* the event
+        ``evaluation``. *Assumes* nothing of the metrics: `_cells` clips them and argues the norm.
         """
         names = _names(design)
         noisy, sigma = self._release("evaluation", lambda: _cells(metrics, groups, design))
@@ -218,10 +240,11 @@ def _cells(
 
     Notes
     -----
-    One person adds to each overall cell m at most ⌊f_m·clip_m⌋ in absolute value, f_m = S√(i_m/I)/clip_m, and the same to the cells of one level of
-    each attribute (a person has one level an attribute, or none). Metrics are clipped to ±clip_m, NaN to 0, and f_m·x is cut toward zero,
-    so the squared norm is at most Σ S² i_m/I over the overall metrics plus, for each attribute, over the grouped ones; I is
-    the sum of just these importances: the norm is ≤ S.
+    One person adds to each overall cell m at most ⌊f_m·clip_m⌋ in absolute value, f_m = S√(i_m/I)/clip_m, and the
+    same to the cells of one level of each attribute (a person has one level an attribute, or none). Metrics are
+    clipped to ±clip_m, NaN to 0, and f_m·x is cut toward zero, so the squared norm is at most Σ S² i_m/I over the
+    overall metrics plus, for each attribute, over the grouped ones; I is the sum of just these importances: the norm
+    is ≤ S.
     """
     n_people = len(next(iter(metrics.values())))
     values = {**metrics, "people": np.ones(n_people)}

@@ -1,7 +1,7 @@
 """What comes out of the private release: noisy statistics with their known noise. Numpy only; no rows, no way back.
 
-Everything that is fitted, drawn or judged from these values is post-processing and costs nothing more (Dwork & Roth 2014,
-Proposition 2.1).
+Everything that is fitted, drawn or judged from these values is post-processing and costs nothing more (Dwork & Roth
+2014, Proposition 2.1).
 """
 
 from __future__ import annotations

@@ -3,13 +3,16 @@
 Notes
 -----
 A larger head covers more of what people buy and is harder to see through the noise. n people whose taste spreads over M
-items give a direction of taste about n/M in the Gram; the noise of a symmetric M × M matrix has its edge at 2s√M, s being the noise
-multiplier of the Gram. Setting the first to a constant times the second gives M ∝ (n/s)^⅔. The constant `_RATE` = 2.5 reproduces
-the best heads that a prototype found on films: about 250 at ε = 1, 500 at 4 and 800 at 8 with 4,500 people, and ≥ 1,000 with
-100,000. Everything in the rule is public or released, so the rule costs nothing.
+items give a direction of taste about n/M in the Gram; the noise of a symmetric M × M matrix has its edge at 2s√M, s
+being the noise multiplier of the Gram. Setting the first to a constant times the second gives M ∝ (n/s)^⅔. The
+constant `_RATE` = 2.5 reproduces the best heads that a prototype found on films: about 250 at ε = 1, 500 at 4 and 800
+at 8 with 4,500 people, and ≥ 1,000 with 100,000. Everything in the rule is public or released, so the rule costs
+nothing.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +39,7 @@ def head_size(people: float, *, noise_multiplier: float, catalogue_size: int) ->
     int
         Between 16 and 4,096, and at most the catalogue.
     """
-    wanted = round(_RATE * (max(people, 1.0) / noise_multiplier) ** (2 / 3))
+    wanted = round(_RATE * math.cbrt(max(people, 1.0) / noise_multiplier) ** 2)
     return min(max(wanted, _SMALLEST), _LARGEST, catalogue_size)
 
 

@@ -1,4 +1,4 @@
-"""What every model fitted from released statistics comes down to: item-side arrays that the scoring module can serve."""
+"""What every model fitted from released statistics comes down to: item-side arrays that `tactful.scoring` serves."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HISTORY_NORM = 0.5  # a history of m items is weighted by m^-½, so that scores 
 class ReleasedModel:
     """A recommender as item-side arrays; no array has a row for a person.
 
-    The score of item j for a history of m known head items is ``base[j] + m^-½ Σ ⟨encoder[i], decoder[j]⟩``, and ``base[j]`` for
-    items outside the head.
+    The score of item j for a history of m known head items is ``base[j] + m^-½ Σ ⟨encoder[i], decoder[j]⟩``, and
+    ``base[j]`` for items outside the head.
 
     Attributes
     ----------

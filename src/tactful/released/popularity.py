@@ -11,7 +11,7 @@ from tactful.privacy.statistics import ItemPopularity
 from tactful.released.model import ReleasedModel
 
 
-class PopularityRecommender(BaseEstimator):
+class PopularityRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """Ranks items by released popularity; knows no taste.
 
     Attributes

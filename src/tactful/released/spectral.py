@@ -13,7 +13,7 @@ from tactful.privacy.statistics import ItemGram, ItemPopularity, Noise
 from tactful.released.model import ReleasedModel
 
 
-class SpectralRecommender(BaseEstimator):
+class SpectralRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """A linear recommender, ridge regression of items on items, fitted from one noisy item–item Gram.
 
     Parameters
@@ -33,10 +33,11 @@ class SpectralRecommender(BaseEstimator):
 
     Notes
     -----
-    The Gram is G + E, E symmetric with independent entries of variance σ². The spectrum of E ends at the edge 2σ√M (Wigner), and a signal
-    eigenvalue x > σ√M shows up at x + σ²M/x. So eigenvalues w below the edge are dropped and the others moved back to
-    (w + √(w² − 4σ²M))/2, which is optimal in operator norm (Gavish & Donoho 2017). With eigenvectors q and shrunk values λ, ridge regression
-    of items on items is Σ q λ/(λ + reg) qᵀ: encoder q·λ/(λ + reg), decoder q. All of this is post-processing of a release.
+    The Gram is G + E, E symmetric with independent entries of variance σ². The spectrum of E ends at the edge 2σ√M
+    (Wigner), and a signal eigenvalue x > σ√M shows up at x + σ²M/x. So eigenvalues w below the edge are dropped and
+    the others moved back to (w + √(w² − 4σ²M))/2, which is optimal in operator norm (Gavish & Donoho 2017). With
+    eigenvectors q and shrunk values λ, ridge regression of items on items is Σ q λ/(λ + reg) qᵀ: encoder q·λ/(λ +
+    reg), decoder q. All of this is post-processing of a release.
     """
 
     def __init__(self, *, regularization: float = 2.0, base_weight: float = 0.2) -> None:
