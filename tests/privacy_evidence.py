@@ -1,0 +1,129 @@
+"""Claims about noise and releases as functions: each returns quietly if the claim holds and fails if it does not.
+
+The tests call them on the real thing, and `test_privacy_mutants.py` calls them on broken ones, which they must catch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from personal_reference import PURPOSE, event, gate, log, moment, world
+from privacy_worlds import CERTAIN, Memory, NoNoise, bounded, door, plan, random_histories, squared_norm
+from tactful.personal.bounding import BoundedInteractions
+from tactful.personal.contributions import SCALE
+from tactful.privacy.noise import NoiseSource
+from tactful.privacy.release import PrivateRelease
+
+Statistic = Callable[[BoundedInteractions], NDArray[np.int64]]
+SIGMA = 3.7 * SCALE
+
+
+def scale_is(draws: NDArray[np.int64] | NDArray[np.float64], sigma: float) -> None:
+    """The draws are centred and their standard deviation is σ, neither smaller nor larger."""
+    n = len(draws)
+    variance = float(np.sum((draws / sigma) ** 2))
+    assert 2 * min(stats.chi2.cdf(variance, n), stats.chi2.sf(variance, n)) > CERTAIN, "the noise has another scale"
+    assert abs(np.mean(draws / sigma)) * np.sqrt(n) < stats.norm.isf(CERTAIN / 2), "the noise is not centred"
+
+
+def uncorrelated(first: NDArray[np.float64], second: NDArray[np.float64]) -> None:
+    """Two columns of draws have no linear relation."""
+    z = np.corrcoef(first, second)[0, 1] * np.sqrt(len(first))
+    assert abs(z) < stats.norm.isf(CERTAIN / 2), "draws depend on each other"
+
+
+def draws_are_independent(source: NoiseSource) -> None:
+    """Neither neighbours in one draw nor the same places of two draws say anything about each other."""
+    one, two = source.draw(SIGMA, 50_000).astype(float), source.draw(SIGMA, 50_000).astype(float)
+    uncorrelated(one[:-1], one[1:])
+    uncorrelated(one, two)
+    uncorrelated(np.abs(one[:-1]), np.abs(one[1:]))
+    uncorrelated(np.abs(one), np.abs(two))
+
+
+def nobody_can_draw_it_again(make: Callable[[], NoiseSource]) -> None:
+    """Two sources, two calls of one, and a parent and its child process all draw differently; and it says so."""
+    source = make()
+    assert source.kind == "system"
+    drawn = [source.draw(SIGMA, 4), source.draw(SIGMA, 4), make().draw(SIGMA, 4)]
+    drawn += [_in_child(source), source.draw(SIGMA, 4)]
+    assert len({tuple(d.tolist()) for d in drawn}) == len(drawn), "noise was drawn again"
+
+
+def _in_child(source: NoiseSource) -> NDArray[np.int64]:
+    """Four draws by a forked copy of this process."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, source.draw(SIGMA, 4).tobytes())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    return np.frombuffer(told, dtype=np.int64)
+
+
+def one_person_moves_at_most_the_scale(statistic: Statistic) -> None:
+    """In every one of many worlds, leaving one person out moves the statistic by at most 2²⁰ in L2 norm."""
+    for seed in range(12):
+        histories = random_histories(seed, people=9, n_items=14, longest=14)
+        whole = statistic(bounded(histories, 14))
+        for person in range(len(histories)):
+            fewer = statistic(bounded(histories[:person] + histories[person + 1 :], 14))
+            assert squared_norm(whole - fewer) <= SCALE**2, "one person moves more than the sensitivity"
+
+
+def paid_before_drawn(kind: type[PrivateRelease]) -> None:
+    """A release is opened in the ledger, then drawn, then marked released."""
+    memory = Memory()
+    door(NoNoise(memory), ledger=memory, kind=kind).popularity(bounded([[0, 1]], 3))
+    assert memory.steps == ["open popularity", "draw", "released popularity"], "noise was drawn before it was paid for"
+
+
+def every_pair_has_its_own_noise(kind: type[PrivateRelease], source: NoiseSource) -> None:
+    """Each unordered pair of the Gram, diagonal included, is released once, with independent noise of the stated σ."""
+    n_head, repeats = 5, 3000
+    people = bounded([[0, 1, 2, 3, 4], [0, 2]], n_head)
+    made = door(source, kind=kind, run=plan(epsilon=2.0))
+    grams = [made.gram(people, np.arange(n_head)) for _ in range(repeats)]
+    values = np.array([g.values for g in grams])
+    assert np.array_equal(values, values.transpose(0, 2, 1)), "a pair was released twice, which halves its noise"
+    noise = values - values.mean(axis=0)
+    entries = noise[:, *np.triu_indices(n_head)]
+    assert (entries.std(axis=0) > 0).all(), "an entry has no noise"
+    pooled = np.sum((entries / grams[0].sigma) ** 2, axis=0)
+    tails = 2 * np.minimum(stats.chi2.cdf(pooled, repeats - 1), stats.chi2.sf(pooled, repeats - 1))
+    assert (tails > CERTAIN).all(), "an entry has noise of another scale"
+    for i in range(entries.shape[1]):
+        for j in range(i):
+            uncorrelated(entries[:, i], entries[:, j])
+
+
+def releases_are_independent(kind: type[PrivateRelease], source: NoiseSource) -> None:
+    """The noise of one release says nothing about the noise of the next."""
+    people = bounded([[0, 1]], 4)
+    made = door(source, kind=kind)
+    pairs = [(made.popularity(people).values, made.people(people).value) for _ in range(2000)]
+    uncorrelated(np.array([values[0] for values, _ in pairs]), np.array([count for _, count in pairs]))
+
+
+def bound_is_kept(bound: Callable[..., BoundedInteractions]) -> None:
+    """Nobody counts with more than `max_items` items; who has no more keeps all; a larger bound only adds."""
+    items = {f"i{n}": () for n in range(12)}
+    lengths = {f"person-{n}": n for n in range(1, 12)}
+    consents = [event(user, "given", 0) for user in lengths]
+    rows = [(user, f"i{item}", 1) for user, length in lengths.items() for item in range(length)]
+    consented = gate(world(consents, items=items), now=5, share=0.0).admit(log(rows), PURPOSE, moment(5))
+    kept = {k: bound(consented, max_items=k).user_items for k in (3, 4)}
+    for k, matrix in kept.items():
+        found = sorted(np.diff(matrix.indptr).tolist())
+        assert found == sorted(min(k, length) for length in lengths.values()), "the bound was not kept"
+    assert (kept[4] - kept[3]).min() >= 0, "the choice of items depends on the bound"

@@ -1,0 +1,189 @@
+"""What one person adds is at most 2²⁰ in L2 norm, in whole numbers: for every length, every history, every release."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from personal_reference import PURPOSE, event, gate, log, moment, world
+from privacy_evidence import one_person_moves_at_most_the_scale
+from privacy_worlds import DESIGN, NoNoise, bounded, door, random_histories, squared_norm
+from tactful.errors import NobodyConsentedError
+from tactful.personal.contributions import SCALE, item_gram, item_popularity, shared_weight
+from tactful.privacy.release import CellDesign, _cells, _outcomes
+
+LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
+N_ITEMS = 12
+
+histories = st.lists(st.lists(st.integers(0, N_ITEMS - 1), max_size=N_ITEMS, unique=True), max_size=7)
+heads = st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=N_ITEMS, unique=True)
+
+
+def test_every_length_stays_within_the_scale_and_could_not_give_more() -> None:
+    """For l = 0 … 2,000 items and n = l or l(l+1)/2 touched entries, n·w² ≤ 2⁴⁰ in integers, and w + 1 breaks it."""
+    lengths = np.arange(2001)
+    for entries in (lengths, lengths * (lengths + 1) // 2):
+        weights = shared_weight(entries).tolist()
+        assert weights[0] == 0
+        for n, w in zip(entries.tolist()[1:], weights[1:], strict=True):
+            assert n * w * w <= 1 << 40 < n * (w + 1) * (w + 1)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 17, 200, 2000])
+def test_the_statistics_give_just_these_weights(length: int) -> None:
+    """One person of l items: popularity is w in l places, the Gram w' in l(l+1)/2."""
+    one = bounded([range(length)], length + 1)
+    popularity = item_popularity(one)
+    assert popularity.tolist() == [math.isqrt(SCALE**2 // length)] * length + [0]
+    if length <= 200:
+        pairs = length * (length + 1) // 2
+        upper = item_gram(one, np.arange(length + 1))
+        assert sorted(upper.tolist()) == [0] * (length + 1) + [math.isqrt(SCALE**2 // pairs)] * pairs
+
+
+@LAWS
+@given(others=histories, person=st.lists(st.integers(0, N_ITEMS - 1), max_size=N_ITEMS, unique=True), head=heads)
+def test_one_person_moves_popularity_and_gram_by_at_most_the_scale(
+    others: list[list[int]], person: list[int], head: list[int]
+) -> None:
+    """With and without any person, among any others, for any head."""
+    with_them, without = bounded([person, *others], N_ITEMS), bounded(others, N_ITEMS)
+    places = np.array(head)
+    assert squared_norm(item_popularity(with_them) - item_popularity(without)) <= SCALE**2
+    assert squared_norm(item_gram(with_them, places) - item_gram(without, places)) <= SCALE**2
+
+
+def test_the_bound_of_the_gram_is_on_the_released_triangle() -> None:
+    """The mirrored matrix would have almost √2 the norm: releasing both halves would not be covered."""
+    one = bounded([range(9)], 9)
+    upper = np.zeros((9, 9), dtype=np.int64)
+    upper[np.triu_indices(9)] = item_gram(one, np.arange(9))
+    assert squared_norm(upper) <= SCALE**2 < squared_norm(upper + np.triu(upper, 1).T)
+
+
+@LAWS
+@given(data=st.data(), rows=histories)
+def test_order_and_splitting_change_no_bit(data: st.DataObject, rows: list[list[int]]) -> None:
+    """Any order of people and of items, and the sum over any partition, give the same integers."""
+    parts = data.draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
+    shuffled = data.draw(st.permutations(rows))
+    head = np.array(data.draw(heads))
+    for statistic in (item_popularity, lambda b: item_gram(b, head)):
+        whole = statistic(bounded(rows, N_ITEMS))
+        pieces = [[h for h, p in zip(rows, parts, strict=True) if p == part] for part in range(3)]
+        assert np.array_equal(whole, sum(statistic(bounded(piece, N_ITEMS)) for piece in pieces))
+        assert np.array_equal(whole, statistic(bounded([h[::-1] for h in shuffled], N_ITEMS)))
+
+
+def test_the_gram_of_another_order_of_the_head_is_the_same_gram() -> None:
+    """Entry (i, j) of the upper triangle is about the head's i-th and j-th item, whatever the order."""
+    rows = bounded(random_histories(1, people=30, n_items=8, longest=8), 8)
+    head, n = np.array([5, 0, 7, 2]), 4
+    matrix, sorted_matrix = np.zeros((n, n), dtype=np.int64), np.zeros((n, n), dtype=np.int64)
+    matrix[np.triu_indices(n)] = item_gram(rows, head)
+    sorted_matrix[np.triu_indices(n)] = item_gram(rows, np.sort(head))
+    place = np.argsort(np.argsort(head))
+    full = sorted_matrix + np.triu(sorted_matrix, 1).T
+    assert np.array_equal(matrix + np.triu(matrix, 1).T, full[np.ix_(place, place)])
+
+
+def test_people_without_an_item_in_the_head_add_nothing_to_the_gram() -> None:
+    assert not item_gram(bounded([[3], [], [4, 5]], 6), np.array([0, 1])).any()
+
+
+any_value = st.one_of(st.floats(), st.sampled_from([0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 5e-324]))
+METRICS = ("ndcg@10", "lift")
+
+
+def people_with(values: list[tuple[float, ...]], codes: list[tuple[int, ...]], design: CellDesign) -> tuple[Any, Any]:
+    """Metrics and groups of some people, one tuple each."""
+    metrics = {m: np.array([v[i] for v in values], dtype=float) for i, m in enumerate(METRICS)}
+    groups = {a: np.array([c[i] for c in codes], dtype=np.int64) for i, a in enumerate(design.attributes)}
+    return metrics, groups
+
+
+person = st.tuples(st.tuples(any_value, any_value), st.tuples(st.integers(-1, 2), st.integers(-1, 1)))
+
+
+def designs() -> st.SearchStrategy[CellDesign]:
+    """Any bounds and importances for the metrics of `DESIGN`."""
+    number = st.floats(1e-3, 1e3)
+
+    def made(numbers: list[float]) -> CellDesign:
+        a, b, c, d, e, f, g = numbers
+        return CellDesign(
+            overall={"people": (1.0, a), "ndcg@10": (f, b), "lift": (g, c)},
+            by_group={"people": (1.0, d), "ndcg@10": (f, e)},
+            attributes=DESIGN.attributes,
+        )
+
+    return st.lists(number, min_size=7, max_size=7).map(made)
+
+
+@LAWS
+@given(people=st.lists(person, min_size=1, max_size=5), design=designs())
+def test_one_person_moves_the_evaluation_vector_by_at_most_the_scale(people: list[Any], design: CellDesign) -> None:
+    """Whatever their metrics are, not-a-number and infinite ones included, whichever groups they are in."""
+    values, codes = [p[0] for p in people], [p[1] for p in people]
+    whole = _cells(*people_with(values, codes, design), design)
+    fewer = _cells(*people_with(values[1:], codes[1:], design), design)
+    moved = whole - fewer
+    assert squared_norm(moved) <= SCALE**2
+    assert np.count_nonzero(moved) <= design.touched
+
+
+def test_the_evaluation_bound_is_tight() -> None:
+    """A person at every clip uses the norm up but for rounding: a bound that was larger by 1 % would be broken."""
+    metrics, groups = people_with([(9.0, -9.0)], [(1, 0)], DESIGN)
+    assert 0.9999 * SCALE**2 < squared_norm(_cells(metrics, groups, DESIGN)) <= SCALE**2
+
+
+def outcome_vector(consents: list[dict], rows: list[tuple]) -> NDArray[np.int64]:
+    """The consent vector of a world, through the real gate."""
+    names = [(o, p) for o in ("admitted", "no_record", "refused", "withdrawn") for p in ("training", "evaluation")]
+    names += [("unknown_item", "training"), ("unknown_item", "evaluation"), ("malformed", "training")]
+    names += [("malformed", "evaluation"), ("before_grant", "training"), ("before_grant", "evaluation")]
+    try:
+        consented = gate(world(consents), now=9).admit(log(rows), PURPOSE, moment(9))
+    except NobodyConsentedError:
+        raise AssertionError("the world has somebody who consents") from None
+    return _outcomes(consented, names)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_person_moves_one_consent_outcome_by_one(seed: int) -> None:
+    """However many rows and reasons a person has, the gate counts them once."""
+    rng = np.random.default_rng(seed)
+    users = [f"u{n}" for n in range(6)]
+    consents = [event("steady", "given", 0)]
+    consents += [event(u, str(rng.choice(["given", "refused", "withdrawn"])), int(rng.integers(0, 8))) for u in users]
+    items = ["bread", "milk", "test", "nothing we sell"]
+    rows = [(str(rng.choice(users)), str(rng.choice(items)), int(rng.integers(0, 9))) for _ in range(60)]
+    rows += [("steady", "bread", 1), ("nobody asked", "milk", 1), ("u0", "bread", "not a time")]
+    whole = outcome_vector(consents, rows)
+    for left_out in users[:2]:
+        fewer = outcome_vector([c for c in consents if c["user_id"] != left_out], [r for r in rows if r[0] != left_out])
+        moved = np.abs(whole - fewer)
+        assert moved.sum() == moved.max() == SCALE
+
+
+def test_one_person_moves_the_number_of_people_by_one() -> None:
+    """And in every world the statistics that are summed over people stay within the scale."""
+    one_person_moves_at_most_the_scale(item_popularity)
+    one_person_moves_at_most_the_scale(lambda b: item_gram(b, np.array([0, 3, 4, 9, 13])))
+    one_person_moves_at_most_the_scale(lambda b: np.array([round(door(NoNoise()).people(b).value * SCALE)]))
+
+
+def test_a_long_history_overflows_nothing() -> None:
+    """Weights stay exact far beyond any history."""
+    entries = np.array([10**12, 2**40, 2**40 + 1, 2**62])
+    assert shared_weight(entries).tolist() == [1, 1, 0, 0]
+    stub: Any = SimpleNamespace(user_items=bounded([[0]] * 1000, 1).user_items)
+    assert item_popularity(stub).tolist() == [1000 * SCALE]
