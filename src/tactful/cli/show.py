@@ -45,7 +45,7 @@ def _done(step: str, began: float) -> None:
 
 
 def outcome(found: TrainingOutcome) -> None:
-    """The summary of a training run, and what to do next."""
+    """The summary of a training run, and what it came to."""
     table = Table(show_header=False, box=None, pad_edge=False)
     if found.counts:
         shown = [f"{n:,} {reason}" for reason, n in found.counts.excluded.items() if n]
