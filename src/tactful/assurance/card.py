@@ -1,0 +1,185 @@
+"""The model card, in markdown, which MLflow renders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tactful.assurance.assessment import AttributeResult, FairnessAssessment
+from tactful.assurance.summary import RunSummary, about, metric_meaning, metric_name
+
+
+def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
+    """What the model is, for whom, what it cost in privacy, how well it serves whom, and what is not known.
+
+    Notes
+    -----
+    **Privacy.** *Reads* released values and configuration. *Returns* text. *Costs* nothing. *Assumes* nothing.
+    """
+    sections = [
+        f"# Model card: {_plain(summary.model)}",
+        _lead(summary),
+        "## What it is for",
+        _purpose(summary),
+        "## What it learned from",
+        _data(summary),
+        "## Privacy",
+        _privacy(summary),
+        "## How well it recommends",
+        _quality(summary),
+        "## How differently groups are served",
+        _verdicts(assessment),
+        *(_groups(name, result) for name, result in assessment.attributes.items()),
+        "## What is not known",
+        _bullets(unknowns(assessment)),
+        "## Configuration",
+        _fenced(summary.config_text),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def unknowns(assessment: FairnessAssessment) -> list[str]:
+    """What the assessment cannot say, in sentences."""
+    found = []
+    for name, result in assessment.attributes.items():
+        if result.unmeasured:
+            found.append(f"How {name} groups with too few people are served: {', '.join(result.unmeasured)}.")
+        if result.not_assessed.value > 2 * result.not_assessed.sigma:
+            found.append(
+                f"How people are served who did not agree to be assessed by {name}: {about(result.not_assessed)} of "
+                "the evaluated people. They may differ from those who agreed."
+            )
+    return [
+        *found,
+        "How people are served who did not consent to training: none of their rows was read for any figure here.",
+        (
+            "Whether a gap has other causes, such as how long a history is, and how people at the intersection of "
+            "groups are served."
+        ),
+        (
+            "Whether people like what they are shown: figures are about items people chose by themselves and the model "
+            "did not see."
+        ),
+    ]
+
+
+def _lead(summary: RunSummary) -> str:
+    """Who made it, when, and what every reader must see first."""
+    made = f"Made {summary.created:%Y-%m-%d} with tactful {_plain(summary.tactful)}"
+    by = f", started with the key `{_code(summary.actor)}`" if summary.actor else ", by nobody who gave a key"
+    who = f"; {_plain(summary.trainer)} answers for it" if summary.trainer else ""
+    lines = [f"{made}{by}{who}. A candidate: this card approves nothing."]
+    if summary.noise == "reproducible":
+        lines.append("**Made with reproducible noise, for tests. It protects nobody and cannot be approved.**")
+    lines += [f"> {_plain(note)}" for note in summary.notes]
+    return "\n\n".join(lines)
+
+
+def _purpose(summary: RunSummary) -> str:
+    """Intended use and what is outside it."""
+    return f"{_plain(summary.intended_use)}\n\nNot for:\n\n{_bullets(summary.not_covered)}"
+
+
+def _data(summary: RunSummary) -> str:
+    """Consent and bounds."""
+    sensitive = ", ".join(summary.policy.sensitive_categories) or "none declared"
+    features = ", ".join(summary.features) or "none"
+    return _bullets(
+        [
+            (
+                f"Rows of people who consented to {summary.purpose} without a break from the interaction to the "
+                f"training, at most {summary.policy.retention_days} days old"
+            ),
+            f"Training people: {about(summary.people)}; at most {summary.max_items} distinct items each",
+            f"Sensitive categories with an opt-in of their own: {sensitive}",
+            (
+                f"Catalogue: {summary.catalogue_size} items; head {summary.head_size}, rank {summary.rank}; public "
+                f"features: {features}"
+            ),
+        ]
+    )
+
+
+def _privacy(summary: RunSummary) -> str:
+    """The guarantee and what it adds up to."""
+    table = [
+        [name, f"{mu:.4f}", f"{epsilon:.4g}", f"{summary.budget.delta:g}"]
+        for name, (mu, epsilon) in summary.partition_loss.items()
+    ]
+    text = (
+        f"Unit: {_plain(summary.unit)}. This run is differentially private with ε = {summary.budget.epsilon:g}, δ = "
+        f"{summary.budget.delta:g}. Everything released since the first debit amounts to ε = "
+        f"{summary.since_first_epsilon:.4g} at δ = {summary.limit.delta:g}; the limit is ε = "
+        f"{summary.limit.epsilon:g}. The privacy statement has every figure."
+    )
+    return f"{text}\n\n{_table(['people', 'μ', 'ε', 'δ'], table)}"
+
+
+def _quality(summary: RunSummary) -> str:
+    """Released means over everybody evaluated."""
+    rows = [
+        [metric_name(m), f"{value:.4f}", _range(summary.metric_intervals.get(m)), metric_meaning(m)]
+        for m, value in summary.metrics.items()
+    ]
+    return _table(["metric", "released value", "interval", "meaning"], rows)
+
+
+def _verdicts(assessment: FairnessAssessment) -> str:
+    """One row for each rule."""
+    rows = [
+        [name, v.status, f"{v.rule.statistic} {v.rule.asks}", v.explanation] for name, v in assessment.verdicts.items()
+    ]
+    return _table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
+
+
+def _groups(name: str, result: AttributeResult) -> str:
+    """One row for each group of an attribute."""
+    metrics = list(result.overall)
+    rows = [
+        [label, about(group.people), group.status]
+        + [_estimate(group.metrics[m].as_json()) if m in group.metrics else "" for m in metrics]
+        for label, group in result.by_group.items()
+    ]
+    header = [name, "people", "status", *(metric_name(m) for m in metrics)]
+    return f"### By {_plain(name)}\n\n{_table(header, rows)}"
+
+
+def _estimate(value: dict[str, float | None]) -> str:
+    """A value with its interval."""
+    if value["value"] is None:
+        return ""
+    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    """An interval in words."""
+    return f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A markdown table with every cell escaped."""
+    lines = [header, ["---"] * len(header), *([_plain(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [[_plain(h) for h in lines[0]], *lines[1:]])
+
+
+def _bullets(items: Iterable[str]) -> str:
+    """A markdown list with every item escaped."""
+    return "\n".join(f"- {_plain(item)}" for item in items)
+
+
+def _plain(text: str) -> str:
+    """Text that markdown shows as it is, on one line."""
+    one_line = re.sub(r"\s+", " ", text)
+    marked = re.sub(r"([\\`*_{}\[\]#|~!])", r"\\\1", one_line)
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: str) -> str:
+    """Text for an inline code span."""
+    return re.sub(r"[`\s]+", " ", text)
+
+
+def _fenced(text: str) -> str:
+    """A code block whose fence is longer than any run of backticks inside."""
+    fence = "`" * (max([2, *(len(run) for run in re.findall(r"`+", text))]) + 1)
+    return f"{fence}toml\n{text.rstrip()}\n{fence}"

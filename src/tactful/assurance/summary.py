@@ -1,0 +1,201 @@
+"""Everything that a report, a card or a statement may say about a run: released values, public inputs, configuration.
+
+The documents leave the trust boundary. They are written from a `RunSummary` and a `FairnessAssessment` and from nothing
+else, so what is not a field here cannot reach them: no exact number of people, no digest of rows, no id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tactful.privacy.statistics import Measured, Noise
+
+OUTCOMES: Mapping[str, str] = {
+    "admitted": "consented, and used",
+    "malformed": "record could not be read",
+    "unknown_item": "only items outside the catalogue",
+    "erased": "asked to be erased",
+    "minor": "a minor",
+    "no_record": "no consent on record",
+    "refused": "refused",
+    "withdrawn": "withdrew consent",
+    "expired": "consent ran out",
+    "before_grant": "only rows from before consent was given",
+    "retention_expired": "only rows older than the retention period",
+    "sensitive_category": "only sensitive items without the opt-in they need",
+}
+
+_METRICS: Mapping[str, tuple[str, str]] = {
+    "ndcg": (
+        "nDCG@{k}",
+        "how many of a person's hidden items are among the first {k} suggestions, and how near the top",
+    ),
+    "recall": ("Recall@{k}", "the share of a person's hidden items that are among the first {k} suggestions"),
+    "popularity_recall": (
+        "Recall@{k} of the popularity list",
+        "the same share when everybody is shown the {k} most popular items they do not have yet",
+    ),
+    "lift": (
+        "Lift over popularity, Recall@{k}",
+        "Recall@{k} of the model minus that of the popularity list, person by person; above 0 the model helps",
+    ),
+}
+
+
+class Loss(Protocol):
+    """A pair (ε, δ); `tactful.privacy` has the type that checks itself."""
+
+    @property
+    def epsilon(self) -> float:
+        """ε, at least 0."""
+
+    @property
+    def delta(self) -> float:
+        """δ, between 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFacts:
+    """What one private release was and what it cost.
+
+    Attributes
+    ----------
+    name : str
+    partitions : tuple of str
+        Whom it is about: ``training``, ``evaluation``, or both.
+    noise_multiplier : float
+        σ in units of the sensitivity; the release adds 1/noise_multiplier² to μ².
+    sigma, sensitivity : str
+        The noise and the most one person can change, in words and natural units.
+    slack_epsilon, tail : float
+        The sampler's own error: added to ε, and the probability that the bound on it does not cover.
+    """
+
+    name: str
+    partitions: tuple[str, ...]
+    noise_multiplier: float
+    sigma: str
+    sensitivity: str
+    slack_epsilon: float
+    tail: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFacts:
+    """What the consent policy of the run declares.
+
+    Attributes
+    ----------
+    retention_days : int, days
+    sensitive_categories : tuple of str
+        Categories of items that need an opt-in of their own.
+    """
+
+    retention_days: int
+    sensitive_categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A training run as it may be told to the outside.
+
+    Attributes
+    ----------
+    model : str
+    created : datetime, with a time zone
+    tactful : str
+        Version of tactful.
+    unit : str
+        Whom the guarantee protects, e.g. ``one household: all rows under one user_id``.
+    purpose : str
+        The consent purpose that rows were admitted for.
+    notes : tuple of str
+        Remarks every reader has to see, e.g. that consent events are simulated.
+    intended_use : str
+    not_covered : tuple of str
+        Uses and people the model is not for.
+    budget, limit : Loss
+        (ε, δ) of this run, and of everything that may ever be released about this population.
+    losses : tuple of ReleaseFacts
+    partition_loss : mapping of str to (float, float)
+        For ``training`` and ``evaluation`` people the μ and the ε (at the δ of `budget`) of this run.
+    since_first_epsilon : float
+        ε of everything released since the first debit, at the δ of `limit`; never reset.
+    noise : {"system", "reproducible"}
+    max_items : int
+        The most distinct items one person contributes.
+    head_size, rank, catalogue_size : int, items, dimensions, items
+    features : tuple of str
+        Public item features used.
+    people : Measured
+        Released number of training people.
+    consent : mapping of str to Measured
+        Released number of people by outcome, training and evaluation people together.
+    policy : PolicyFacts
+    metrics : mapping of str to float
+        Released means over evaluation people.
+    metric_intervals : mapping of str to (float, float)
+        Where known, the interval of a metric.
+    config_text : str
+        The configuration as TOML.
+    actor : str or None
+        Public key that the run was started with.
+    trainer : str or None
+        Who answers for the run, in their own words.
+    """
+
+    model: str
+    created: datetime
+    tactful: str
+    unit: str
+    purpose: str
+    notes: tuple[str, ...]
+    intended_use: str
+    not_covered: tuple[str, ...]
+    budget: Loss
+    losses: tuple[ReleaseFacts, ...]
+    partition_loss: Mapping[str, tuple[float, float]]
+    since_first_epsilon: float
+    limit: Loss
+    noise: Noise
+    max_items: int
+    head_size: int
+    rank: int
+    catalogue_size: int
+    features: tuple[str, ...]
+    people: Measured
+    consent: Mapping[str, Measured]
+    policy: PolicyFacts
+    metrics: Mapping[str, float]
+    metric_intervals: Mapping[str, tuple[float, float]]
+    config_text: str
+    actor: str | None = None
+    trainer: str | None = None
+
+    @property
+    def mu(self) -> float:
+        """The dearer of the two partitions' μ."""
+        return max((mu for mu, _ in self.partition_loss.values()), default=0.0)
+
+
+def metric_name(metric: str) -> str:
+    """A metric as readers know it: ``ndcg@10`` is nDCG@10."""
+    kind, _, k = metric.partition("@")
+    return _METRICS[kind][0].format(k=k) if kind in _METRICS else metric
+
+
+def metric_meaning(metric: str) -> str:
+    """What a metric measures, in a clause; empty for a metric that has no words here."""
+    kind, _, k = metric.partition("@")
+    return _METRICS[kind][1].format(k=k) if kind in _METRICS else ""
+
+
+def about(people: Measured, *, z: float = 1.96) -> str:
+    """A released number of people with what the noise allows: ``about 312 (294 to 330)``."""
+    if not abs(people.value) < float("inf"):
+        return "not released"
+    low, value, high = (max(round(people.value + step * people.sigma), 0) for step in (-z, 0.0, z))
+    return f"about {value:,} ({low:,} to {high:,})"
