@@ -119,6 +119,7 @@ def _from_registry(address: str) -> Iterator[Located]:
     """The files of a registered version; what is local is used in place."""
     name, alias, version = _parts(address)
     uri = tracking_uri()
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a service asks its own store, and nobody else
     try:
         from mlflow import MlflowClient
         from mlflow.artifacts import download_artifacts
