@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ class NoNoise:
         return np.zeros(size, dtype=np.int64)
 
 
+@cache
 def plan(epsilon: float = 4.0, max_items: int = 40, delta: float = 1e-6) -> RunPlan:
     budget = PrivacyBudget(epsilon=epsilon, delta=delta)
     return RunPlan.of(budget, max_items=max_items, evaluation_cells=DESIGN.touched)

@@ -1,0 +1,142 @@
+"""Mechanisms that are broken on purpose, each in one way that people have shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from privacy_worlds import NoNoise, door, of_matrix
+from tactful.personal.bounding import BoundedInteractions, bound
+from tactful.personal.contributions import SCALE
+from tactful.privacy import noise
+from tactful.privacy.noise import SeededNoise, SystemNoise
+from tactful.privacy.release import PrivateRelease
+from tactful.privacy.statistics import ItemGram, Noise
+
+
+class HalfNoise(SystemNoise):
+    """Half the noise that was paid for."""
+
+    def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
+        return super().draw(sigma / 2, size)
+
+
+class StaleNoise(SystemNoise):
+    """Noise that is drawn once and used for every release of the same size."""
+
+    def __init__(self) -> None:
+        self._kept: NDArray[np.int64] = super().draw(float(SCALE), 1 << 17)
+
+    def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
+        return np.rint(self._kept[:size] * (sigma / SCALE)).astype(np.int64)
+
+
+class OneDrawForAll(SystemNoise):
+    """One noise value for the whole vector."""
+
+    def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
+        return np.repeat(super().draw(sigma, 1), size)
+
+
+class SeededInSecret(SeededNoise):
+    """A seeded generator that says it is not."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    @property
+    def kind(self) -> Noise:
+        return "system"
+
+
+class KeyedOnce(SystemNoise):
+    """One key for the life of the process, as numpy's own generators have: a fork repeats its parent."""
+
+    def __init__(self) -> None:
+        self._bits = noise.AESCounter(key=noise.secrets.randbits(128))
+
+    def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
+        return noise._draw(self._bits, sigma, size)
+
+
+class ExactDiagonal(PrivateRelease):
+    """The diagonal of the Gram leaves without noise."""
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        noisy = super().gram(bounded, head)
+        values = noisy.values.copy()
+        np.fill_diagonal(values, np.diag(door(NoNoise()).gram(bounded, head).values))
+        return ItemGram(noise=noisy.noise, values=values, head=noisy.head, sigma=noisy.sigma)
+
+
+class BothSides(PrivateRelease):
+    """Each side of the Gram has noise of its own, so that each pair leaves twice."""
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        one, two = super().gram(bounded, head), super().gram(bounded, head)
+        values = np.triu(one.values) + np.tril(two.values, -1)
+        return ItemGram(noise=one.noise, values=values, head=one.head, sigma=one.sigma)
+
+
+class BothSidesAveraged(BothSides):
+    """The same, made symmetric again: the noise is √2 too small."""
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        made = super().gram(bounded, head)
+        return ItemGram(noise=made.noise, values=(made.values + made.values.T) / 2, head=made.head, sigma=made.sigma)
+
+
+class DrawnFirst(PrivateRelease):
+    """The noise is drawn, then paid for: an error in between leaks for nothing."""
+
+    def _release(self, name: str, statistic: Callable[[], NDArray[np.int64]]) -> tuple[NDArray[np.float64], float]:
+        multiplier = self._plan.event(name).noise_multiplier
+        exact = statistic()
+        noisy = exact + self._noise.draw(multiplier * SCALE, exact.size)
+        self._ledger.open(self._debit, name)
+        self._ledger.released(self._debit, name)
+        return noisy / SCALE, multiplier
+
+
+def unbounded(consented: Any, *, max_items: int) -> BoundedInteractions:  # that is the mutation
+    """Every item of a person, whatever the bound."""
+    return bound(consented, max_items=1000)
+
+
+def twice(bounded: BoundedInteractions) -> BoundedInteractions:
+    """Everybody's rows two times, as when two ids of one person were joined too late."""
+    rows = bounded.user_items
+    return of_matrix(
+        scipy.sparse.csr_array(scipy.sparse.vstack([rows, rows]), shape=(2 * rows.shape[0], rows.shape[1]))
+    )
+
+
+class CountedTwice(PrivateRelease):
+    """Each person counts twice in everything."""
+
+    def people(self, bounded: BoundedInteractions) -> Any:
+        return super().people(twice(bounded))
+
+    def popularity(self, bounded: BoundedInteractions) -> Any:
+        return super().popularity(twice(bounded))
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        return super().gram(twice(bounded), head)
+
+
+class DiagonalOutsideTheNorm(PrivateRelease):
+    """The weight of a pair forgets the diagonal: 1/√(l(l−1)/2) instead of 1/√(l(l+1)/2)."""
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        lengths = np.diff(bounded.user_items[:, head].indptr).astype(float)
+        factor = np.sqrt((lengths + 1) / np.maximum(lengths - 1, 1))
+        made = super().gram(bounded, head)
+        rows = bounded.user_items[:, head].toarray().astype(float)
+        share = (factor - 1) / np.sqrt(np.maximum(lengths * (lengths + 1) / 2, 1))
+        return ItemGram(
+            noise=made.noise, values=made.values + rows.T @ (share[:, None] * rows), head=made.head, sigma=made.sigma
+        )

@@ -1,0 +1,108 @@
+"""The evidence catches what it is there to catch: each broken mechanism fails the claim that the real one passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import privacy_mutants as mutants
+from privacy_audit import audit
+from privacy_evidence import (
+    SIGMA,
+    bound_is_kept,
+    draws_are_independent,
+    every_pair_has_its_own_noise,
+    nobody_can_draw_it_again,
+    one_person_moves_at_most_the_scale,
+    paid_before_drawn,
+    releases_are_independent,
+    scale_is,
+)
+from privacy_worlds import NoNoise, door
+from tactful.personal.bounding import bound
+from tactful.personal.contributions import SCALE, item_popularity
+from tactful.privacy.noise import SystemNoise
+from tactful.privacy.release import PrivateRelease
+
+HEAD = np.array([0, 5, 7, 13])
+
+
+def scale(source: Any) -> None:
+    scale_is(source.draw(SIGMA, 100_000), SIGMA)
+
+
+def pairs(kind: type[PrivateRelease]) -> None:
+    every_pair_has_its_own_noise(kind, SystemNoise())
+
+
+def gram_sum(kind: type[PrivateRelease]) -> Callable[[Any], Any]:
+    """The exact upper triangle that a door would add noise to."""
+    upper = np.triu_indices(len(HEAD))
+    return lambda b: np.rint(door(NoNoise(), kind=kind).gram(b, HEAD).values[upper] * SCALE).astype(np.int64)
+
+
+def independent_releases(source: Any) -> None:
+    releases_are_independent(PrivateRelease, source)
+
+
+def independent_pairs(source: Any) -> None:
+    every_pair_has_its_own_noise(PrivateRelease, source)
+
+
+REAL = [
+    (scale, SystemNoise()),
+    (draws_are_independent, SystemNoise()),
+    (independent_releases, SystemNoise()),
+    (nobody_can_draw_it_again, SystemNoise),
+    (pairs, PrivateRelease),
+    (bound_is_kept, bound),
+    (paid_before_drawn, PrivateRelease),
+    (one_person_moves_at_most_the_scale, item_popularity),
+    (one_person_moves_at_most_the_scale, gram_sum(PrivateRelease)),
+]
+
+MUTANTS = {
+    "half the noise": (scale, mutants.HalfNoise()),
+    "noise used twice": (draws_are_independent, mutants.StaleNoise()),
+    "noise shared by two releases": (independent_releases, mutants.StaleNoise()),
+    "one noise for the whole vector": (independent_pairs, mutants.OneDrawForAll()),
+    "a diagonal without noise": (pairs, mutants.ExactDiagonal),
+    "both triangles released": (pairs, mutants.BothSides),
+    "both triangles averaged": (pairs, mutants.BothSidesAveraged),
+    "a bound that is not applied": (bound_is_kept, mutants.unbounded),
+    "popularity of people counted twice": (
+        one_person_moves_at_most_the_scale,
+        lambda b: item_popularity(mutants.twice(b)),
+    ),
+    "a Gram of people counted twice": (one_person_moves_at_most_the_scale, gram_sum(mutants.CountedTwice)),
+    "a Gram whose norm leaves out the diagonal": (
+        one_person_moves_at_most_the_scale,
+        gram_sum(mutants.DiagonalOutsideTheNorm),
+    ),
+    "drawn before it was paid for": (paid_before_drawn, mutants.DrawnFirst),
+    "a seeded generator": (nobody_can_draw_it_again, mutants.SeededInSecret),
+    "one key for parent and child": (nobody_can_draw_it_again, mutants.KeyedOnce),
+}
+
+
+@pytest.mark.parametrize(("evidence", "real"), REAL, ids=[evidence.__name__ for evidence, _ in REAL])
+def test_the_real_thing_passes(evidence: Callable[[Any], None], real: Any) -> None:
+    evidence(real)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_broken_one_is_caught(name: str) -> None:
+    evidence, broken = MUTANTS[name]
+    with pytest.raises(AssertionError):
+        evidence(broken)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"), [(mutants.HalfNoise(), PrivateRelease), (SystemNoise(), mutants.CountedTwice)]
+)
+def test_the_audit_exceeds_the_claim_of_a_broken_release(source: Any, kind: type[PrivateRelease]) -> None:
+    """With half the noise, or everybody counted twice, the lower bound on ε is above the ε that was promised."""
+    assert audit(source, kind=kind, epsilon=4.0, repeats=600) > 4.0

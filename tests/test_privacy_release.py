@@ -1,0 +1,248 @@
+"""The one door: what leaves is the stated sum plus the stated noise, after it was paid for, and in the stated order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privacy_evidence import scale_is
+from privacy_worlds import DEBIT, DESIGN, Memory, NoNoise, Outcomes, bounded, door, plan, random_histories
+from tactful.errors import ConfigError, RefusedError
+from tactful.personal.contributions import SCALE
+from tactful.privacy.ledger import BudgetLedger, BudgetLimit
+from tactful.privacy.noise import SeededNoise, SystemNoise
+from tactful.privacy.release import CellDesign, PrivateRelease
+from tactful.privacy.statistics import Cell
+from tactful.records.store import Records
+
+LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
+PEOPLE = bounded([[0, 1, 2], [1, 2], [3], [0, 1, 2, 3]], 5)
+METRICS = {"ndcg@10": np.array([1.0, 0.5, math.nan]), "lift": np.array([9.0, -0.25, 0.1])}
+GROUPS = {"age": np.array([0, 1, -1]), "region": np.array([1, -1, -1])}
+DIGITS = 4e-6
+"""What cutting to integers may lose of a value, with three people."""
+
+CALLS: dict[str, Callable[[PrivateRelease], Any]] = {
+    "consent": lambda d: d.consent(Outcomes(admitted=4)),
+    "people": lambda d: d.people(PEOPLE),
+    "popularity": lambda d: d.popularity(PEOPLE),
+    "gram": lambda d: d.gram(PEOPLE, np.array([2, 0])),
+    "evaluation": lambda d: d.evaluation(METRICS, GROUPS, DESIGN),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_release_is_opened_drawn_and_marked_released(name: str) -> None:
+    """In that order, one draw each, at σ = multiplier × 2²⁰, and as many values as the vector has."""
+    memory = Memory()
+    noise = NoNoise(memory)
+    CALLS[name](door(noise, ledger=memory))
+    assert memory.steps == [f"open {name}", "draw", f"released {name}"]
+    sizes = {"consent": 24, "people": 1, "popularity": 5, "gram": 3, "evaluation": 3 + 2 * 5}
+    assert noise.asked == [(plan().event(name).noise_multiplier * SCALE, sizes[name])]
+
+
+def test_a_failing_statistic_draws_nothing_and_opens_nothing() -> None:
+    """What fails before the noise costs nothing: the debit can be given back."""
+    memory = Memory()
+    broken = {"ndcg@10": METRICS["ndcg@10"]}  # a metric of the design is missing
+    made = door(NoNoise(memory), ledger=memory)
+    with pytest.raises(KeyError):
+        made.evaluation(broken, GROUPS, DESIGN)
+    made.give_back()
+    assert memory.steps == ["cancel"]
+
+
+class Broken(NoNoise):
+    """Noise that fails on the way."""
+
+    def draw(self, _sigma: float, _size: int) -> Any:
+        raise OSError("no entropy")
+
+
+def test_a_failing_draw_leaves_the_event_spent(tmp_path: Path) -> None:
+    """With the real ledger: opened stays spent, cannot be opened again, and only the rest is given back."""
+    ledger = BudgetLedger(Records.open(f"sqlite:///{tmp_path}/records.db"))
+    ledger.declare(BudgetLimit(epsilon=4.0, delta=1e-6))
+    run = plan()
+    debit = ledger.debit("run", run.events)
+    made = PrivateRelease(ledger=ledger, debit=debit, plan=run, noise=Broken())
+    with pytest.raises(OSError, match="entropy"):
+        made.popularity(PEOPLE)
+    with pytest.raises(RefusedError, match="popularity is opened"):
+        made.popularity(PEOPLE)
+    PrivateRelease(ledger=ledger, debit=debit, plan=run, noise=NoNoise()).people(PEOPLE)
+    made.give_back()
+    states = {line.event.name: line.state for line in ledger.status().debits}
+    assert states == {
+        "consent": "cancelled",
+        "people": "released",
+        "popularity": "opened",
+        "gram": "cancelled",
+        "evaluation": "cancelled",
+    }
+
+
+def test_nothing_is_released_twice_for_one_price(tmp_path: Path) -> None:
+    """The second call of the same release is refused before it draws."""
+    ledger = BudgetLedger(Records.open(f"sqlite:///{tmp_path}/records.db"))
+    ledger.declare(BudgetLimit(epsilon=4.0, delta=1e-6))
+    run, noise = plan(), NoNoise()
+    made = PrivateRelease(ledger=ledger, debit=ledger.debit("run", run.events), plan=run, noise=noise)
+    made.people(PEOPLE)
+    with pytest.raises(RefusedError, match="people is released"):
+        made.people(PEOPLE)
+    assert len(noise.asked) == 1
+
+
+def test_without_noise_the_values_are_the_sums() -> None:
+    """People in people, popularity in Σ 1/√l, the Gram in Σ 1/√(l(l+1)/2), each to the integer's precision."""
+    made = door(NoNoise())
+    assert made.people(PEOPLE).value == 4
+    popularity = [3**-0.5 + 0.5, 3**-0.5 + 2**-0.5 + 0.5, 3**-0.5 + 2**-0.5 + 0.5, 1.5, 0]
+    assert made.popularity(PEOPLE).values == pytest.approx(popularity, abs=DIGITS)
+    consent = made.consent(Outcomes(admitted=4, refused=2)).people
+    assert {k: m.value for k, m in consent.items() if m.value and k[1] == "training"} == {
+        ("admitted", "training"): 4,
+        ("refused", "training"): 2,
+    }
+    assert consent["refused", "evaluation"].value == 7
+
+
+def test_without_noise_the_gram_is_the_brute_force_one() -> None:
+    """Any head in any order; symmetric, diagonal included; only head items count in a person's length."""
+    histories = random_histories(3, people=40, n_items=9, longest=9)
+    head = np.array([4, 0, 8, 2])
+    wanted = np.zeros((4, 4))
+    for history in histories:
+        used = np.isin(head, history).astype(float)
+        length = used.sum()
+        wanted += np.outer(used, used) / max(1.0, np.sqrt(length * (length + 1) / 2))
+    released = door(NoNoise()).gram(bounded(histories, 9), head)
+    assert released.values == pytest.approx(wanted, abs=40 / SCALE)
+    assert np.array_equal(released.values, released.values.T)
+    assert np.array_equal(released.head, [4, 0, 8, 2])
+
+
+def test_without_noise_the_evaluation_cells_are_the_clipped_sums() -> None:
+    """Clipped to the declared bounds, not-a-number counts 0, code −1 counts in no group but overall."""
+    sums = door(NoNoise()).evaluation(METRICS, GROUPS, DESIGN)
+    wanted = {
+        ("people", "", ""): 3.0,
+        ("ndcg@10", "", ""): 1.5,
+        ("lift", "", ""): 0.5 - 0.25 + 0.1,
+        ("people", "age", "young"): 1.0,
+        ("ndcg@10", "age", "young"): 1.0,
+        ("people", "age", "old"): 1.0,
+        ("ndcg@10", "age", "old"): 0.5,
+        ("people", "age", "undisclosed"): 0.0,
+        ("ndcg@10", "age", "undisclosed"): 0.0,
+        ("people", "region", "north"): 0.0,
+        ("ndcg@10", "region", "north"): 0.0,
+        ("people", "region", "south"): 1.0,
+        ("ndcg@10", "region", "south"): 1.0,
+    }
+    found = {(c.metric, c.attribute, c.group): m.value for c, m in sums.cells.items()}
+    assert found == pytest.approx(wanted, abs=3 * DIGITS)
+
+
+@LAWS
+@given(
+    values=st.lists(st.floats(-1, 1), min_size=1, max_size=20),
+    codes=st.lists(st.integers(-1, 2), min_size=20, max_size=20),
+)
+def test_cells_of_any_people_are_sums_to_the_integer(values: list[float], codes: list[int]) -> None:
+    """Cutting toward zero loses less than one integer unit a person, and never adds."""
+    metric, code = np.array(values), np.array(codes[: len(values)])
+    design = CellDesign(
+        overall={"people": (1.0, 1.0)},
+        by_group={"people": (1.0, 1.0), "m": (1.0, 3.0)},
+        attributes={"age": ("a", "b", "c")},
+    )
+    sums = door(NoNoise()).evaluation({"m": metric}, {"age": code}, design)
+    unit = 1 / design.factor("m", grouped=True)
+    for level, name in enumerate("abc"):
+        found = sums[Cell(metric="m", attribute="age", group=name)].value
+        assert found == pytest.approx(metric[code == level].sum(), abs=len(values) * unit)
+        positive = metric[(code == level) & (metric > 0)].sum()
+        assert found <= positive * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("kind", [SystemNoise(), SeededNoise(11)])
+def test_the_stated_sigma_is_the_true_one(kind: Any) -> None:
+    """For every release and every entry: (released − exact)/σ has variance 1, two-sided, 10 % off is rejected."""
+    run = plan(epsilon=1.0)
+    noisy, exact = door(kind, run=run), door(NoNoise(), run=run)
+    found = {
+        "consent": lambda d: [(m.value, m.sigma) for m in d.consent(Outcomes(admitted=4)).people.values()],
+        "people": lambda d: [(p.value, p.sigma) for p in (d.people(PEOPLE),)],
+        "popularity": lambda d: [(v, p.sigma) for p in (d.popularity(PEOPLE),) for v in p.values],
+        "evaluation": lambda d: [(m.value, m.sigma) for m in d.evaluation(METRICS, GROUPS, DESIGN).cells.values()],
+    }
+    for read in found.values():
+        truth = read(exact)
+        repeats = [read(noisy) for _ in range(1 + 5000 // len(truth))]
+        scaled = np.array([[(n - t) / s for (n, s), (t, _) in zip(r, truth, strict=True)] for r in repeats]).ravel()
+        scale_is(scaled, 1.0)
+        with pytest.raises(AssertionError):
+            scale_is(scaled, 1.1)
+        with pytest.raises(AssertionError):
+            scale_is(scaled, 0.9)
+
+
+def test_the_stated_sigma_is_the_plans() -> None:
+    """In natural units σ is the noise multiplier; a cell's σ is that over the cell's share of the norm."""
+    run = plan(epsilon=1.0)
+    made = door(NoNoise(), run=run)
+    assert made.popularity(PEOPLE).sigma == run.event("popularity").noise_multiplier
+    assert made.gram(PEOPLE, np.array([0])).sigma == run.event("gram").noise_multiplier
+    assert made.people(PEOPLE).sigma == run.event("people").noise_multiplier
+    sums = made.evaluation(METRICS, GROUPS, DESIGN)
+    total = (1 + 2 + 1) + 2 * (1 + 2)  # importances overall, and for each of two attributes
+    multiplier = run.event("evaluation").noise_multiplier
+    assert sums[Cell(metric="lift")].sigma == pytest.approx(0.5 * multiplier * math.sqrt(total))
+    assert sums[Cell(metric="ndcg@10", attribute="age", group="old")].sigma == pytest.approx(
+        multiplier * math.sqrt(total / 2)
+    )
+
+
+@pytest.mark.parametrize(("noise", "kind"), [(SystemNoise(), "system"), (SeededNoise(1), "reproducible")])
+def test_the_kind_of_noise_is_on_everything_released(noise: Any, kind: str) -> None:
+    made = door(noise)
+    assert {release(made).noise for release in CALLS.values()} == {kind}
+
+
+def test_released_arrays_cannot_be_changed() -> None:
+    made = door(NoNoise())
+    gram, popularity = made.gram(PEOPLE, np.array([0, 1])), made.popularity(PEOPLE)
+    for array in (gram.values, gram.head, popularity.values):
+        assert not array.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("overall", "by_group"),
+    [
+        ({"people": (1.0, 1.0), "m": (0.0, 1.0)}, {"people": (1.0, 1.0)}),
+        ({"people": (1.0, 1.0), "m": (1.0, -1.0)}, {"people": (1.0, 1.0)}),
+        ({"people": (1.0, 1.0), "m": (math.nan, 1.0)}, {"people": (1.0, 1.0)}),
+        ({"people": (1.0, 1.0)}, {"people": (1.0, math.inf)}),
+        ({"people": (2.0, 1.0)}, {"people": (1.0, 1.0)}),
+        ({"people": (1.0, 1.0)}, {"m": (1.0, 1.0)}),
+    ],
+)
+def test_a_design_whose_norm_is_not_bounded_is_refused(overall: Any, by_group: Any) -> None:
+    """A clip or importance of 0, below 0, or not finite would make the argument for the norm void."""
+    with pytest.raises(ConfigError, match="finite numbers above 0"):
+        CellDesign(overall=overall, by_group=by_group, attributes={})
+
+
+def test_the_debit_names_every_release() -> None:
+    """The plan's events are the releases that the door has, no more and no fewer."""
+    assert {event.name for event in plan().events} == set(CALLS) == set(DEBIT.names)
