@@ -190,6 +190,7 @@ def wrong_tables(world: World) -> list[tuple[Path, str]]:
         (replaced(world, "wide.csv", "interactions", raw + wide), "read to its end"),
         (replaced(world, "quote.csv", "interactions", raw + f'"{ids[0]},item01'.encode()), "read to its end"),
         (replaced(world, "bytes.csv", "interactions", raw + wide[:24] + b"\xff\xfe,item01,2026\n"), "read to its end"),
+        (replaced(world, "early.csv", "interactions", raw[:90] + b"\xff\xfe" + raw[90:]), "early.csv"),
         (replaced(world, "lists.parquet", "interactions", lists), "user_id"),
         (replaced(world, "short.parquet", "interactions", lists[:-9]), "short.parquet"),
         (replaced(world, "text.parquet", "interactions", raw), "text.parquet"),
@@ -216,6 +217,7 @@ def wrong_calls(world: World) -> list[tuple[Callable[[], object], str]]:
         (lambda: world.gate().admit(log, TRAINING, future), "future"),
         (lambda: world.gate().admit(log, "ads.others"), "none of"),
         (lambda: InteractionLog.open(mixed), "one type"),
+        (lambda: InteractionLog.open(mixed.iloc[[1, 0]]), "one type"),
         (lambda: Demographics.open(world.data / "consents.csv", AGE), "age"),
         (lambda: Recommender.load("models:/canary/1"), "approved"),
     ]
