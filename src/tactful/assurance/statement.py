@@ -16,10 +16,10 @@ from tactful.assurance.summary import ReleaseFacts, RunSummary
 from tactful.errors import TactfulError
 
 FORMULA = (
-    "For each partition mu^2 = sum over its releases of 1/noise_multiplier^2, s = sum of sampler_slack_epsilon, t = "
-    "sum of sampler_tail. epsilon is the smallest number with Phi(mu/2 - (epsilon-s)/mu) - exp(epsilon-s) Phi(-mu/2 -"
-    " (epsilon-s)/mu) + (1 + exp(epsilon)) t <= delta (Balle & Wang 2018, Theorem 8; Dong, Roth & Su 2022, Corollary "
-    "3.3)"
+    "For each partition mu^2 = sum over its releases of 1/noise_multiplier^2, s = sum of sampler_slack_epsilon, "
+    "t = sum of sampler_tail. With e = epsilon - s, epsilon is the smallest number for which "
+    "exp(s/2) * [Phi(mu/2 - e/mu) - exp(e) * Phi(-mu/2 - e/mu)] + (1 + exp(epsilon)) * t <= delta "
+    "(Balle & Wang 2018, Theorem 8; Dong, Roth & Su 2022, Corollaries 2.13 and 3.3)."
 )
 
 _UNPROTECTED = (
@@ -30,8 +30,8 @@ _UNPROTECTED = (
     "Groups of people: k people together are protected at k times mu.",
     "What can be learned about a person from others: the guarantee is about their own rows.",
     (
-        "The list a person is shown: it is computed from their own history at the time, and is protected from nobody who "
-        "sees it."
+        "The list a person is shown: it is computed from their own history at the time, and is protected from nobody "
+        "who sees it."
     ),
 )
 
@@ -75,7 +75,7 @@ def _product(summary: RunSummary) -> dict[str, Any]:
         "started_by_key": summary.actor or "nobody (unattributed: cannot be approved)",
         "intended_use": summary.intended_use,
         "not_covered": list(summary.not_covered),
-        "data_product_type": "Recommender: item-side arrays fitted from noisy statistics, with noisy quality measurements",
+        "data_product_type": "Recommender: item-side arrays fitted from noisy statistics, and noisy measurements of it",
         "description": (
             f"Recommends from {summary.catalogue_size} items. Taste is learned for a head of {summary.head_size} items"
             f" at rank {summary.rank}; the others are ranked by released popularity and public features."
@@ -131,8 +131,8 @@ def _trust(summary: RunSummary) -> dict[str, Any]:
         "actors": [
             "People: trust the operator with their rows and their consent.",
             (
-                "Operator: trusted to hold rows and keys, to run this software unaltered, and to keep one ledger for one "
-                "population."
+                "Operator: trusted to hold rows and keys, to run this software unaltered, and to keep one ledger for "
+                "one population."
             ),
             "Reviewers, services and everybody else: see released values only and need not be trusted with more.",
         ],

@@ -40,7 +40,8 @@ _METRICS: Mapping[str, tuple[str, str]] = {
     ),
     "lift": (
         "Lift over popularity, Recall@{k}",
-        "Recall@{k} of the model minus that of the popularity list, person by person; above 0 the model helps",
+        "Recall@{k} of the model minus that of the popularity list, person by person, each difference cut to a "
+        "declared bound; above 0 the model helps",
     ),
 }
 
