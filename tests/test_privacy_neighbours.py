@@ -22,18 +22,26 @@ PERSONS = {
 }
 
 
-@pytest.mark.parametrize("name", PERSONS)
-def test_the_likelihood_ratio_is_that_of_two_gaussians(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "repeats"),
+    [
+        ("nobody at all", 400),
+        ("tail items", 400),
+        ("the longest history", 400),
+        *(pytest.param(name, 3000, marks=pytest.mark.prove) for name in PERSONS),
+    ],
+)
+def test_the_likelihood_ratio_is_that_of_two_gaussians(name: str, repeats: int) -> None:
     """Over consent, people, popularity and Gram together: N(0, 1) without the person, N(m, 1) with, and m ≤ μ."""
     worlds = Worlds(PERSONS[name], plan(epsilon=4.0))
     mu = math.sqrt(worlds.run.loss("training").mu_squared)
-    without, with_them = (worlds.attack(SystemNoise(), present=there, repeats=400) for there in (False, True))
+    without, with_them = (worlds.attack(SystemNoise(), present=there, repeats=repeats) for there in (False, True))
     assert stats.kstest(without.scores, "norm").pvalue > CERTAIN
     assert stats.kstest(with_them.scores - with_them.shifts, "norm").pvalue > CERTAIN
     assert max(without.shifts.max(), with_them.shifts.max()) <= mu
     if PERSONS[name]:
         assert stats.kstest(with_them.scores, "norm").pvalue < 1e-6
-        assert np.median(with_them.shifts) > 0.99 * mu  # the accountant claims no more than there is to see
+        assert np.max(with_them.shifts) > 0.999 * mu  # the accountant claims no more than there is to see
 
 
 @pytest.mark.parametrize(

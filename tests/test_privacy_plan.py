@@ -34,7 +34,7 @@ def test_the_run_costs_each_person_its_budget_from_below(epsilon: float, delta: 
 @pytest.mark.parametrize("part", PARTITIONS)
 def test_the_pld_accountant_agrees(epsilon: float, delta: float, part: Partition) -> None:
     """dp-accounting composes the same Gaussians to the same ε, to 1e-3."""
-    accountant = PLDAccountant(value_discretization_interval=1e-4)
+    accountant = PLDAccountant(value_discretization_interval=1e-4 if epsilon < 8 else 5e-4)
     for event in plan(epsilon, delta).events:
         if part in event.partitions:
             accountant.compose(dp_accounting.GaussianDpEvent(event.noise_multiplier))
