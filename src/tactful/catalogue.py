@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from tactful.errors import NotFoundError, SchemaError
+from tactful.errors import NotFoundError, SchemaError, columns_given
 
 _PERSONAL = ("user_id", "timestamp")
 
@@ -74,13 +75,20 @@ def _read(path: Path) -> pa.Table:
     """The file as an Arrow table; CSV cells as text."""
     if not path.is_file():
         raise NotFoundError("the item table must be a file", given=f"{path} is none", do="Correct `items` under [data]")
-    if path.suffix == ".parquet":
-        return pyarrow.parquet.read_table(path)
-    if path.suffix == ".csv":
-        names = pyarrow.csv.open_csv(path).schema.names
-        as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-        return pyarrow.csv.read_csv(path, convert_options=as_text)
-    raise SchemaError("tables are .parquet or .csv", given=f"{path.name}", do="Convert the file")
+    if path.suffix not in (".parquet", ".csv"):
+        raise SchemaError("tables are .parquet or .csv", given=f"{path.name}", do="Convert the file")
+    with suppress(pa.ArrowException):  # kept as context, it would quote a row, and the file may not be of items
+        return pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
+    raise SchemaError(
+        "the item table can be read to its end", given=f"{path.name} is not {path.suffix[1:]}", do="Write it again"
+    )
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """The file with its cells as text."""
+    names = pyarrow.csv.open_csv(path).schema.names
+    as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
+    return pyarrow.csv.read_csv(path, convert_options=as_text)
 
 
 def _check(table: pa.Table, name: str) -> None:
@@ -94,8 +102,8 @@ def _check(table: pa.Table, name: str) -> None:
         )
     if "item_id" not in table.column_names:
         raise SchemaError(
-            "the item table needs the column item_id",
-            given=f"{name} has {', '.join(table.column_names)}",
+            f"the item table {name} needs the column item_id",
+            given=columns_given(table.column_names, ("item_id", "title")),
             do="Rename the column that identifies an item",
         )
     ids = _text(table["item_id"])

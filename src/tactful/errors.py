@@ -25,6 +25,7 @@ the message. No error carries a person's id.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar, Self
 
 
@@ -168,3 +169,14 @@ class JournalBrokenError(RefusedError):
 
 class ClosedDoorError(TactfulError, TypeError):
     """Code tried to make by hand what only a gate may make."""
+
+
+def columns_given(found: Collection[str], known: Collection[str]) -> str:
+    """The columns of a table in words, for an error.
+
+    Where none of them is known the header may be missing, and what was taken for column names is somebody's row: it is
+    counted, not repeated.
+    """
+    if not found or set(found) & set(known):
+        return f"it has {', '.join(found) or 'none'}"
+    return f"none of its {len(found)} columns is one of {', '.join(known)}; perhaps the header is missing"

@@ -2,6 +2,8 @@
 
 Reads like the pipeline in the README. Everything about people stays in the values between `ConsentGate.admit` and
 `PrivateRelease`; what is fitted, written, logged and registered afterwards is made from released values alone.
+
+The file is longer than most: one run is told from its first step to its last, and in parts it would not read as one.
 """
 
 from __future__ import annotations

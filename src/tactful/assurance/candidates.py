@@ -2,6 +2,8 @@
 
 Every statement is a payload with the signature of whoever makes it (a candidate that nobody signed has none and can
 never be approved). Nothing here looks at MLflow: a state is what replaying the journal gives.
+
+The file is longer than most: what is written about a model and how it is read back are one format.
 """
 
 from __future__ import annotations

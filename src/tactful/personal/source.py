@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from tactful.errors import NotFoundError, SchemaError
+from tactful.errors import NotFoundError, SchemaError, columns_given
 
 Tabular: TypeAlias = str | Path | pa.Table | pd.DataFrame
 
@@ -82,15 +83,14 @@ def _columns_of_file(path: Path, role: str) -> list[str]:
         raise SchemaError("tables are .parquet or .csv", given=path.name, do="Convert the file")
     if not path.is_file():
         raise NotFoundError(f"the table of {role} is a file", given=f"{path} is none", do="Correct the path")
-    try:
+    with suppress(pa.ArrowException, UnicodeDecodeError, csv.Error):  # kept as context, they would quote rows
         if path.suffix == ".parquet":
             return list(pyarrow.parquet.read_schema(path).names)
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [column.strip() for column in next(csv.reader(file), [])]
-    except (pa.ArrowException, UnicodeDecodeError, csv.Error):
-        raise SchemaError(
-            f"the table of {role} is readable", given=f"{path.name} is not {path.suffix[1:]}", do="Write the file again"
-        ) from None
+    raise SchemaError(
+        f"the table of {role} is readable", given=f"{path.name} is not {path.suffix[1:]}", do="Write the file again"
+    )
 
 
 def _chosen(found: list[str], required: tuple[str, ...], optional: tuple[str, ...], name: str) -> dict[str, int]:
@@ -99,7 +99,7 @@ def _chosen(found: list[str], required: tuple[str, ...], optional: tuple[str, ..
     if missing:
         raise SchemaError(
             f"{name} needs the column {missing[0]}",
-            given=f"it has {', '.join(found) or 'none'}",
+            given=columns_given(found, (*required, *optional)),
             do="Rename or add the column",
             missing=tuple(missing),
         )
@@ -119,9 +119,6 @@ def _narrowed(source: Tabular, columns: list[str], name: str) -> pa.Table:
     in_utc = {
         name: frame[name].dt.tz_convert(None) for name in columns if isinstance(frame[name].dtype, pd.DatetimeTZDtype)
     }
-    try:
+    with suppress(pa.ArrowException):  # kept as context, it would quote a cell
         return pa.Table.from_pandas(frame.assign(**in_utc), preserve_index=False)
-    except pa.ArrowException:
-        raise SchemaError(
-            f"each column of {name} has one type", given="one mixes types", do="Convert it to text"
-        ) from None
+    raise SchemaError(f"each column of {name} has one type", given="one mixes types", do="Convert it to text")
