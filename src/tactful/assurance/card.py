@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
-from tactful.assurance.summary import RunSummary, about, metric_meaning, metric_name
+from tactful.assurance.summary import RunSummary, about, metric_meaning, metric_name, readable
+from tactful.assurance.verdicts import Verdict
 
 
 def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
@@ -38,20 +39,26 @@ def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def explained(verdict: Verdict) -> str:
+    """Why a verdict is what it is, with the metric named as readers know it."""
+    return verdict.explanation.replace(verdict.rule.metric, metric_name(verdict.rule.metric))
+
+
 def unknowns(assessment: FairnessAssessment) -> list[str]:
     """What the assessment cannot say, in sentences."""
     found = []
     for name, result in assessment.attributes.items():
         if result.unmeasured:
-            found.append(f"How {name} groups with too few people are served: {', '.join(result.unmeasured)}.")
+            few = ", ".join(result.unmeasured)
+            found.append(f"How {readable(name)} groups with too few people are served: {few}.")
         if result.not_assessed.value > 2 * result.not_assessed.sigma:
             found.append(
-                f"How people are served who did not agree to be assessed by {name}: {about(result.not_assessed)} of "
-                "the evaluated people. They may differ from those who agreed."
+                f"How people are served who did not agree to be assessed by {readable(name)}: "
+                f"{about(result.not_assessed)} of the evaluated people. They may differ from those who agreed."
             )
     return [
         *found,
-        "How people are served who did not consent to training: none of their rows was read for any figure here.",
+        "How people are served who did not consent to training: no figure about quality here is about them.",
         (
             "Whether a gap has other causes, such as how long a history is, and how people at the intersection of "
             "groups are served."
@@ -109,7 +116,7 @@ def _privacy(summary: RunSummary) -> str:
     text = (
         f"Unit: {_plain(summary.unit)}. This run is differentially private with ε = {summary.budget.epsilon:g}, δ = "
         f"{summary.budget.delta:g}. Everything released since the first debit amounts to ε = "
-        f"{summary.since_first_epsilon:.4g} at δ = {summary.limit.delta:g}; the limit is ε = "
+        f"{summary.since_first} at δ = {summary.limit.delta:g}; the limit is ε = "
         f"{summary.limit.epsilon:g}. The privacy statement has every figure."
     )
     return f"{text}\n\n{_table(['people', 'μ', 'ε', 'δ'], table)}"
@@ -127,7 +134,7 @@ def _quality(summary: RunSummary) -> str:
 def _verdicts(assessment: FairnessAssessment) -> str:
     """One row for each rule."""
     rows = [
-        [name, v.status, f"{v.rule.statistic} {v.rule.asks}", v.explanation] for name, v in assessment.verdicts.items()
+        [name, v.status, f"{v.rule.statistic} {v.rule.asks}", explained(v)] for name, v in assessment.verdicts.items()
     ]
     return _table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
 
@@ -140,8 +147,8 @@ def _groups(name: str, result: AttributeResult) -> str:
         + [_estimate(group.metrics[m].as_json()) if m in group.metrics else "" for m in metrics]
         for label, group in result.by_group.items()
     ]
-    header = [name, "people", "status", *(metric_name(m) for m in metrics)]
-    return f"### By {_plain(name)}\n\n{_table(header, rows)}"
+    header = [readable(name), "people", "status", *(metric_name(m) for m in metrics)]
+    return f"### By {_plain(readable(name))}\n\n{_table(header, rows)}"
 
 
 def _estimate(value: dict[str, float | None]) -> str:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment, GroupResult
-from tactful.assurance.card import unknowns
+from tactful.assurance.card import explained, unknowns
 from tactful.assurance.charts import ChartRow, interval_chart, rule_chart
 from tactful.assurance.intervals import Interval
-from tactful.assurance.summary import OUTCOMES, RunSummary, about, metric_meaning, metric_name
+from tactful.assurance.summary import OUTCOMES, RunSummary, about, metric_meaning, metric_name, readable
 from tactful.assurance.verdicts import Verdict
 
 _SIGNS = {"pass": "✓", "fail": "✕", "insufficient evidence": "?"}
+_WORDS = {"too small": "too few people to say", "not measured": "not released"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +59,15 @@ def _context(summary: RunSummary, assessment: FairnessAssessment) -> dict[str, A
         "assessment": assessment,
         "tally": _tally(assessment),
         "signs": _SIGNS,
-        "verdicts": [_verdict(i, v) for i, v in enumerate(assessment.verdicts.values())],
+        "verdicts": [_verdict(i, v, assessment) for i, v in enumerate(assessment.verdicts.values())],
         "worst": _worst(assessment),
         "attributes": [
-            {"name": name, "result": result, "charts": _charts(i, name, result, assessment), "basis": _basis(result)}
+            {
+                "name": readable(name),
+                "result": result,
+                "charts": _charts(i, name, result, assessment),
+                "basis": _basis(result),
+            }
             for i, (name, result) in enumerate(assessment.attributes.items())
         ],
         "quality": [_quality(summary, metric) for metric in summary.metrics],
@@ -83,7 +89,7 @@ def _tally(assessment: FairnessAssessment) -> str:
     return f"Of {len(statuses)} {'rule' if len(statuses) == 1 else 'rules'}: {', '.join(counts)}."
 
 
-def _verdict(index: int, verdict: Verdict) -> _Shown:
+def _verdict(index: int, verdict: Verdict, assessment: FairnessAssessment) -> _Shown:
     """One rule with its chart."""
     rule, interval = verdict.rule, verdict.interval
     ratio = rule.statistic == "ratio"
@@ -98,12 +104,21 @@ def _verdict(index: int, verdict: Verdict) -> _Shown:
         description=f"{what}: from {interval.low:.3f} to {interval.high:.3f}. The rule asks for {rule.asks}.",
     )
     return _Shown(
-        title=f"{metric_name(rule.metric)} by {rule.attribute}",
-        text=verdict.explanation.replace(rule.metric, metric_name(rule.metric)),
+        title=f"{metric_name(rule.metric)} by {readable(rule.attribute)}",
+        text=explained(verdict),
         chart=chart,
         status=verdict.status,
-        note=f"{what}. Rule {rule.name}: {rule.asks}.",
+        note=f"{what}. Rule {rule.name}: {rule.asks}. {_rests_on(verdict, assessment)}",
     )
+
+
+def _rests_on(verdict: Verdict, assessment: FairnessAssessment) -> str:
+    """How many people the two groups of a verdict have; empty where no two groups were compared."""
+    result = assessment.attributes.get(verdict.rule.attribute)
+    if result is None or verdict.estimate is None:
+        return ""
+    counts = [f"{about(result.by_group[g].people)} people in {g}" for g in result.extremes(verdict.rule.metric)]
+    return f"Rests on {' and '.join(counts)}."
 
 
 def _worst(assessment: FairnessAssessment) -> str:
@@ -121,7 +136,7 @@ def _worst(assessment: FairnessAssessment) -> str:
     low_group, high_group = result.extremes(metric)
     interval = result.ratio[metric].interval
     return (
-        f"{metric_name(metric)} by {name}. The group that looks worst served ({low_group}, "
+        f"{metric_name(metric)} by {readable(name)}. The group that looks worst served ({low_group}, "
         f"{about(result.by_group[low_group].people)} people) reaches {value:.0%} of the one that looks best served "
         f"({high_group}, {about(result.by_group[high_group].people)} people). With what is known it could be anything "
         f"from {interval.low:.0%} to {interval.high:.0%}."
@@ -140,7 +155,7 @@ def _chart(key: str, name: str, metric: str, result: AttributeResult, assessment
     chart = interval_chart(
         rows,
         key=key,
-        title=f"{metric_name(metric)} by {name}",
+        title=f"{metric_name(metric)} by {readable(name)}",
         description=f"Estimates and {assessment.confidence:.0%} intervals for {len(rows)} groups; see the table below.",
         reference=overall.value,
     )
@@ -156,7 +171,11 @@ def _chart(key: str, name: str, metric: str, result: AttributeResult, assessment
 def _chart_row(label: str, group: GroupResult, metric: str) -> ChartRow:
     """One group as a line of a chart."""
     estimate = group.metrics.get(metric)
-    note = about(group.people).split(" (")[0] + " people" if group.status == "measured" else group.status
+    note = (
+        about(group.people).split(" (")[0] + " people"
+        if group.status == "measured"
+        else _WORDS.get(group.status, group.status)
+    )
     if estimate is None:
         return ChartRow(label=label, note=note, value=None, interval=Interval(low=0.0, high=0.0))
     return ChartRow(label=label, note=note, value=estimate.value, interval=estimate.interval)
@@ -166,7 +185,7 @@ def _table_row(label: str, group: GroupResult, metric: str) -> tuple[str, ...]:
     """One group as a line of the table behind the chart."""
     estimate = group.metrics.get(metric)
     if estimate is None or estimate.value is None:
-        return label, about(group.people), group.status, "–"
+        return label, about(group.people), _WORDS.get(group.status, group.status), "–"
     interval = f"{estimate.interval.low:.3f} to {estimate.interval.high:.3f}"
     return label, about(group.people), f"{estimate.value:.3f}", interval
 

@@ -139,7 +139,7 @@ def _trust(summary: RunSummary) -> dict[str, Any]:
         "release_type": "Many releases: the model is trained again over time",
         "release_type_description": (
             "All runs about this population share one ledger. Since the first debit they amount to epsilon = "
-            f"{summary.since_first_epsilon:.4g} at delta = {summary.limit.delta:g}; the limit is "
+            f"{summary.since_first} at delta = {summary.limit.delta:g}; the limit is "
             f"{summary.limit.epsilon:g}."
         ),
         "data_source_type": "Dynamic",

@@ -6,6 +6,7 @@ else, so what is not a field here cannot reach them: no exact number of people, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,15 +34,17 @@ _METRICS: Mapping[str, tuple[str, str]] = {
         "nDCG@{k}",
         "how many of a person's hidden items are among the first {k} suggestions, and how near the top",
     ),
-    "recall": ("Recall@{k}", "the share of a person's hidden items that are among the first {k} suggestions"),
+    "recall": (
+        "Recall@{k}",
+        "of a person's hidden items (at most {k} count), the share among the first {k} suggestions",
+    ),
     "popularity_recall": (
         "Recall@{k} of the popularity list",
         "the same share when everybody is shown the {k} most popular items they do not have yet",
     ),
     "lift": (
         "Lift over popularity, Recall@{k}",
-        "Recall@{k} of the model minus that of the popularity list, person by person, each difference cut to a "
-        "declared bound; above 0 the model helps",
+        "Recall@{k} of the model minus that of the popularity list, person by person, within a declared bound",
     ),
 }
 
@@ -181,6 +184,11 @@ class RunSummary:
         """The dearer of the two partitions' μ."""
         return max((mu for mu, _ in self.partition_loss.values()), default=0.0)
 
+    @property
+    def since_first(self) -> str:
+        """ε since the first debit in words; it has no finite value where a sampler's tail outgrew δ."""
+        return f"{self.since_first_epsilon:.4g}" if self.since_first_epsilon < math.inf else "more than any number"
+
 
 def metric_name(metric: str) -> str:
     """A metric as readers know it: ``ndcg@10`` is nDCG@10."""
@@ -192,6 +200,11 @@ def metric_meaning(metric: str) -> str:
     """What a metric measures, in a clause; empty for a metric that has no words here."""
     kind, _, k = metric.partition("@")
     return _METRICS[kind][1].format(k=k) if kind in _METRICS else ""
+
+
+def readable(name: str) -> str:
+    """A column name in words: ``household_composition`` is household composition."""
+    return name.replace("_", " ")
 
 
 def about(people: Measured, *, z: float = 1.96) -> str:
