@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
+from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.statistics import Cell, EvaluationSums, Measured
 
 Served = Mapping[str, tuple[float, float]]  # group -> (people, mean of every metric)
@@ -59,13 +60,17 @@ def summary(**changes: Any) -> RunSummary:
             noise_multiplier=multiplier,
             sigma=f"{multiplier:g} (standard deviation)",
             sensitivity="1 in L2 norm",
-            slack_epsilon=1e-9,
-            tail=1e-20,
+            slack_epsilon=1e-3,
+            tail=1e-11,
         )
         for name, multiplier in multipliers.items()
     )
-    mu = {
-        p: math.sqrt(sum(1 / r.noise_multiplier**2 for r in losses if p in r.partitions))
+    loss = {
+        p: PrivacyLoss(
+            mu_squared=sum(1 / r.noise_multiplier**2 for r in losses if p in r.partitions),
+            slack_epsilon=sum(r.slack_epsilon for r in losses if p in r.partitions),
+            tail=sum(r.tail for r in losses if p in r.partitions),
+        )
         for p in ("training", "evaluation")
     }
     facts: dict[str, Any] = {
@@ -79,7 +84,7 @@ def summary(**changes: Any) -> RunSummary:
         "not_covered": ("Health or dietary advice", "Households that did not consent", "Prices, credit or eligibility"),
         "budget": Pair(epsilon=8.0, delta=1e-6),
         "losses": losses,
-        "partition_loss": {p: (mu[p], epsilon) for p, epsilon in (("training", 6.893), ("evaluation", 6.586))},
+        "partition_loss": {p: (math.sqrt(x.mu_squared), x.epsilon(1e-6)) for p, x in loss.items()},
         "since_first_epsilon": 11.31,
         "limit": Pair(epsilon=20.0, delta=1e-6),
         "noise": "system",

@@ -1,0 +1,206 @@
+"""Intervals of means: the algebra, golden numbers, and coverage of sampling and noise together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tactful.assurance.intervals import (
+    Interval,
+    critical_value,
+    mean_estimate,
+    mean_interval,
+    overall_estimates,
+    paired_interval,
+)
+from tactful.errors import ConfigError
+from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+
+MeanInterval = Callable[[Measured, Measured], Interval]
+
+Z = 1.959964
+WORLDS = [  # people, σ of both released values, mean, share of people whose metric is 0 or 1
+    (60, 1.0, 0.3, 1.0),
+    (60, 6.0, 0.9, 1.0),
+    (300, 8.0, 0.1, 1.0),
+    (300, 8.0, 0.5, 0.0),
+    (2000, 40.0, 0.02, 1.0),
+]
+
+
+def measured(value: float, sigma: float = 0.0) -> Measured:
+    return Measured(value=value, sigma=sigma)
+
+
+def honest(total: Measured, people: Measured) -> Interval:
+    return mean_interval(total, people, z=Z)
+
+
+def without_noise(total: Measured, people: Measured) -> Interval:
+    """A broken interval: it forgets that the values carry noise."""
+    return mean_interval(measured(total.value), measured(people.value), z=Z)
+
+
+def without_sampling(total: Measured, people: Measured) -> Interval:
+    """A broken interval: it takes the people measured for everybody there is."""
+    mean, reach = total.value / people.value, Z * math.hypot(total.sigma, people.sigma) / people.value
+    return Interval(low=mean - reach, high=mean + reach)
+
+
+def coverage(interval: MeanInterval, world: tuple[int, float, float, float], *, draws: int, seed: int) -> float:
+    """How often the interval holds the mean that people were drawn with."""
+    people, sigma, mean, extreme = world
+    rng = np.random.default_rng(seed)
+    held = 0
+    for _ in range(draws):
+        soft = rng.beta(4 * mean, 4 * (1 - mean), people)
+        hard = rng.random(people) < mean
+        metric = np.where(rng.random(people) < extreme, hard, soft)
+        noise = rng.normal(size=2) * sigma
+        held += mean in interval(measured(metric.sum() + noise[0], sigma), measured(people + noise[1], sigma))
+    return held / draws
+
+
+def test_without_noise_it_is_wilsons_interval() -> None:
+    """81 of 263 gives 0.2553 to 0.3662 (Newcombe 1998, Table I, method 3)."""
+    found = mean_interval(measured(81), measured(263), z=Z)
+    assert (round(found.low, 4), round(found.high, 4)) == (0.2553, 0.3662)
+
+
+@given(
+    total=st.floats(-50, 250),
+    people=st.floats(20, 200),
+    sigmas=st.tuples(st.floats(0, 20), st.floats(0, 20)),
+    bounds=st.sampled_from([(0.0, 1.0), (-0.5, 0.5), (0.0, 5.0)]),
+)
+def test_it_holds_exactly_the_means_that_are_not_surprising(
+    total: float, people: float, sigmas: tuple[float, float], bounds: tuple[float, float]
+) -> None:
+    """Against the inequality itself, mean by mean; or it is the whole range."""
+    low, high = bounds
+    found = mean_interval(measured(total, sigmas[0]), measured(people, sigmas[1]), z=2.0, bounds=bounds)
+    if found == Interval(low=low, high=high):
+        return
+    for mean in np.linspace(low, high, 41):
+        slack = sigmas[0] ** 2 + mean**2 * sigmas[1] ** 2 + people * (mean - low) * (high - mean)
+        excess = (total - mean * people) ** 2 - 4 * slack
+        if abs(excess) > 1e-6 * (1 + total**2):
+            assert (mean in found) == (excess < 0)
+
+
+@pytest.mark.parametrize(
+    ("total", "people"),
+    [
+        (measured(5, 1), measured(0, 1)),
+        (measured(5, 1), measured(-20, 1)),
+        (measured(5, 1), measured(15, 8)),
+        (measured(math.nan, 1), measured(100, 1)),
+        (measured(5, 1), measured(math.nan, 1)),
+        (measured(5, math.inf), measured(100, 1)),
+        (measured(500, 1), measured(100, 1)),
+    ],
+    ids=["nobody", "fewer than nobody", "people within noise", "no sum", "no count", "no scale", "contradiction"],
+)
+def test_what_settles_nothing_gives_the_whole_range(total: Measured, people: Measured) -> None:
+    """No width is ever claimed from values that cannot carry it."""
+    assert mean_interval(total, people, z=Z) == Interval(low=0.0, high=1.0)
+
+
+@given(st.floats(0, 1), st.floats(30, 3000), st.floats(0.1, 8), st.floats(1.1, 4))
+def test_more_noise_is_never_a_narrower_interval(mean: float, people: float, sigma: float, more: float) -> None:
+    """Both ends move outwards as σ grows."""
+    narrow = mean_interval(measured(mean * people, sigma), measured(people, sigma), z=Z)
+    wide = mean_interval(measured(mean * people, more * sigma), measured(people, more * sigma), z=Z)
+    assert wide.low <= narrow.low + 1e-9
+    assert wide.high >= narrow.high - 1e-9
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_it_covers_sampling_and_noise(world: tuple[int, float, float, float]) -> None:
+    """The true mean is inside at least 95 % of the time, less what 400 draws can be off by (four standard errors)."""
+    assert coverage(honest, world, draws=400, seed=1) >= 0.95 - 4 * math.sqrt(0.95 * 0.05 / 400)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("world", WORLDS)
+def test_it_covers_in_a_thousand_worlds_of_each_kind(world: tuple[int, float, float, float]) -> None:
+    """The same with 5,000 draws: within 1.3 points of 95 % or above."""
+    assert coverage(honest, world, draws=5000, seed=2) >= 0.95 - 0.013
+
+
+@pytest.mark.parametrize("broken", [without_noise, without_sampling])
+def test_a_broken_interval_does_not_cover(broken: MeanInterval) -> None:
+    """The coverage test would notice an interval that leaves out the noise, or the sampling."""
+    assert min(coverage(broken, world, draws=400, seed=1) for world in WORLDS) < 0.8
+
+
+def test_the_estimate_stays_within_the_metrics_bounds() -> None:
+    """Noise may take a mean below 0; what is shown is 0. Without people there is no estimate."""
+    assert mean_estimate(measured(-3, 2), measured(50, 2), z=Z).value == 0.0
+    assert mean_estimate(measured(-3, 2), measured(0, 2), z=Z).value is None
+
+
+def test_intervals_that_hold_together_are_wider() -> None:
+    """Bonferroni: 1.960 for one interval, 2.807 for ten."""
+    assert critical_value(0.95) == pytest.approx(1.959964, abs=1e-6)
+    assert critical_value(0.95, comparisons=10) == pytest.approx(2.807034, abs=1e-6)
+    with pytest.raises(ConfigError):
+        critical_value(95)
+
+
+class TestPairedDifference:
+    """The interval of a mean difference, whose spread is released as a sum of squares."""
+
+    def test_small_differences_give_a_narrow_interval(self) -> None:
+        """With squares known, the width is the classical 2 z s/√n."""
+        n, spread = 400, 0.05
+        found = paired_interval(measured(0.02 * n), measured((spread**2 + 0.02**2) * n), measured(n), clip=0.2, z=Z)
+        assert found.high - found.low == pytest.approx(2 * Z * spread / math.sqrt(n), rel=0.02)
+
+    def test_squares_drowned_in_noise_give_the_conservative_interval(self) -> None:
+        """Nothing known about the spread means the largest spread the clip allows."""
+        total, people = measured(8, 2), measured(400, 5)
+        found = paired_interval(total, measured(1, 1e9), people, clip=0.2, z=Z)
+        widest = mean_interval(total, people, z=Z, bounds=(-0.2, 0.2))
+        assert (found.low, found.high) == pytest.approx((widest.low, widest.high))
+
+    def test_it_covers(self) -> None:
+        """Differences, squares and people all with noise: the true mean is inside at least as often as promised."""
+        rng = np.random.default_rng(5)
+        n, sigma, held = 300, 1.5, 0
+        for _ in range(600):
+            lifts = np.clip(rng.normal(0.02, 0.08, n), -0.2, 0.2)
+            noise = rng.normal(size=3) * (sigma, 0.3, sigma)
+            total = measured(lifts.sum() + noise[0], sigma)
+            squares = measured((lifts**2).sum() + noise[1], 0.3)
+            held += 0.02 in paired_interval(total, squares, measured(n + noise[2], sigma), clip=0.2, z=Z)
+        assert held / 600 >= 0.95 - 4 * math.sqrt(0.95 * 0.05 / 600)
+
+
+def test_everybodys_metrics_come_with_intervals() -> None:
+    """Squares serve the lift and are not listed; the number of people is no metric; groups are left out."""
+    cells = {
+        Cell(metric="people"): measured(400, 2),
+        Cell(metric="recall@10"): measured(100, 2),
+        Cell(metric="lift@20"): measured(12, 0.5),
+        Cell(metric="lift_squared@20"): measured(2, 0.1),
+        Cell(metric="recall@10", attribute="age", group="old"): measured(3, 2),
+    }
+    found = overall_estimates(EvaluationSums(noise="system", cells=cells), lift_clip=0.2)
+    assert sorted(found) == ["lift@20", "recall@10"]
+    assert found["lift@20"].value == pytest.approx(0.03)
+    assert found["lift@20"].interval.low > 0
+    assert 0.25 in found["recall@10"].interval
+
+
+def test_nobody_evaluated_leaves_everything_open() -> None:
+    """Without a released number of people there is no estimate and the interval is the whole range."""
+    sums = EvaluationSums(noise="system", cells={Cell(metric="recall@10"): measured(10, 1)})
+    found = overall_estimates(sums)["recall@10"]
+    assert found.value is None
+    assert found.interval == Interval(low=0.0, high=1.0)
