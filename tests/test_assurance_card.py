@@ -1,0 +1,86 @@
+"""The model card: markdown that says what the other documents say and that no name can break."""
+
+from __future__ import annotations
+
+import re
+
+from assurance_worlds import planted, summary
+from tactful.assurance.card import model_card
+from tactful.assurance.fairness import FairnessRule, assess
+from tactful.privacy.statistics import Measured
+
+CANARY = "<b>can|ary</b> [x](y) `z`\n# head"
+RULE = FairnessRule(name="age_ratio", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)
+ASSESSED = assess(
+    planted({"age": {"young": (9000, 0.3), CANARY: (9000, 0.3), "tiny": (4, 0.1)}}),
+    [RULE],
+    levels={"age": ("young", CANARY)},
+    minimum_people=50,
+)
+
+
+def test_it_says_what_a_card_says() -> None:
+    """Use, consent, privacy, quality, every verdict, every group, what is not known, and the configuration."""
+    card = model_card(summary(), ASSESSED)
+    for said in (
+        "# Model card: grocery",
+        "Suggest product types",
+        "The consent events are simulated",
+        "personalization.training",
+        "about 1,213 (1,198 to 1,229)",
+        "ε = 8, δ = 1e-06",
+        "ε = 11.31",
+        "Lift over popularity",
+        "| age\\_ratio | insufficient evidence | ratio at least 0.8 |",
+        "| tiny | about 4 (2 to 6) | too small |",
+        "How age groups with too few people are served: tiny.",
+        "epsilon = 8.0",
+    ):
+        assert said in card, said
+
+
+def test_every_table_row_has_as_many_cells_as_its_header() -> None:
+    """Also where a name holds a bar."""
+    for table in re.findall(r"(?:^\|.*\n)+", model_card(summary(), ASSESSED), re.M):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1
+
+
+def test_no_name_becomes_markup() -> None:
+    """Neither HTML nor markdown: headings, links and code of a name are text."""
+    card = model_card(
+        summary(model=CANARY, notes=(CANARY,), intended_use=CANARY, trainer=CANARY, features=(CANARY,)), ASSESSED
+    )
+    assert "<b>" not in card
+    assert "\n# head" not in card
+    assert "[x](y)" not in card
+    assert not re.search(r"(?<!\\)`z", card)
+
+
+def test_a_configuration_cannot_end_its_code_block() -> None:
+    """The fence is longer than any run of backticks inside."""
+    card = model_card(summary(config_text='x = "````"\n```\n# not a heading'), ASSESSED)
+    assert card.rstrip().endswith("# not a heading\n`````")
+
+
+def test_an_unattributed_run_and_reproducible_noise_are_said() -> None:
+    """Both keep a model from being approved."""
+    card = model_card(summary(actor=None, noise="reproducible"), ASSESSED)
+    assert "by nobody who gave a key" in card
+    assert "It protects nobody" in card
+
+
+def test_a_loss_without_bound_is_said_in_words() -> None:
+    """Where the ledger has no finite ε, none is made up."""
+    assert "ε = more than any number" in model_card(summary(since_first_epsilon=float("inf")), ASSESSED)
+
+
+def test_a_count_that_was_not_released_is_said_in_words() -> None:
+    """Not a number is no number of people."""
+    card = model_card(summary(people=Measured(value=float("nan"), sigma=1.0)), ASSESSED)
+    assert "Training people: not released" in card
+
+
+def test_without_rules_it_says_that_nothing_was_judged() -> None:
+    """Silence would read like a pass."""
+    assert "nothing was judged" in model_card(summary(), assess(planted({}), [], levels={}, minimum_people=50))

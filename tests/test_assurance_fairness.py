@@ -1,0 +1,312 @@
+"""Fairness from released sums: planted worlds get the verdict they deserve, and nothing unmeasured ever passes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from assurance_worlds import Served, planted
+from tactful.assurance.fairness import AttributeResult, FairnessAssessment, FairnessRule, assess
+from tactful.assurance.groups import Group, merge_small
+from tactful.assurance.intervals import Interval
+from tactful.assurance.verdicts import Statistic, gap_intervals
+from tactful.errors import ConfigError
+from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+
+LEVELS = ("young", "middle", "old")
+RATIO = FairnessRule(name="ratio", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)
+GAP = FairnessRule(name="gap", attribute="age", metric="ndcg@10", statistic="difference", bound=0.1)
+BY_CHANCE = 4 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def judged(
+    groups: Served, *, sigma: float = 1.0, minimum: float = 50, merges: Mapping[str, str] | None = None
+) -> FairnessAssessment:
+    sums = planted({"age": groups}, sigma=sigma)
+    return assess(
+        sums, [RATIO, GAP], levels={"age": LEVELS}, minimum_people=minimum, merges={"age": merges} if merges else None
+    )
+
+
+def statuses(assessment: FairnessAssessment) -> list[str]:
+    return [assessment.verdicts[name].status for name in ("ratio", "gap")]
+
+
+def age(assessment: FairnessAssessment) -> AttributeResult:
+    return assessment.attributes["age"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "sigma", "expected"),
+    [
+        ({"young": (9000, 0.3), "middle": (9000, 0.3), "old": (9000, 0.3)}, 5.0, "pass"),
+        ({"young": (9000, 0.5), "middle": (9000, 0.5), "old": (9000, 0.2)}, 5.0, "fail"),
+        ({"young": (60, 0.3), "middle": (60, 0.3), "old": (60, 0.3)}, 5.0, "insufficient evidence"),
+        ({"young": (60, 0.5), "middle": (60, 0.5), "old": (60, 0.2)}, 5.0, "insufficient evidence"),
+        ({"young": (9000, 0.3), "middle": (9000, 0.3), "old": (9000, 0.3)}, 3000.0, "insufficient evidence"),
+    ],
+    ids=["equal, many", "unequal, many", "equal, few", "unequal, few", "equal, many, drowned in noise"],
+)
+def test_a_planted_world_gets_its_verdict(groups: Served, sigma: float, expected: str) -> None:
+    """Both rules agree where the world is clear, and neither speaks where it is not."""
+    assert statuses(judged(groups, sigma=sigma)) == [expected, expected]
+
+
+EQUAL: Served = {"young": (9000, 0.3), "middle": (9000, 0.3), "old": (9000, 0.3)}
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {},
+        {"young": (9000, 0.3)},
+        {"young": (9000, 0.3), "middle": (9000, 0.3)},
+        {**EQUAL, "old": (0, 0.0)},
+        {**EQUAL, "old": (10, 0.3)},
+        {**EQUAL, "old": (math.nan, 0.3)},
+        {**EQUAL, "old": (9000, math.nan)},
+        {**EQUAL, "old": (9000, math.inf)},
+        dict.fromkeys(LEVELS, (9000, 0.0)),
+        dict.fromkeys(LEVELS, (-50, 0.3)),
+    ],
+    ids=[
+        "no group",
+        "one group",
+        "a declared level was not released",
+        "an empty group",
+        "a small group",
+        "no number of people",
+        "no metric",
+        "an infinite metric",
+        "nobody is served at all",
+        "noise made the counts negative",
+    ],
+)
+def test_what_was_not_measured_never_passes(groups: Served) -> None:
+    """Missing, empty and unusable values read insufficient evidence under the rule on the ratio."""
+    assert judged(groups).verdicts["ratio"].status == "insufficient evidence"
+
+
+def test_a_rule_about_an_attribute_or_a_metric_nobody_measured_is_left_open() -> None:
+    """It says so instead of failing."""
+    rules = [
+        FairnessRule(name="a", attribute="income", metric="ndcg@10", statistic="ratio", bound=0.8),
+        FairnessRule(name="b", attribute="age", metric="ndcg@50", statistic="ratio", bound=0.8),
+    ]
+    found = assess(planted({"age": EQUAL}), rules, levels={"age": LEVELS}, minimum_people=50)
+    assert {v.status for v in found.verdicts.values()} == {"insufficient evidence"}
+    assert "income" in found.verdicts["a"].explanation
+
+
+def test_an_empty_release_is_left_open() -> None:
+    """No cell at all: every declared group is listed as not measured."""
+    found = assess(EvaluationSums(noise="system", cells={}), [RATIO], levels={"age": LEVELS}, minimum_people=50)
+    assert found.verdicts["ratio"].status == "insufficient evidence"
+    assert {g.status for g in found.by_group["age"].values()} == {"not measured"}
+
+
+class TestSmallGroups:
+    """Groups under the minimum are merged or shown, never dropped, and never a pass."""
+
+    def test_a_small_group_is_shown_and_keeps_the_rule_from_passing(self) -> None:
+        """The others are equal and many; the verdict names who is missing."""
+        found = judged({**EQUAL, "old": (30, 0.3)})
+        assert statuses(found) == ["insufficient evidence"] * 2
+        assert age(found).by_group["old"].status == "too small"
+        assert "old" in found.verdicts["ratio"].explanation
+        assert age(found).unmeasured == ("old",)
+
+    def test_the_rule_can_still_fail_on_the_others(self) -> None:
+        """A group more can only widen the gap."""
+        found = judged({"young": (9000, 0.5), "middle": (9000, 0.2), "old": (30, 0.3)})
+        assert statuses(found) == ["fail", "fail"]
+
+    def test_a_small_group_is_merged_as_declared_and_all_parts_are_listed(self) -> None:
+        """Sums add, variances add, and the rule can pass again."""
+        found = judged(
+            {**EQUAL, "old": (30, 0.3)}, sigma=3.0, merges={"old": "middle and old", "middle": "middle and old"}
+        )
+        groups = age(found).by_group
+        assert list(groups) == ["young", "middle and old", "middle", "old"]
+        assert groups["middle and old"].people == Measured(value=9030, sigma=math.hypot(3, 3))
+        assert groups["old"].status == groups["middle"].status == "merged into middle and old"
+        assert groups["old"].people.value == 30
+        assert statuses(found) == ["pass", "pass"]
+
+    def test_a_group_may_join_a_declared_level(self) -> None:
+        """Old into middle: two groups are left to compare."""
+        found = judged({**EQUAL, "old": (30, 0.3)}, merges={"old": "middle"})
+        assert age(found).entering == ("young", "middle")
+        assert age(found).by_group["middle"].people.value == 9030
+
+    def test_merging_does_not_happen_where_everybody_is_enough(self) -> None:
+        """A declared merge is for small groups only."""
+        assert "wide" not in age(judged(EQUAL, merges={"old": "wide", "middle": "wide"})).by_group
+
+    def test_a_merged_group_that_is_still_too_small_stays_unmeasured(self) -> None:
+        """Merging is no way around the minimum."""
+        found = judged({"young": (9000, 0.3), "middle": (10, 0.3), "old": (10, 0.3)}, merges={"old": "middle"})
+        assert age(found).unmeasured == ("middle",)
+        assert statuses(found) == ["insufficient evidence"] * 2
+
+    @given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("abcdxy")), st.lists(st.floats(0, 100), min_size=4))
+    def test_any_declared_merges_end_and_lose_nobody(self, targets: dict[str, str], people: list[float]) -> None:
+        """Chains and cycles included: the pooled numbers add up to the numbers before."""
+        targets = {name: target for name, target in targets.items() if name != target}
+        groups = {n: Group(people=Measured(value=p, sigma=1), totals={}) for n, p in zip("abcd", people, strict=False)}
+        left, merged = merge_small(groups, targets, 50)
+        assert sum(g.people.value for g in left.values()) == pytest.approx(sum(people[:4]))
+        assert set(left) | set(merged) >= set("abcd")
+
+    def test_a_group_merged_into_itself_is_refused(self) -> None:
+        """It would change nothing and read as if it did."""
+        with pytest.raises(ConfigError, match="itself"):
+            judged(EQUAL, merges={"old": "old"})
+
+
+class TestWhoIsCompared:
+    """Declared levels and undisclosed enter rules; other is shown."""
+
+    def test_other_is_shown_and_enters_no_rule(self) -> None:
+        """Served badly, it changes no verdict."""
+        found = judged({**EQUAL, "other": (9000, 0.01)})
+        assert statuses(found) == ["pass", "pass"]
+        assert age(found).by_group["other"].status == "measured"
+        assert "other" not in age(found).entering
+
+    def test_undisclosed_enters(self) -> None:
+        """People who gave no value count: served badly, they fail the rule."""
+        assert statuses(judged({**EQUAL, "undisclosed": (9000, 0.01)})) == ["fail", "fail"]
+
+    def test_few_undisclosed_do_not_block_a_pass(self) -> None:
+        """They are no declared level; the report shows them as too small."""
+        found = judged({**EQUAL, "undisclosed": (8, 0.0)})
+        assert statuses(found) == ["pass", "pass"]
+        assert age(found).by_group["undisclosed"].status == "too small"
+
+    def test_a_released_group_that_nobody_declared_is_not_dropped(self) -> None:
+        """It enters the rules like a declared one."""
+        found = judged({**EQUAL, "ancient": (9000, 0.01)})
+        assert statuses(found) == ["fail", "fail"]
+
+    def test_people_who_were_not_assessed_are_counted_as_such(self) -> None:
+        """The planted world has 300 more people overall than in its groups."""
+        assert age(judged(EQUAL)).not_assessed.value == pytest.approx(300)
+
+
+def _mean(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> float:
+    return float(np.mean(y_true))
+
+
+def test_fairlearn_says_the_same_from_one_row_a_person() -> None:
+    """Without noise, one row a group gives what MetricFrame gives on the people themselves."""
+    from fairlearn.metrics import MetricFrame
+
+    rng = np.random.default_rng(11)
+    level = rng.choice(LEVELS, 900, p=[0.5, 0.3, 0.2])
+    metric = rng.random(900)
+    frame = MetricFrame(metrics=_mean, y_true=metric, y_pred=metric, sensitive_features=level)
+    groups = {g: (float((level == g).sum()), float(metric[level == g].mean())) for g in LEVELS}
+    found = age(judged(groups))
+    assert found.overall["ndcg@10"].value == pytest.approx(frame.overall)
+    assert found.difference["ndcg@10"].value == pytest.approx(frame.difference())
+    assert found.ratio["ndcg@10"].value == pytest.approx(frame.ratio())
+    assert {g: found.by_group[g].metrics["ndcg@10"].value for g in LEVELS} == pytest.approx(dict(frame.by_group))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6))
+def test_gap_intervals_hold_every_gap_that_the_groups_allow(triples: list[tuple[float, float, float]]) -> None:
+    """Whatever means lie within the groups' intervals, their ratio and difference lie within the gap's."""
+    ordered = [sorted(triple) for triple in triples]
+    gaps = gap_intervals({str(i): Interval(low=low, high=high) for i, (low, _, high) in enumerate(ordered)})
+    means = [mean for _, mean, _ in ordered]
+    assert gaps["difference"].low - 1e-12 <= max(means) - min(means) <= gaps["difference"].high + 1e-12
+    if max(means) > 0:
+        assert gaps["ratio"].low - 1e-12 <= min(means) / max(means) <= gaps["ratio"].high + 1e-12
+
+
+@given(
+    st.sampled_from(["ratio", "difference"]), st.floats(0, 1), st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
+)
+def test_no_interval_both_keeps_and_breaks_a_rule(statistic: Statistic, bound: float, ends: list[float]) -> None:
+    """And one that holds both sides does neither."""
+    rule = FairnessRule(name="r", attribute="a", metric="m", statistic=statistic, bound=bound)
+    interval = Interval(low=ends[0], high=ends[1])
+    assert not (rule.kept_by(interval) and rule.broken_by(interval))
+    if interval.low < bound < interval.high:
+        assert not rule.kept_by(interval)
+        assert not rule.broken_by(interval)
+
+
+def test_more_groups_have_wider_intervals() -> None:
+    """All intervals of an attribute hold together."""
+    few, many = judged(EQUAL), judged({**EQUAL, **{f"level {i}": (9000, 0.3) for i in range(9)}})
+    width = [age(f).by_group["old"].metrics["ndcg@10"].interval for f in (few, many)]
+    assert width[1].high - width[1].low > 1.1 * (width[0].high - width[0].low)
+
+
+def test_the_assessment_is_plain_json() -> None:
+    """No value that JSON does not know, even where nothing could be measured."""
+    found = judged({**EQUAL, "old": (math.nan, math.nan)})
+    text = json.dumps(found.as_json(), allow_nan=False)
+    assert json.loads(text)["verdicts"]["ratio"]["status"] == "insufficient evidence"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"statistic": "median"}, {"bound": 1.2}, {"bound": -0.1}, {"bound": math.nan}],
+    ids=["another statistic", "bound above 1", "bound below 0", "bound not a number"],
+)
+def test_a_rule_out_of_range_is_refused(change: dict[str, Any]) -> None:
+    """Before anything is judged."""
+    facts: dict[str, Any] = {"name": "r", "attribute": "a", "metric": "m", "statistic": "ratio", "bound": 0.8}
+    with pytest.raises(ConfigError):
+        FairnessRule(**{**facts, **change})
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    """Two rules of one name, a minimum of nobody, a confidence in per cent."""
+    sums = planted({"age": EQUAL})
+    with pytest.raises(ConfigError, match="own name"):
+        assess(sums, [RATIO, RATIO], levels={"age": LEVELS}, minimum_people=50)
+    with pytest.raises(ConfigError, match="least number"):
+        assess(sums, [RATIO], levels={"age": LEVELS}, minimum_people=0)
+    with pytest.raises(ConfigError, match="confidence"):
+        assess(sums, [RATIO], levels={"age": LEVELS}, minimum_people=50, confidence=95)
+
+
+def drawn(means: Mapping[str, float], *, people: int, sigma: float, rng: np.random.Generator) -> EvaluationSums:
+    """The release of people drawn from a world with these means, sampling and noise included."""
+    cells = {}
+    for group, mean in means.items():
+        for metric, value in (("people", float(people)), ("ndcg@10", float(rng.binomial(people, mean)))):
+            noisy = Measured(value=value + rng.normal() * sigma, sigma=sigma)
+            cells[Cell(metric=metric, attribute="age", group=group)] = noisy
+    return EvaluationSums(noise="system", cells=cells)
+
+
+@pytest.mark.prove
+def test_a_world_on_the_wrong_side_rarely_passes_and_one_on_the_right_side_rarely_fails() -> None:
+    """Close to the bound at most 5 % of 300 releases are misjudged; the bare estimate errs often."""
+    rng = np.random.default_rng(21)
+    passes = fails = naive = 0
+    for _ in range(300):
+        wrong = drawn({"young": 0.4, "middle": 0.4, "old": 0.319}, people=1500, sigma=10, rng=rng)
+        right = drawn({"young": 0.4, "middle": 0.4, "old": 0.321}, people=1500, sigma=10, rng=rng)
+        verdicts = [
+            assess(s, [RATIO], levels={"age": LEVELS}, minimum_people=50).verdicts["ratio"] for s in (wrong, right)
+        ]
+        passes += verdicts[0].status == "pass"
+        fails += verdicts[1].status == "fail"
+        naive += (verdicts[0].estimate or 0.0) >= RATIO.bound
+    assert passes / 300 <= 0.05 + BY_CHANCE
+    assert fails / 300 <= 0.05 + BY_CHANCE
+    assert naive / 300 > 0.2
