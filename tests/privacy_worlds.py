@@ -16,6 +16,7 @@ from tactful.personal.consent import OUTCOMES
 from tactful.personal.doors import opened
 from tactful.personal.matrices import user_items
 from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
@@ -25,7 +26,6 @@ from tactful.privacy.statistics import Noise
 CERTAIN = 1e-12
 """Below this a p-value rejects: a sound mechanism fails one such test in 10¹², a broken one every time."""
 
-DEBIT = Debit(id="d", run="r", names=("consent", "people", "popularity", "gram", "evaluation"))
 
 DESIGN = CellDesign(
     overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0), "lift": (0.5, 1.0)},
@@ -84,6 +84,9 @@ class Memory:
     def __init__(self) -> None:
         self.steps: list[str] = []
 
+    def debit(self, _run: str, events: Sequence[GaussianEvent]) -> Debit:
+        return Debit(id="d", run="r", names=tuple(event.name for event in events))
+
     def open(self, _debit: Debit, name: str) -> None:
         self.steps.append(f"open {name}")
 
@@ -125,4 +128,4 @@ def door(
     kind: type[PrivateRelease] = PrivateRelease,
 ) -> PrivateRelease:
     """The release door over a ledger that only remembers."""
-    return kind(ledger=ledger or Memory(), debit=DEBIT, plan=run or plan(), noise=noise)
+    return kind(ledger=ledger or Memory(), run="r", plan=run or plan(), noise=noise)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy_evidence import scale_is
-from privacy_worlds import DEBIT, DESIGN, Memory, NoNoise, Outcomes, bounded, door, plan, random_histories
-from tactful.errors import ConfigError, RefusedError
+from privacy_worlds import DESIGN, Memory, NoNoise, Outcomes, bounded, door, plan, random_histories
+from tactful.errors import BudgetExceededError, ConfigError, RefusedError
 from tactful.personal.contributions import SCALE
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.privacy.noise import SeededNoise, SystemNoise
@@ -72,18 +72,18 @@ def test_a_failing_draw_leaves_the_event_spent(tmp_path: Path) -> None:
     ledger = BudgetLedger(Records.open(f"sqlite:///{tmp_path}/records.db"))
     ledger.declare(BudgetLimit(epsilon=4.0, delta=1e-6))
     run = plan()
-    debit = ledger.debit("run", run.events)
-    made = PrivateRelease(ledger=ledger, debit=debit, plan=run, noise=Broken())
+    made = PrivateRelease(ledger=ledger, run="run", plan=run, noise=Broken())
     with pytest.raises(OSError, match="entropy"):
         made.popularity(PEOPLE)
     with pytest.raises(RefusedError, match="popularity is opened"):
         made.popularity(PEOPLE)
-    PrivateRelease(ledger=ledger, debit=debit, plan=run, noise=NoNoise()).people(PEOPLE)
+    with pytest.raises(OSError, match="entropy"):
+        made.people(PEOPLE)
     made.give_back()
     states = {line.event.name: line.state for line in ledger.status().debits}
     assert states == {
         "consent": "cancelled",
-        "people": "released",
+        "people": "opened",
         "popularity": "opened",
         "gram": "cancelled",
         "evaluation": "cancelled",
@@ -95,7 +95,7 @@ def test_nothing_is_released_twice_for_one_price(tmp_path: Path) -> None:
     ledger = BudgetLedger(Records.open(f"sqlite:///{tmp_path}/records.db"))
     ledger.declare(BudgetLimit(epsilon=4.0, delta=1e-6))
     run, noise = plan(), NoNoise()
-    made = PrivateRelease(ledger=ledger, debit=ledger.debit("run", run.events), plan=run, noise=noise)
+    made = PrivateRelease(ledger=ledger, run="run", plan=run, noise=noise)
     made.people(PEOPLE)
     with pytest.raises(RefusedError, match="people is released"):
         made.people(PEOPLE)
@@ -243,4 +243,15 @@ def test_a_design_whose_norm_is_not_bounded_is_refused(overall: Any, by_group: A
 
 def test_the_debit_names_every_release() -> None:
     """The plan's events are the releases that the door has, no more and no fewer."""
-    assert {event.name for event in plan().events} == set(CALLS) == set(DEBIT.names)
+    assert {event.name for event in plan().events} == set(CALLS)
+
+
+def test_a_door_is_made_by_paying(tmp_path: Path) -> None:
+    """What is drawn is what was debited; a plan that does not fit makes no door and no debit."""
+    ledger = BudgetLedger(Records.open(f"sqlite:///{tmp_path}/records.db"))
+    ledger.declare(BudgetLimit(epsilon=4.0, delta=1e-6))
+    PrivateRelease(ledger=ledger, run="first", plan=plan(), noise=NoNoise())
+    assert tuple(line.event for line in ledger.status().debits) == plan().events
+    with pytest.raises(BudgetExceededError):
+        PrivateRelease(ledger=ledger, run="second", plan=plan(), noise=NoNoise())
+    assert {line.run for line in ledger.status().debits} == {"first"}

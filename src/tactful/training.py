@@ -311,8 +311,7 @@ class _Run:
         self.ledger.pin_assignment(
             fingerprint=self.keys.assignment_fingerprint(), evaluation_share=self.settings.privacy.evaluation_share
         )
-        debit = self.ledger.debit(self.id, self.plan.events)
-        return PrivateRelease(ledger=self.ledger, debit=debit, plan=self.plan, noise=self.noise)
+        return PrivateRelease(ledger=self.ledger, run=self.id, plan=self.plan, noise=self.noise)
 
     def _release(
         self, door: PrivateRelease, consented: ConsentedInteractions, bounded: BoundedInteractions

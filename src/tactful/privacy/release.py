@@ -43,7 +43,7 @@ from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.contributions import SCALE, item_gram, item_popularity
-from tactful.privacy.ledger import BudgetLedger, Debit
+from tactful.privacy.ledger import BudgetLedger
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import (
@@ -107,19 +107,25 @@ class CellDesign:
 
 
 class PrivateRelease:
-    """The releases of one run, each paid for before its noise is drawn.
+    """The releases of one run. To make it is to pay for all of them: what is drawn is what was debited.
 
     Parameters
     ----------
     ledger : BudgetLedger
-    debit : Debit
-        What the run has paid for: the events of `plan`.
+    run : str
+        A name for the run in the ledger.
     plan : RunPlan
     noise : NoiseSource
+
+    Raises
+    ------
+    BudgetExceededError
+        If the plan does not fit what is left; nothing is debited.
     """
 
-    def __init__(self, *, ledger: BudgetLedger, debit: Debit, plan: RunPlan, noise: NoiseSource) -> None:
-        self._ledger, self._debit, self._plan, self._noise = ledger, debit, plan, noise
+    def __init__(self, *, ledger: BudgetLedger, run: str, plan: RunPlan, noise: NoiseSource) -> None:
+        self._ledger, self._plan, self._noise = ledger, plan, noise
+        self._debit = ledger.debit(run, plan.events)
 
     def give_back(self) -> None:
         """Returns to the budget what was paid and never opened."""
@@ -174,7 +180,7 @@ class PrivateRelease:
         values = np.zeros((len(head), len(head)))
         values[np.triu_indices(len(head))] = noisy
         values += np.triu(values, 1).T
-        return ItemGram(noise=self._noise.kind, values=_read_only(values), head=_read_only(head), sigma=sigma)
+        return ItemGram(noise=self._noise.kind, values=_read_only(values), head=_read_only(head.copy()), sigma=sigma)
 
     def evaluation(
         self,
