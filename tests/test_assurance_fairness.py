@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -157,6 +157,7 @@ class TestSmallGroups:
         assert age(found).unmeasured == ("middle",)
         assert statuses(found) == ["insufficient evidence"] * 2
 
+    @example({"a": "b", "b": "a"}, [1.0, 1.0, 1.0, 1.0])
     @given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("abcdxy")), st.lists(st.floats(0, 100), min_size=4))
     def test_any_declared_merges_end_and_lose_nobody(self, targets: dict[str, str], people: list[float]) -> None:
         """Chains and cycles included: the pooled numbers add up to the numbers before."""
