@@ -84,7 +84,7 @@ class Memory:
     def __init__(self) -> None:
         self.steps: list[str] = []
 
-    def debit(self, _run: str, events: Sequence[GaussianEvent]) -> Debit:
+    def debit(self, _run: str, events: Sequence[GaussianEvent], **_: object) -> Debit:
         return Debit(id="d", run="r", names=tuple(event.name for event in events))
 
     def open(self, _debit: Debit, name: str) -> None:

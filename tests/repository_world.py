@@ -46,7 +46,6 @@ retention_days = 400
 
 [privacy]
 evaluation_share = 0.35
-minimum_people = 50
 {privacy}
 
 [budget]
@@ -163,7 +162,11 @@ def write_world(
     minors = [{"user_id": u, "minor": "yes", "erased_at": ""} for u in ids[5::50]]
     erased = [{"user_id": u, "minor": "", "erased_at": _text(now, 3)} for u in ids[7::50]]
     _write(data / "subjects.csv", minors + erased)
-    settings = "\n".join(f"{key} = {value}" for key, value in privacy.items())
+    told = {
+        "minimum_people": 50,
+        **{key: str(value).lower() if isinstance(value, bool) else value for key, value in privacy.items()},
+    }
+    settings = "\n".join(f"{key} = {value}" for key, value in told.items())
     (folder / "config.toml").write_text(_CONFIG.format(model=model, data=data, privacy=settings), encoding="utf-8")
     _write_keys(folder)
     return World(folder=folder, model=model, user_ids=ids)

@@ -21,7 +21,7 @@ from tactful.errors import (
 )
 from tactful.privacy.accountant import PrivacyBudget, calibrate, epsilon_at, mu_at
 from tactful.privacy.events import GaussianEvent, Partition, SamplerSlack
-from tactful.privacy.ledger import BudgetLedger, BudgetLimit, Debit
+from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit, Debit
 from tactful.records.store import Records
 
 DELTA = 1e-6
@@ -247,19 +247,41 @@ def test_a_debit_names_each_event_once(ledger: BudgetLedger, names: list[str]) -
         ledger.debit("a", [event(0.1, name) for name in names])
 
 
+def test_a_refused_debit_leaves_no_assignment(ledger: BudgetLedger, records: Records) -> None:
+    """A mistyped share that does not fit is refused by the price and by the debit, and changes nothing for good."""
+    first, other = (Assignment(fingerprint="k1", evaluation_share=share) for share in (0.2, 0.3))
+    ledger.debit("a", [event(2.0), event(2.0, "evaluation", ("evaluation",))], assignment=first)
+    asked = [event(1.0), event(1.0, "evaluation", ("evaluation",))]
+    assert ledger.price(asked, assignment=first).fits
+    assert not ledger.price(asked, assignment=other).fits
+    with pytest.raises(BudgetExceededError):
+        ledger.debit("b", asked, assignment=other)
+    assert [e.kind for e in records.entries("assignment.")] == ["assignment.pinned"]
+    assert spent(ledger) == (pytest.approx(2.0, rel=1e-6), pytest.approx(2.0, rel=1e-6))
+
+
+def test_seeded_runs_stand_beside_no_promise(ledger: BudgetLedger) -> None:
+    """Records hold one kind of noise; where it is seeded, no finite epsilon is stated."""
+    ledger.debit("a", [event(1.0)], noise="reproducible")
+    assert ledger.status().as_json()["since_first"]["epsilon"] is None
+    for refused in (ledger.price, lambda events: ledger.debit("b", events)):
+        with pytest.raises(ConfigError, match="never both"):
+            refused([event(1.0)])
+
+
 def test_people_divided_anew_pay_for_everything(ledger: BudgetLedger, records: Records) -> None:
     """Once key or share differ, every event, the earlier ones too, counts against both partitions, for good."""
-    assert ledger.pin_assignment(fingerprint="k1", evaluation_share=0.2)
-    assert ledger.pin_assignment(fingerprint="k1", evaluation_share=0.2)
-    ledger.debit("a", [event(2.0), event(1.0, "evaluation", ("evaluation",))])
+    first, other = (Assignment(fingerprint="k1", evaluation_share=share) for share in (0.2, 0.3))
+    ledger.debit("a", [event(2.0), event(1.0, "evaluation", ("evaluation",))], assignment=first)
     assert spent(ledger) == (pytest.approx(2.0, rel=1e-6), pytest.approx(1.0, rel=1e-6))
-    assert not ledger.pin_assignment(fingerprint="k1", evaluation_share=0.3)
+    small = [event(1e-6, "evaluation", ("evaluation",))]
+    ledger.debit("b", small, assignment=other)
     together = pytest.approx(epsilon_at(math.hypot(mu_at(1.0, DELTA), mu_at(2.0, DELTA)), DELTA), rel=1e-6)
     assert spent(ledger) == (together, together)
-    assert not ledger.pin_assignment(fingerprint="k1", evaluation_share=0.2)
+    ledger.debit("c", small, assignment=first)
     assert spent(ledger) == (together, together)
     with pytest.raises(BudgetExceededError):
-        ledger.debit("b", [event(2.5, "evaluation", ("evaluation",))])
+        ledger.debit("d", [event(2.5, "evaluation", ("evaluation",))], assignment=first)
     assert [e.kind for e in records.entries("assignment.")] == ["assignment.pinned", "assignment.changed"]
 
 
@@ -344,7 +366,7 @@ def test_the_status_is_plain_json(ledger: BudgetLedger, clock: Clock) -> None:
     debit = ledger.debit("weekly", [gram])
     ledger.open(debit, "gram")
     status = json.loads(json.dumps(ledger.status().as_json(), allow_nan=False))
-    assert set(status) == {"limit", "spent", "remaining", "since_first", "debits"}
+    assert set(status) == {"limit", "noise", "spent", "remaining", "since_first", "debits"}
     assert status["limit"] == {"epsilon": 3.0, "delta": DELTA, "period_days": None}
     assert set(status["spent"]) == set(status["remaining"]) == {"epsilon", "delta", "training", "evaluation"}
     assert status["debits"] == [
@@ -363,7 +385,8 @@ def test_the_status_is_plain_json(ledger: BudgetLedger, clock: Clock) -> None:
 def test_a_status_without_a_limit_has_no_figures(records: Records) -> None:
     """Before anything is declared there is nothing to measure against."""
     status = BudgetLedger(records).status().as_json()
-    assert status == {"limit": None, "spent": None, "remaining": None, "since_first": None, "debits": []}
+    figures = ("limit", "noise", "spent", "remaining", "since_first")
+    assert status == {**dict.fromkeys(figures), "debits": []}
 
 
 def test_a_spent_epsilon_that_is_not_finite_is_none(ledger: BudgetLedger) -> None:

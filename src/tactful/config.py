@@ -29,8 +29,8 @@ class ModelSection(_Section):
 
     name: Name
     """Name in the registry; lower-case letters, digits, ``-`` and ``_``."""
-    purpose: str = "personalization.training"
-    """Purpose that people must have agreed to."""
+    purpose: str = Field(default="personalization.training", pattern=r"^personalization\.training(\.[a-z0-9_]+)*$")
+    """Purpose that people must have agreed to: ``personalization.training`` or one below it."""
     intended_use: str
     """What the model is for, in a sentence that reviewers and the report show."""
     not_covered: Texts = ()
@@ -73,8 +73,10 @@ class PrivacySection(_Section):
     """Refuse to train on fewer (released) people."""
     population_at_most: int | None = Field(default=None, ge=1)
     """A public upper bound on the number of people, if there is one: lets δ be checked before anything is spent."""
+    public_data: bool = False
+    """Say so if these are public or synthetic data; needed for `reproducible_seed`, and changes nothing else."""
     reproducible_seed: int | None = None
-    """For tests and public data only. A model made with it can never be approved."""
+    """For tests and public data only: whoever has the seed can take the noise away. Such a model is never approved."""
 
     @model_validator(mode="after")
     def _checked(self) -> PrivacySection:
@@ -82,6 +84,8 @@ class PrivacySection(_Section):
             raise ValueError(f"epsilon must be above 0 and at most 30, {self.epsilon:g} was given")
         if not 0 < self.delta < 1:
             raise ValueError(f"delta must lie between 0 and 1, {self.delta:g} was given")
+        if self.reproducible_seed is not None and not self.public_data:
+            raise ValueError("reproducible_seed undoes the guarantee; say `public_data = true` if nobody needs it")
         return self
 
 

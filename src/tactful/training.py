@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,6 +37,7 @@ from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
 from tactful.errors import (
     BudgetExceededError,
+    ConfigError,
     DeltaTooLargeError,
     NobodyConsentedError,
     RefusedError,
@@ -52,7 +54,7 @@ from tactful.personal.policy import Policy
 from tactful.personal.split import hold_out
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.events import GaussianEvent, Partition
-from tactful.privacy.ledger import BudgetLedger, BudgetLimit
+from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
@@ -66,6 +68,7 @@ from tactful.scoring.signing import load_private, public_text
 
 Progress = Callable[[str], None]
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
+_SPARED = 0.01  # the share of δ kept for the one refusal that depends on exact data, see `_Run._check_minimum`
 _NO_GUARANTEE = (
     "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
     "meant for public or synthetic data only, and can never be approved."
@@ -235,14 +238,18 @@ class _Run:
         self.prices: dict[str, float] = {}
         privacy, rules = settings.privacy, settings.fairness.rules
         self.budget = PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta)
+        spent = PrivacyBudget(epsilon=privacy.epsilon, delta=(1 - _SPARED) * privacy.delta)
         self.levels = {name: section.levels for name, section in settings.fairness.attributes.items()}
         self.design = design(self.levels, (rule.metric for rule in rules))
-        self.plan = RunPlan.of(self.budget, max_items=privacy.max_items, evaluation_cells=self.design.touched)
+        self.plan = RunPlan.of(spent, max_items=privacy.max_items, evaluation_cells=self.design.touched)
         seed = privacy.reproducible_seed
         self.noise: NoiseSource = SystemNoise() if seed is None else SeededNoise(seed)
         self.catalogue = Catalogue.open(settings.data.items)
         self.policy = Policy(retention_days=settings.policy.retention_days, sensitive=settings.policy.sensitive)
         self.keys = Keys.load()
+        self.assignment = Assignment(
+            fingerprint=self.keys.assignment_fingerprint(), evaluation_share=privacy.evaluation_share
+        )
         self.gate = ConsentGate(
             consents=settings.data.consents,
             subjects=settings.data.subjects,
@@ -262,7 +269,10 @@ class _Run:
     def price(self) -> None:
         """Raise unless the run fits what is left of the budget and δ fits the declared population. Reads no row."""
         self._check_delta(self.settings.privacy.population_at_most, "declared")
-        price = self.ledger.price(self.plan.events, limit=self._limit())
+        self._check_minimum()
+        price = self.ledger.price(
+            self.plan.events, limit=self._limit(), assignment=self.assignment, noise=self.noise.kind
+        )
         self.prices = {"requested": price.requested, "spent": price.spent, "remaining": price.remaining}
         if not price.fits:
             raise BudgetExceededError(**self.prices, limit=price.limit, delta=price.delta)
@@ -308,10 +318,9 @@ class _Run:
     def _pay(self) -> PrivateRelease:
         """The whole run debited at once, before anything of it is released."""
         self.ledger.declare(self._limit())
-        self.ledger.pin_assignment(
-            fingerprint=self.keys.assignment_fingerprint(), evaluation_share=self.settings.privacy.evaluation_share
+        return PrivateRelease(
+            ledger=self.ledger, run=self.id, plan=self.plan, noise=self.noise, assignment=self.assignment
         )
-        return PrivateRelease(ledger=self.ledger, run=self.id, plan=self.plan, noise=self.noise)
 
     def _release(
         self, door: PrivateRelease, consented: ConsentedInteractions, bounded: BoundedInteractions
@@ -343,6 +352,7 @@ class _Run:
             "epsilon": self.budget.epsilon,
             "delta": self.budget.delta,
             "created": self.created.isoformat(timespec="seconds"),
+            "trainer": public_text(self.actor) if self.actor else None,
         }
         return model.write(folder, catalogue=self.catalogue, sensitive=self.policy.bundles(self.catalogue), meta=meta)
 
@@ -432,6 +442,22 @@ class _Run:
         """The population's budget as configured."""
         limit = self.settings.budget
         return BudgetLimit(epsilon=limit.epsilon, delta=limit.delta, period_days=limit.period_days)
+
+    def _check_minimum(self) -> None:
+        """Raise if the noise alone could pass for enough people.
+
+        A log in which nobody consented is refused before anything is released, so whether one person did could show in
+        whether there is a candidate. The minimum keeps that chance under the share of δ that `_SPARED` sets aside.
+        """
+        privacy, sigma = self.settings.privacy, self.plan.event("people").noise_multiplier
+        least = ceil(1 + sigma * NormalDist().inv_cdf(1 - _SPARED * self.budget.delta))
+        if privacy.minimum_people < least:
+            raise ConfigError(
+                f"minimum_people must be at least {least} at epsilon = {privacy.epsilon:g}: noise alone may not reach it",
+                given=f"{privacy.minimum_people}",
+                do="Raise minimum_people, or epsilon",
+                least=least,
+            )
 
     def _check_people(self, people: PeopleCount) -> None:
         """Raise unless there are enough people, by the released count, for a model and for δ."""

@@ -20,12 +20,28 @@ from typing import Any, Literal
 from tactful.errors import ConfigError, UsageError
 from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss
 from tactful.privacy.events import PARTITIONS, GaussianEvent, Partition, SamplerSlack
+from tactful.privacy.statistics import Noise
 from tactful.records.journal import Entry
 
 KINDS = ("budget.", "assignment.")
 """The journal entries that a balance is made from."""
 
 State = Literal["debited", "opened", "released", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """How people are divided into training and evaluation.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Of the assignment key.
+    evaluation_share : float
+    """
+
+    fingerprint: str
+    evaluation_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +95,8 @@ class Line:
         When it was debited.
     event : GaussianEvent
     state : {"debited", "opened", "released", "cancelled"}
+    noise : {"system", "reproducible"}
+        What the run draws from. Whoever has a seed can take its noise away again, so it protects nobody.
     opened : datetime or None
         When noise was about to be drawn.
     """
@@ -88,6 +106,7 @@ class Line:
     time: datetime
     event: GaussianEvent
     state: State
+    noise: Noise
     opened: datetime | None = None
 
 
@@ -99,7 +118,7 @@ class Balance:
     ----------
     limit : BudgetLimit or None
     lines : mapping of (debit, event name) to Line, in order
-    assignments : list of (fingerprint, evaluation share)
+    assignments : list of Assignment
         Every way in which people were ever divided; more than one, and the partitions overlap.
     time : datetime or None
         The latest time seen.
@@ -109,7 +128,7 @@ class Balance:
 
     limit: BudgetLimit | None = None
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
-    assignments: list[tuple[str, float]] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
     time: datetime | None = None
     first: datetime | None = None
 
@@ -145,6 +164,11 @@ class Balance:
             for part in PARTITIONS
         }
 
+    @property
+    def noises(self) -> set[Noise]:
+        """Every kind of noise that a run of these records drew from."""
+        return {line.noise for line in self.lines.values()}
+
     def reserve(self) -> SamplerSlack:
         """As much slack as any debit so far had: room to keep for the next one's."""
         sums: dict[str, PrivacyLoss] = {}
@@ -179,7 +203,7 @@ class Balance:
                 for name in body["names"]:
                     self._advance(body["id"], name, "cancelled")
             case "assignment.pinned" | "assignment.changed":
-                self.assignments.append((body["fingerprint"], body["evaluation_share"]))
+                self.assignments.append(Assignment(**body))
             case _:
                 raise UsageError(
                     "every budget entry must be understood, or what was spent cannot be told",
@@ -191,7 +215,7 @@ class Balance:
         self.first = self.first or time
         for values in body["events"]:
             event = GaussianEvent.of_json(values)
-            line = Line(debit=body["id"], run=body["run"], time=time, event=event, state="debited")
+            line = Line(debit=body["id"], run=body["run"], time=time, event=event, state="debited", noise=body["noise"])
             self.lines[line.debit, event.name] = line
 
     def _advance(self, debit: str, name: str, state: State, opened: datetime | None = None) -> None:

@@ -12,6 +12,7 @@ from tactful.errors import ConfigError
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.balance import Balance, BudgetLimit, Line
 from tactful.privacy.events import PARTITIONS, GaussianEvent, Partition, SamplerSlack
+from tactful.privacy.statistics import Noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class BudgetStatus:
     ----------
     limit : BudgetLimit or None
         None until one is declared; then there are no figures either.
+    noise : {"system", "reproducible"} or None
+        What the runs drew from. With reproducible noise no finite ε holds, and the figures say so.
     spent, remaining : Epsilons or None
         In the current period.
     since_first : Epsilons or None
@@ -80,6 +83,7 @@ class BudgetStatus:
     """
 
     limit: BudgetLimit | None
+    noise: Noise | None
     spent: Epsilons | None
     remaining: Epsilons | None
     since_first: Epsilons | None
@@ -89,6 +93,7 @@ class BudgetStatus:
         """The status as plain values."""
         return {
             "limit": self.limit and self.limit.as_json(),
+            "noise": self.noise,
             "spent": self.spent and self.spent.as_json(),
             "remaining": self.remaining and self.remaining.as_json(),
             "since_first": self.since_first and self.since_first.as_json(),
@@ -114,15 +119,19 @@ def price_of(balance: Balance, events: Sequence[GaussianEvent], now: datetime) -
 def status_of(balance: Balance, now: datetime) -> BudgetStatus:
     """The books at this time."""
     lines, limit = tuple(balance.lines.values()), balance.limit
+    noise: Noise | None = next(iter(balance.noises), None)
     if limit is None:
-        return BudgetStatus(limit=None, spent=None, remaining=None, since_first=None, debits=lines)
+        return BudgetStatus(limit=None, noise=noise, spent=None, remaining=None, since_first=None, debits=lines)
     spent, reserve = balance.losses(balance.spent_lines(now)), balance.reserve()
     room = {part: loss.room(limit.budget, reserve) for part, loss in spent.items()}
+    no_guarantee = _epsilons(dict.fromkeys(PARTITIONS, math.inf), math.inf, limit.delta)
+    seeded = noise == "reproducible"
     return BudgetStatus(
         limit=limit,
-        spent=_spent(spent, limit.delta),
+        noise=noise,
+        spent=no_guarantee if seeded else _spent(spent, limit.delta),
         remaining=_epsilons(room, min(room.values()), limit.delta),
-        since_first=_spent(balance.losses(), limit.delta),
+        since_first=no_guarantee if seeded else _spent(balance.losses(), limit.delta),
         debits=lines,
     )
 

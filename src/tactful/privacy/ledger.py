@@ -20,13 +20,14 @@ from tactful.errors import (
     RefusedError,
     UsageError,
 )
-from tactful.privacy.balance import KINDS, Balance, BudgetLimit, Line
+from tactful.privacy.balance import KINDS, Assignment, Balance, BudgetLimit, Line
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.figures import BudgetStatus, Price, declared, price_of, status_of
+from tactful.privacy.statistics import Noise
 from tactful.records.journal import JSON
 from tactful.records.store import Records, Transaction
 
-__all__ = ["BudgetLedger", "BudgetLimit", "BudgetStatus", "Debit", "Price"]
+__all__ = ["Assignment", "BudgetLedger", "BudgetLimit", "BudgetStatus", "Debit", "Price"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,27 +95,14 @@ class BudgetLedger:
             body: dict[str, JSON] = {"limit": limit.as_json(), "before": before.as_json(), "reason": reason}
             transaction.append("budget.limit_changed", body, actor=actor)
 
-    def pin_assignment(self, *, fingerprint: str, evaluation_share: float) -> bool:
-        """How people are divided is on record; true while it has always been this way.
-
-        Training and evaluation people pay separately because they are different people. Once another key or share was
-        used they overlap, and every debit, the earlier ones too, counts against both for good.
-
-        Parameters
-        ----------
-        fingerprint : str
-            Of the assignment key.
-        evaluation_share : float
-        """
-        pinned = (fingerprint, float(evaluation_share))
-        with self._records.transaction() as transaction:
-            known = _balance(transaction).assignments
-            if pinned not in known:
-                kind = "assignment.changed" if known else "assignment.pinned"
-                transaction.append(kind, {"fingerprint": fingerprint, "evaluation_share": pinned[1]})
-        return known in ([], [pinned])
-
-    def price(self, events: Sequence[GaussianEvent], *, limit: BudgetLimit | None = None) -> Price:
+    def price(
+        self,
+        events: Sequence[GaussianEvent],
+        *,
+        limit: BudgetLimit | None = None,
+        assignment: Assignment | None = None,
+        noise: Noise = "system",
+    ) -> Price:
         """What a debit of these events would be told now. Nothing is debited.
 
         Parameters
@@ -122,18 +110,35 @@ class BudgetLedger:
         events : sequence of GaussianEvent
         limit : BudgetLimit, optional
             The limit that would be declared; needed as long as none is.
+        assignment, noise
+            As in `debit`.
 
         Raises
         ------
         ConfigError
-            If there is no limit, or another one is in force.
+            If there is no limit, or another one is in force, or the records hold runs with the other kind of noise.
         """
         balance = Balance.replay(self._records.entries(KINDS))
         balance.limit = _agreed(balance.limit, limit) or limit
+        _check_noise(balance, noise)
+        if assignment is not None and assignment not in balance.assignments:
+            balance.assignments.append(assignment)
         return price_of(balance, events, self._records.now())
 
-    def debit(self, run: str, events: Sequence[GaussianEvent], *, actor: str | None = None) -> Debit:
+    def debit(
+        self,
+        run: str,
+        events: Sequence[GaussianEvent],
+        *,
+        assignment: Assignment | None = None,
+        noise: Noise = "system",
+        actor: str | None = None,
+    ) -> Debit:
         """All of these events are paid for, durably, or none is.
+
+        Training and evaluation people pay separately because they are different people. Once another key or share was
+        used they overlap, and every debit, the earlier ones too, counts against both for good. A refused debit leaves
+        no trace of its assignment.
 
         Parameters
         ----------
@@ -141,6 +146,11 @@ class BudgetLedger:
             A name for the run.
         events : sequence of GaussianEvent
             With different names.
+        assignment : Assignment, optional
+            How people are divided in this run.
+        noise : {"system", "reproducible"}
+            What the run draws from. Records hold one kind only: seeded noise protects nobody, so its runs must not
+            stand beside a promise.
         actor : str, optional
             The public key of who trains.
 
@@ -149,13 +159,15 @@ class BudgetLedger:
         BudgetExceededError
             If they do not fit; nothing is written.
         ConfigError
-            If no limit is declared.
+            If no limit is declared, or the records hold runs with the other kind of noise.
         JournalBrokenError
             If the journal was tampered with, so that what was spent cannot be told.
         """
         _check_names(events)
         with self._records.transaction() as transaction:
             _check_chain(transaction)
+            _check_noise(_balance(transaction), noise)
+            _pin(transaction, assignment)
             price = price_of(_balance(transaction), events, transaction.now())
             if not price.fits:
                 raise BudgetExceededError(
@@ -166,7 +178,8 @@ class BudgetLedger:
                     delta=price.delta,
                 )
             debit = Debit(id=uuid.uuid4().hex, run=run, names=tuple(event.name for event in events))
-            body: dict[str, JSON] = {"id": debit.id, "run": run, "events": [event.as_json() for event in events]}
+            listed: list[JSON] = [event.as_json() for event in events]
+            body: dict[str, JSON] = {"id": debit.id, "run": run, "noise": noise, "events": listed}
             transaction.append("budget.debited", body, actor=actor)
         return debit
 
@@ -231,6 +244,27 @@ class BudgetLedger:
 def _balance(transaction: Transaction) -> Balance:
     """The balance as this transaction sees it."""
     return Balance.replay(transaction.entries(KINDS))
+
+
+def _pin(transaction: Transaction, assignment: Assignment | None) -> None:
+    """The way people are divided is on record."""
+    known = _balance(transaction).assignments
+    if assignment is not None and assignment not in known:
+        body: dict[str, JSON] = {
+            "fingerprint": assignment.fingerprint,
+            "evaluation_share": float(assignment.evaluation_share),
+        }
+        transaction.append("assignment.changed" if known else "assignment.pinned", body)
+
+
+def _check_noise(balance: Balance, noise: Noise) -> None:
+    """Raise if runs of these records drew from the other kind of noise."""
+    if balance.noises - {noise}:
+        raise ConfigError(
+            "records hold runs with noise from the system or from a seed, never both",
+            given=f"these hold {next(iter(balance.noises))} noise, and this run would draw {noise} noise",
+            do="Set TACTFUL_RECORDS to a store of its own for seeded runs on public data",
+        )
 
 
 def _agreed(known: BudgetLimit | None, given: BudgetLimit | None) -> BudgetLimit | None:

@@ -43,7 +43,7 @@ from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.contributions import SCALE, item_gram, item_popularity
-from tactful.privacy.ledger import BudgetLedger
+from tactful.privacy.ledger import Assignment, BudgetLedger
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import (
@@ -116,6 +116,8 @@ class PrivateRelease:
         A name for the run in the ledger.
     plan : RunPlan
     noise : NoiseSource
+    assignment : Assignment, optional
+        How people are divided into training and evaluation.
 
     Raises
     ------
@@ -123,9 +125,17 @@ class PrivateRelease:
         If the plan does not fit what is left; nothing is debited.
     """
 
-    def __init__(self, *, ledger: BudgetLedger, run: str, plan: RunPlan, noise: NoiseSource) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: BudgetLedger,
+        run: str,
+        plan: RunPlan,
+        noise: NoiseSource,
+        assignment: Assignment | None = None,
+    ) -> None:
         self._ledger, self._plan, self._noise = ledger, plan, noise
-        self._debit = ledger.debit(run, plan.events)
+        self._debit = ledger.debit(run, plan.events, assignment=assignment, noise=noise.kind)
 
     def give_back(self) -> None:
         """Returns to the budget what was paid and never opened."""
