@@ -102,7 +102,11 @@ def test_from_train_to_recommend(tactful: Tactful, workspace: Path) -> None:
     ("change", "who", "says"),
     [
         (("", ""), "stranger.key", "reviewer"),
-        (("epsilon = 20.0", "epsilon = 20.0\npublic_data = true\nreproducible_seed = 1"), "reviewer.key", "reproducible"),
+        (
+            ("epsilon = 20.0", "epsilon = 20.0\npublic_data = true\nreproducible_seed = 1"),
+            "reviewer.key",
+            "reproducible",
+        ),
     ],
 )
 def test_what_may_not_be_approved_exits_3(

@@ -98,6 +98,10 @@ class TrainingOutcome:
     verdicts : mapping of str to str
     price : mapping of str to float
         ε requested, spent and remaining in the ledger before this run, at the limit's δ.
+    records : str
+        Where the ledger is kept.
+    attributed : bool
+        Whether somebody's key answers for the run; without one it is never approved.
     """
 
     model: str
@@ -113,6 +117,8 @@ class TrainingOutcome:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
     price: Mapping[str, float] = field(default_factory=dict)
+    records: str = ""
+    attributed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The outcome as plain JSON; see the contract of ``tactful train --json``."""
@@ -133,6 +139,8 @@ class TrainingOutcome:
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "verdicts": dict(self.verdicts),
             "price": dict(self.price),
+            "records": self.records,
+            "attributed": self.attributed,
         }
 
 
@@ -308,6 +316,8 @@ class _Run:
             noise=self.noise.kind,
             counts=self.counts,
             price=self.prices,
+            records=self.records.address,
+            attributed=self.actor is not None,
             version=candidate.version if candidate else None,
             run_id=candidate.run_id if candidate else None,
             metrics=judged.metrics if judged else {},

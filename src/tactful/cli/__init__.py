@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 
 from tactful.errors import MissingExtraError, TactfulError
 
+_INTERRUPTED = (
+    "interrupted: nothing half-made was registered. What had been opened stays spent, the rest of the run was given "
+    "back; `tactful budget` says how much"
+)
+
 
 def main() -> None:
-    """Run the command in ``sys.argv`` and exit: 0 done, 2 usage or bad input, 3 refused by a gate, 1 a bug."""
+    """Run the command in ``sys.argv`` and exit: 0 done, 2 usage or bad input, 3 refused, 130 interrupted, 1 a bug."""
+    interrupted: list[int] = []
+
+    def interrupt(signum: int, _: object) -> None:
+        interrupted.append(signum)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         from tactful.cli.commands import app
 
@@ -21,12 +34,16 @@ def main() -> None:
         lacking = MissingExtraError(f"`tactful {' '.join(sys.argv[1:2])}`", extra="train", missing=missing.name or "")
         _stop(str(lacking), lacking.exit_code)
     except KeyboardInterrupt:
-        _stop("stopped; `tactful budget` says what was spent", 130)
+        _stop(_INTERRUPTED, 130)
     except Exception as bug:
         if hasattr(bug, "format_message"):  # the command line parser's own errors: a wrong option or argument
             command = " ".join(["tactful", *sys.argv[1:2]])
             _stop(f"{bug.format_message()} Run `{command} --help` for what it takes.", 2)
+        if interrupted:  # another library may turn the signal into an error of its own
+            _stop(_INTERRUPTED, 130)
         _stop(_described(bug), 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _described(bug: Exception) -> str:

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from tactful import training
+from tactful import __version__, training
 from tactful.assurance import approval
 from tactful.assurance.registry import Registry
 from tactful.cli import demonstration, show
 from tactful.errors import JournalBrokenError, RefusedError, UsageError
+from tactful.personal.keys import DEFAULT_FILE as SECRETS
+from tactful.personal.keys import Keys
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 from tactful.scoring import Recommender
@@ -20,7 +22,6 @@ from tactful.scoring.signing import new_key, public_text, write_private
 from tactful.scoring.trust import Reviewers
 
 app = typer.Typer(
-    help="Recommendations trained only on what people agreed to.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # tracebacks with local variables would print rows about people
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,6 +36,20 @@ Key = Annotated[Path, typer.Option(help="File of the reviewer's private key, fro
 Reason = Annotated[str, typer.Option(help="Why, in words; it is journalled and shown. Name nobody.")]
 Model = Annotated[str, typer.Argument(help="Name of a registered model.")]
 Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")]
+
+
+def _version(asked: bool) -> None:
+    """Print the version and stop."""
+    if asked:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def tactful(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Recommendations trained only on what people agreed to."""
 
 
 @app.command()
@@ -54,6 +69,7 @@ def train(
     with show.steps("training") as progress:
         found = training.train(config, key=key, as_of=_time(as_of), dry_run=dry_run, progress=progress)
     show.outcome(found)
+    show.what_next(found)
     if json:
         show.as_json(found.as_json())
     if found.status == "refused":
@@ -88,7 +104,7 @@ def approve(
             overrides=_overrides(override or []),
             reviewers=Reviewers.load(),
         )
-    show.console.print(f"approved: {model} version {version} is champion until {decision.expires_at:%Y-%m-%d}")
+    show.say(f"approved: {model} version {version} is champion until {decision.expires_at:%Y-%m-%d}")
     if json:
         show.as_json(decision.as_json())
 
@@ -104,7 +120,7 @@ def reject(model: Model, version: Version, key: Key, reason: Reason, json: Json 
         decision = approval.reject(
             Records.open(), Registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
         )
-    show.console.print(f"rejected: {model} version {version}")
+    show.say(f"rejected: {model} version {version}")
     if json:
         show.as_json(decision.as_json())
 
@@ -115,7 +131,7 @@ def models(model: Annotated[str | None, typer.Argument(help="Only this one.")] =
 
     Example: tactful models grocery
     """
-    found = approval.history(Records.open(), Registry(), model)
+    found = approval.history(Records.open(create=False), Registry(), model)
     show.models(found)
     if json:
         show.as_json({"models": found})
@@ -152,8 +168,9 @@ def budget(json: Json = False) -> None:
 
     Example: tactful budget --json
     """
-    status = BudgetLedger(Records.open()).status().as_json()
-    show.budget(status)
+    records = Records.open(create=False)
+    status = BudgetLedger(records).status().as_json()
+    show.budget(status, records.address)
     if json:
         show.as_json(status)
 
@@ -165,6 +182,22 @@ def demo() -> None:
     Example: tactful demo
     """
     demonstration.run()
+
+
+@keys.command("secrets")
+def keys_secrets(
+    out: Annotated[Path, typer.Option(help="File for the three secrets; only its owner can read it.")] = SECRETS,
+) -> None:
+    """Make the secrets for pseudonyms, storage and assignment, once for a population.
+
+    Example: tactful keys secrets
+    """
+    if out.exists():
+        Keys.load(out)
+        show.say(f"{out} is there already and holds; it is kept")
+        return
+    Keys.create(out)
+    show.say(f"made {out}. Keep a copy: without it no later run can tell training from evaluation people")
 
 
 @keys.command("new")
@@ -191,8 +224,9 @@ def journal_verify(json: Json = False) -> None:
 
     Example: tactful journal verify --json
     """
-    report = Records.open().verify()
-    show.console.print(f"{report.entries} entries hold; head {report.head}")
+    records = Records.open(create=False)
+    report = records.verify()
+    show.say(f"{report.entries} entries hold in {records.address}; head {report.head}")
     if json:
         show.as_json({"ok": report.ok, "entries": report.entries, "head": report.head, "problem": report.problem})
     if not report.ok:

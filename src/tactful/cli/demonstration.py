@@ -46,10 +46,11 @@ def run() -> None:
         recommender = Recommender.load(f"models:/{found.model}@champion", trusted_keys=TRUSTED)
     show.outcome(found)
     show.console.rule("A basket, and what goes with it")
-    show.console.print(", ".join(BASKET))
+    show.say(", ".join(BASKET))
     show.recommendations(recommender.recommend(BASKET, 5, profiling=True, because=True))
     show.console.rule("Budget of this population")
-    show.budget(BudgetLedger(Records.open()).status().as_json())
+    records = Records.open()
+    show.budget(BudgetLedger(records).status().as_json(), records.address)
     _where_to_look(found)
 
 
@@ -84,9 +85,8 @@ def _where_to_look(found: TrainingOutcome) -> None:
     """The commands that go on from here."""
     uri, asked = Registry().uri, ",".join(BASKET[:2])
     show.console.rule("Where to look")
-    show.console.print(
+    show.say(
         f"the report, the card and the statement:  mlflow ui --backend-store-uri {uri}   (run {found.run_id})\n"
         f"ask it yourself:  export TACTFUL_TRUSTED_KEYS={TRUSTED}\n"
         f'                  tactful recommend {found.model} --history "{asked}" -n 5 --profiling --because',
-        soft_wrap=True,
     )

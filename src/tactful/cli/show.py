@@ -17,6 +17,11 @@ from tactful.training import Progress, TrainingOutcome
 console = Console(stderr=True, highlight=False)
 
 
+def say(text: str) -> None:
+    """Print a line as it is: nothing in it is markup, and it is not wrapped."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
 def as_json(value: Mapping[str, Any]) -> None:
     """Print exactly one JSON object, on one line."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))  # noqa: T201
@@ -46,68 +51,81 @@ def _done(step: str, began: float) -> None:
 
 def outcome(found: TrainingOutcome) -> None:
     """The summary of a training run, and what it came to."""
-    table = Table(show_header=False, box=None, pad_edge=False)
     if found.counts:
-        shown = [f"{n:,} {reason}" for reason, n in found.counts.excluded.items() if n]
-        table.add_row("rows read", f"{found.counts.read:,}")
-        table.add_row("admitted", f"{found.counts.admitted:,}")
-        table.add_row("excluded", ", ".join(shown) or "none")
-    table.add_row("privacy", f"epsilon = {found.epsilon:g}, delta = {found.delta:g} a person, noise: {found.noise}")
+        left_out = [f"{n:,} {reason}" for reason, n in found.counts.excluded.items() if n]
+        _row("rows read", f"{found.counts.read:,}")
+        _row("admitted", f"{found.counts.admitted:,}")
+        _row("excluded", ", ".join(left_out) or "none")
+    _row("privacy", f"epsilon = {found.epsilon:g}, delta = {found.delta:g} a person, noise: {found.noise}")
     if found.price:
-        table.add_row("budget", "  ".join(f"{name}: {value:.3g}" for name, value in found.price.items()) + "  (before)")
+        _row("budget before", "  ".join(f"{name}: {value:.3g}" for name, value in found.price.items()))
+    _row("records", found.records)
     for name, value in found.metrics.items():
         low, high = found.intervals[name]
-        table.add_row(name, f"{value:.4f}  ({low:.4f} to {high:.4f}, released)")
+        _row(name, f"{value:.4f}  ({low:.4f} to {high:.4f}, released)")
     for rule, verdict in found.verdicts.items():
-        table.add_row(f"verdict {rule}", verdict)
-    console.print(table)
-    console.print(_next(found))
+        _row(f"verdict {rule}", verdict)
+    say(_came_to(found))
 
 
-def _next(found: TrainingOutcome) -> str:
-    """The last line: what the run came to, and the next command."""
+def _row(name: str, value: str) -> None:
+    """A name and its value."""
+    say(f"{name:26s} {value}")
+
+
+def _came_to(found: TrainingOutcome) -> str:
+    """What the run came to, and the next command."""
     if found.status == "refused":
-        return f"[bold]refused[/bold]: {found.reason}"
+        return f"refused: {found.reason}"
     if found.status == "dry run":
-        return "[bold]dry run[/bold]: it fits the budget; nothing was read or debited"
-    return (
-        f"[bold]candidate[/bold] {found.model} version {found.version}. A reviewer decides: "
-        f"tactful approve {found.model} {found.version} --key FILE --reason TEXT"
-    )
+        return "dry run: it fits the budget; nothing was read or debited"
+    shown = f"candidate: {found.model} version {found.version}, MLflow run {found.run_id} (see: mlflow ui)"
+    if not found.attributed:
+        return (
+            f"{shown}\nNobody's key answers for it, so it can never be approved. Train with --key or TACTFUL_ACTOR_KEY."
+        )
+    return shown
+
+
+def what_next(found: TrainingOutcome) -> None:
+    """The command with which a reviewer goes on."""
+    if found.status == "candidate" and found.attributed:
+        words = "".join(f' --override {rule}="why"' for rule, verdict in found.verdicts.items() if verdict != "pass")
+        say(f'next, by a reviewer: tactful approve {found.model} {found.version} --key FILE --reason "why"{words}')
 
 
 def recommendations(answer: Answer) -> None:
     """A list of recommendations, with what each score is made of where asked for."""
     for place, item in enumerate(answer.items, 1):
-        console.print(f"{place:3d}. {item.title}  [dim]{item.score:.4f}[/dim]")
+        named = "" if item.title == item.item_id else f"  {item.title}"
+        say(f"{place:3d}. {item.item_id}{named}  {item.score:.4f}")
         for part in item.because or ():
-            console.print(f"       {part.contribution:+.4f}  {part.item_id or 'popularity'}", style="dim")
-    console.print(f"{answer.reason} ({answer.model} version {answer.version}; unknown items: {answer.unknown})")
+            say(f"       {part.contribution:+.4f}  {part.item_id or 'popularity'}")
+    say(f"{answer.reason} ({answer.model} version {answer.version}; unknown items: {answer.unknown})")
 
 
-def budget(status: Mapping[str, Any]) -> None:
+def budget(status: Mapping[str, Any], records: str) -> None:
     """The books of the population."""
     if not status["limit"]:
-        console.print("no budget has been declared and nothing has been spent")
+        say(f"no budget has been declared and nothing has been spent in {records}")
         return
     table = Table("", "epsilon", "delta", box=None, pad_edge=False)
     for name in ("limit", "spent", "remaining", "since_first"):
         table.add_row(name.replace("_", " "), _number(status[name]["epsilon"]), _number(status[name]["delta"]))
     console.print(table)
-    console.print(f"{len(status['debits'])} releases debited")
+    say(f"{len(status['debits'])} releases debited in {records}")
 
 
 def models(found: Sequence[Mapping[str, Any]]) -> None:
     """Every version of every model, who decided what and why."""
-    table = Table("model", "version", "status", "champion", "who", "when", "why", box=None, pad_edge=False)
     for model in found:
         for version in model["versions"]:
-            champion = "now" if version["version"] == model["champion"]["now"] else ""
-            decided = [str(version[key] or "") for key in ("who", "when", "why")]
-            table.add_row(model["model"], str(version["version"]), version["status"], champion, *decided)
-    console.print(table)
+            champion = ", champion now" if version["version"] == model["champion"]["now"] else ""
+            say(f"{model['model']} version {version['version']}: {version['status']}{champion}")
+            if version["who"]:
+                say(f"    {version['when'][:16]}  {version['who']}: {version['why']}")
 
 
 def _number(value: float | None) -> str:
     """A figure for people."""
-    return "none" if value is None else f"{value:.4g}"
+    return "no finite one" if value is None else f"{value:.4g}"

@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from tactful.errors import UsageError
+from tactful.errors import NotFoundError, UsageError
 
 WAIT_SECONDS = 30
 """How long a writer waits for the one before it."""
@@ -58,6 +58,24 @@ def engine(address: str) -> Engine:
         event.listen(made, "connect", _settle_sqlite)
         event.listen(made, "begin", _begin_sqlite)
     return made
+
+
+def check_there(address: str) -> None:
+    """Raise `NotFoundError` if the address is a SQLite file that does not exist."""
+    url = _url(address)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        raise NotFoundError(
+            "there must be records to look at",
+            given=f"there are none at {described(url)}",
+            do="Run this in the project's folder, or set TACTFUL_RECORDS",
+        )
+
+
+def described(url: URL) -> str:
+    """The address without its password, a SQLite file by its whole path."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=str(Path(url.database).resolve()))
+    return url.render_as_string(hide_password=True)
 
 
 def prepare(made: Engine, table: Table) -> None:

@@ -114,22 +114,31 @@ class Records:
         self._engine, self._clock = engine, clock
 
     @classmethod
-    def open(cls, url: str | None = None, *, clock: Callable[[], datetime] | None = None) -> Records:
+    def open(
+        cls, url: str | None = None, *, create: bool = True, clock: Callable[[], datetime] | None = None
+    ) -> Records:
         """The records at an address, made if they are not there yet.
 
         Parameters
         ----------
         url : str, optional
             An SQLAlchemy URL. Default: the environment variable ``TACTFUL_RECORDS``, else a SQLite file under models/.
+        create : bool, default=True
+            Whether to make a SQLite file that is not there. Looking must not: empty records say that nothing was spent.
         clock : callable, optional
             Gives the time of new entries, with its zone; the system's clock if left out.
 
         Raises
         ------
+        NotFoundError
+            If the SQLite file is not there and `create` is False.
         UsageError
             If the address is malformed, lives in memory only, needs a driver that is missing, or cannot be opened.
         """
-        engine = database.engine(url or os.environ.get("TACTFUL_RECORDS") or DEFAULT_URL)
+        address = url or os.environ.get("TACTFUL_RECORDS") or DEFAULT_URL
+        if not create:
+            database.check_there(address)
+        engine = database.engine(address)
         database.prepare(engine, _JOURNAL)
         return cls(engine, clock or _utc_now)
 
@@ -141,6 +150,11 @@ class Records:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @property
+    def address(self) -> str:
+        """Where they are kept, a SQLite file with its whole path; without the password."""
+        return database.described(self._engine.url)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
