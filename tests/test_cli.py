@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -168,6 +170,39 @@ def test_keys_are_private_and_never_overwritten(tactful: Tactful, workspace: Pat
     assert (workspace / "bob.key").stat().st_mode & 0o777 == 0o600
     assert made.json["public_key"].startswith("ed25519:")
     assert tactful("keys", "new", "bob", "--out", "bob.key").code == 2
+
+
+def test_looking_makes_no_records(tactful: Tactful, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From another folder, a look at the budget is refused; empty records would say that nothing was spent."""
+    monkeypatch.setenv("TACTFUL_RECORDS", f"sqlite:///{workspace}/elsewhere.db")
+    for command in (("budget",), ("journal", "verify"), ("models",)):
+        called = tactful(*command)
+        assert called.code == 2
+        assert "elsewhere.db" in called.err
+    assert not (workspace / "elsewhere.db").exists()
+
+
+def test_an_interrupted_run_says_what_it_cost(tactful: Tactful, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal in the middle of a run: no candidate, exit 130, and what was opened stays spent."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("tactful.training.choose_head", interrupted)
+    called = tactful("train", "shop.toml")
+    assert called.code == 130
+    assert "tactful budget" in called.err
+    states = {debit["name"]: debit["state"] for debit in tactful("budget", "--json").json["debits"]}
+    assert (states["popularity"], states["gram"]) == ("released", "cancelled")
+
+
+def test_secrets_are_made_once(tactful: Tactful, workspace: Path) -> None:
+    """A second call keeps what is there."""
+    assert tactful("keys", "secrets", "--out", "new.toml").code == 0
+    made = (workspace / "new.toml").read_bytes()
+    assert (workspace / "new.toml").stat().st_mode & 0o777 == 0o600
+    assert tactful("keys", "secrets", "--out", "new.toml").code == 0
+    assert (workspace / "new.toml").read_bytes() == made
 
 
 def test_a_bug_shows_no_message(tactful: Tactful, monkeypatch: pytest.MonkeyPatch) -> None:
