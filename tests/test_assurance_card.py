@@ -68,6 +68,8 @@ def test_an_unattributed_run_and_reproducible_noise_are_said() -> None:
     card = model_card(summary(actor=None, noise="reproducible"), ASSESSED)
     assert "by nobody who gave a key" in card
     assert "It protects nobody" in card
+    assert "nothing is guaranteed" in card
+    assert "is differentially private" not in card
 
 
 def test_a_loss_without_bound_is_said_in_words() -> None:

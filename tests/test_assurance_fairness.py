@@ -167,6 +167,21 @@ class TestSmallGroups:
         assert sum(g.people.value for g in left.values()) == pytest.approx(sum(people[:4]))
         assert set(left) | set(merged) >= set("abcd")
 
+    def test_a_pooled_group_means_the_same_whichever_part_was_small(self) -> None:
+        """Old and middle are wide; wide and young are everybody: also when only young is small."""
+        targets = {"old": "wide", "middle": "wide", "wide": "everybody", "young": "everybody"}
+        for few in LEVELS:
+            groups = {g: Group(people=Measured(value=5 if g == few else 90, sigma=1), totals={}) for g in LEVELS}
+            pooled = {name: group.people.value for name, group in merge_small(groups, targets, 50)[0].items()}
+            assert pooled == ({"everybody": 185} if few == "young" else {"young": 90, "wide": 95})
+
+    def test_merges_that_could_be_made_count_among_the_comparisons(self) -> None:
+        """What is shown depends on released values, so the intervals hold for every group that might have been."""
+        plain, merged = (age(judged(EQUAL, merges=m)) for m in (None, {"old": "wide", "middle": "wide"}))
+        width = [f.by_group["old"].metrics["ndcg@10"].interval for f in (plain, merged)]
+        assert list(plain.by_group) == list(merged.by_group)
+        assert width[1].high - width[1].low > width[0].high - width[0].low
+
     def test_a_group_merged_into_itself_is_refused(self) -> None:
         """It would change nothing and read as if it did."""
         with pytest.raises(ConfigError, match="itself"):

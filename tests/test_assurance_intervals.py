@@ -145,6 +145,14 @@ def test_the_estimate_stays_within_the_metrics_bounds() -> None:
     assert mean_estimate(measured(-3, 2), measured(0, 2), z=Z).value is None
 
 
+@given(st.floats(-60, 300), st.floats(5, 200), st.tuples(st.floats(0, 20), st.floats(0, 20)))
+def test_the_estimate_lies_within_its_own_interval(total: float, people: float, sigmas: tuple[float, float]) -> None:
+    """Also where noise took the bare mean out of the metric's range."""
+    found = mean_estimate(measured(total, sigmas[0]), measured(people, sigmas[1]), z=2.0)
+    assert found.value is not None
+    assert found.value in found.interval
+
+
 def test_intervals_that_hold_together_are_wider() -> None:
     """Bonferroni: 1.960 for one interval, 2.807 for ten."""
     assert critical_value(0.95) == pytest.approx(1.959964, abs=1e-6)
@@ -180,6 +188,21 @@ class TestPairedDifference:
             squares = measured((lifts**2).sum() + noise[1], 0.3)
             held += 0.02 in paired_interval(total, squares, measured(n + noise[2], sigma), clip=0.2, z=Z)
         assert held / 600 >= 0.95 - 4 * math.sqrt(0.95 * 0.05 / 600)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("mean", [0.02, -0.1, 0.2])
+def test_the_paired_interval_covers_in_thousands_of_worlds(mean: float) -> None:
+    """Also where everybody's difference is the bound itself, so that squares and people are all the spread there is."""
+    rng = np.random.default_rng(8)
+    n, sigma, clip, held = 200, 1.0, 0.2, 0
+    for _ in range(4000):
+        lifts = clip * np.where(rng.random(n) < (1 + mean / clip) / 2, 1, -1)
+        noise = rng.normal(size=3) * sigma
+        total = measured(lifts.sum() + noise[0] * clip, sigma * clip)
+        squares = measured((lifts**2).sum() + noise[1] * clip**2, sigma * clip**2)
+        held += mean in paired_interval(total, squares, measured(n + noise[2], sigma), clip=clip, z=Z)
+    assert held / 4000 >= 0.95 - 0.015
 
 
 def test_everybodys_metrics_come_with_intervals() -> None:

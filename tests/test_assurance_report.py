@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from assurance_worlds import planted, summary
+from tactful.assurance.card import model_card
 from tactful.assurance.charts import ChartRow, interval_chart, rule_chart
+from tactful.assurance.evaluation import LIFT_CLIP
 from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Interval
 from tactful.assurance.report import fairness_report
+from tactful.assurance.summary import metric_meaning
 from tactful.privacy.statistics import Measured
 
 CANARY = "<b>canary</b>\"'&{{ 7*7 }}"
@@ -101,8 +104,7 @@ def test_it_states_each_verdict_in_words() -> None:
     """Status and explanation of every rule, and how many rules have which."""
     text = re.sub(r"\s+", " ", outline(fairness_report(summary(), assessed())).text)
     for verdict in assessed().verdicts.values():
-        explanation = verdict.explanation.replace("ndcg@10", "nDCG@10").replace("recall@10", "Recall@10")
-        assert re.sub(r"\s+", " ", explanation) in text
+        assert re.sub(r"\s+", " ", verdict.explanation) in text
         assert verdict.status.capitalize() in text
     assert "Of 4 rules: 1 passed, 2 failed, 1 left open for want of evidence." in text
 
@@ -153,7 +155,32 @@ def test_reproducible_noise_is_said_at_the_top() -> None:
     """Before any figure."""
     page = fairness_report(summary(noise="reproducible"), assessed())
     assert page.index("reproducible noise") < page.index('id="verdicts"')
+    assert "No guarantee: this noise protects nobody" in page
+    assert "hides whether any one person" not in page
     assert "reproducible noise" not in fairness_report(summary(), assessed())
+
+
+def test_what_the_values_cannot_tell_is_not_given_a_figure() -> None:
+    """Two dozen people and their noise allow anything: no ratio is quoted, in no verdict, sentence, table or dot."""
+    few = planted({"age": {"young": (26, 0.02), "old": (24, 0.4)}}, sigma=8.0)
+    found = assess(few, RULES[:1], levels={"age": LEVELS["age"]}, minimum_people=20)
+    verdict, page = found.verdicts["age_ratio"], fairness_report(summary(), found)
+    text = re.sub(r"\s+", " ", outline(page).text)
+    assert verdict.estimate is None
+    assert verdict.explanation.startswith("The released values cannot tell")
+    assert "looks worst served" not in text
+    assert "The released values cannot tell which gap is the largest" in text
+    assert 'class="dot"' not in page
+    assert "cannot tell" in model_card(summary(), found)
+
+
+def test_metrics_come_in_a_readers_order() -> None:
+    """The model's own before the popularity list, and the lift, in words that name its bound, last."""
+    run = summary(metrics={"lift@20": 0.04, "popularity_recall@20": 0.27, "recall@10": 0.2, "ndcg@10": 0.2})
+    page = fairness_report(run, assessed()).split('id="quality"')[1].split("</section>")[0]
+    names = re.findall(r'<th scope="row">([^<]+)</th>', page)
+    assert names == ["nDCG@10", "Recall@10", "Recall@20 of the popularity list", "Lift over popularity, Recall@20"]
+    assert f"±{LIFT_CLIP:g}" in metric_meaning("lift@20")
 
 
 def test_without_rules_and_attributes_it_says_that_nothing_was_judged() -> None:
@@ -193,10 +220,18 @@ class TestCharts:
 
     def test_a_group_that_was_not_measured_has_no_mark(self) -> None:
         """An empty line, not a zero."""
-        row = ChartRow(label="a", note="too few", value=None, interval=Interval(low=0.0, high=0.0))
+        row = ChartRow(label="a", note="too few", value=None, interval=None)
         chart = interval_chart([row], key="k", title="t", description="d")
-        assert "dot" not in chart
+        assert 'class="dot"' not in chart
+        assert 'class="interval"' not in chart
         assert "track empty" in chart
+
+    def test_an_interval_that_leaves_nearly_everything_open_has_no_dot(self) -> None:
+        """What it allows is drawn; nothing stands for a best estimate."""
+        row = ChartRow(label="a", note="about 20 people", value=None, interval=Interval(low=0.0, high=0.95))
+        chart = interval_chart([row], key="k", title="t", description="d")
+        assert 'class="dot"' not in chart
+        assert 'class="interval" x1="0.00%" x2="95.00%"' in chart
 
     @pytest.mark.parametrize(
         ("keeps", "zone"),

@@ -89,6 +89,7 @@ def test_a_statement_that_leaves_out_a_release_is_not_written(missing: str) -> N
         ({"intended_use": "tests"}, lambda d: d["product"]["intended_use"] == "tests"),
         ({"trainer": None}, lambda d: d["product"]["data_curators"] == ["not stated"]),
         ({"actor": None}, lambda d: "cannot be approved" in d["product"]["started_by_key"]),
+        ({"features": ()}, lambda d: "features" not in d["product"]["description"]),
         ({"noise": "reproducible"}, lambda d: "protects nobody" in d["implementation"]["randomness_source"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -97,6 +98,12 @@ def test_every_fact_is_read_from_the_run(change: dict[str, Any], read: Callable[
     """Another run, another statement: nothing is a constant that only looks like a figure."""
     assert read(stated(**change))
     assert not read(stated())
+
+
+def test_a_run_with_reproducible_noise_is_no_candidate() -> None:
+    """The statement's first line says that nothing is guaranteed."""
+    assert "guarantees nothing" in yaml.safe_load(privacy_statement(summary(noise="reproducible")))["status"]
+    assert yaml.safe_load(privacy_statement(summary()))["status"] == "Candidate"
 
 
 def test_each_release_is_stated_with_its_noise() -> None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
-from tactful.assurance.summary import RunSummary, about, metric_meaning, metric_name, readable
-from tactful.assurance.verdicts import Verdict
+from tactful.assurance.intervals import Estimate
+from tactful.assurance.summary import RunSummary, about, in_order, metric_meaning, metric_name, readable
 
 
 def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
@@ -39,11 +39,6 @@ def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def explained(verdict: Verdict) -> str:
-    """Why a verdict is what it is, with the metric named as readers know it."""
-    return verdict.explanation.replace(verdict.rule.metric, metric_name(verdict.rule.metric))
-
-
 def unknowns(assessment: FairnessAssessment) -> list[str]:
     """What the assessment cannot say, in sentences."""
     found = []
@@ -59,6 +54,7 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
     return [
         *found,
         "How people are served who did not consent to training: no figure about quality here is about them.",
+        "How people with only a few items are served: a history too short to be divided is not evaluated.",
         (
             "Whether a gap has other causes, such as how long a history is, and how people at the intersection of "
             "groups are served."
@@ -113,8 +109,13 @@ def _privacy(summary: RunSummary) -> str:
         [name, f"{mu:.4f}", f"{epsilon:.4g}", f"{summary.budget.delta:g}"]
         for name, (mu, epsilon) in summary.partition_loss.items()
     ]
+    claim = (
+        "This run is differentially private with"
+        if summary.noise == "system"
+        else "**With this noise nothing is guaranteed.** With noise from the system the same run would have"
+    )
     text = (
-        f"Unit: {_plain(summary.unit)}. This run is differentially private with ε = {summary.budget.epsilon:g}, δ = "
+        f"Unit: {_plain(summary.unit).rstrip('.')}. {claim} ε = {summary.budget.epsilon:g}, δ = "
         f"{summary.budget.delta:g}. Everything released since the first debit amounts to ε = "
         f"{summary.since_first} at δ = {summary.limit.delta:g}; the limit is ε = "
         f"{summary.limit.epsilon:g}. The privacy statement has every figure."
@@ -125,8 +126,8 @@ def _privacy(summary: RunSummary) -> str:
 def _quality(summary: RunSummary) -> str:
     """Released means over everybody evaluated."""
     rows = [
-        [metric_name(m), f"{value:.4f}", _range(summary.metric_intervals.get(m)), metric_meaning(m)]
-        for m, value in summary.metrics.items()
+        [metric_name(m), f"{summary.metrics[m]:.4f}", _range(summary.metric_intervals.get(m)), metric_meaning(m)]
+        for m in in_order(summary.metrics)
     ]
     return _table(["metric", "released value", "interval", "meaning"], rows)
 
@@ -134,7 +135,7 @@ def _quality(summary: RunSummary) -> str:
 def _verdicts(assessment: FairnessAssessment) -> str:
     """One row for each rule."""
     rows = [
-        [name, v.status, f"{v.rule.statistic} {v.rule.asks}", explained(v)] for name, v in assessment.verdicts.items()
+        [name, v.status, f"{v.rule.statistic} {v.rule.asks}", v.explanation] for name, v in assessment.verdicts.items()
     ]
     return _table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
 
@@ -144,18 +145,17 @@ def _groups(name: str, result: AttributeResult) -> str:
     metrics = list(result.overall)
     rows = [
         [label, about(group.people), group.status]
-        + [_estimate(group.metrics[m].as_json()) if m in group.metrics else "" for m in metrics]
+        + [_estimate(group.metrics[m]) if m in group.metrics else "" for m in metrics]
         for label, group in result.by_group.items()
     ]
     header = [readable(name), "people", "status", *(metric_name(m) for m in metrics)]
     return f"### By {_plain(readable(name))}\n\n{_table(header, rows)}"
 
 
-def _estimate(value: dict[str, float | None]) -> str:
-    """A value with its interval."""
-    if value["value"] is None:
-        return ""
-    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+def _estimate(estimate: Estimate) -> str:
+    """A value with its interval; no value where the interval leaves nearly everything open."""
+    said = f"{estimate.value:.3f}" if estimate.tells else "cannot tell"
+    return f"{said} ({estimate.interval.low:.3f} to {estimate.interval.high:.3f})"
 
 
 def _range(interval: tuple[float, float] | None) -> str:

@@ -25,14 +25,15 @@ class ChartRow:
     label, note : str
         What the line is, and a remark beside it.
     value : float or None
+        None where there is no estimate worth drawing.
+    interval : Interval or None
         None where nothing was measured; the line is then drawn empty.
-    interval : Interval
     """
 
     label: str
     note: str
     value: float | None
-    interval: Interval
+    interval: Interval | None
 
 
 def interval_chart(
@@ -51,7 +52,7 @@ def interval_chart(
     reference : float, optional
         Where a dashed line crosses all rows.
     """
-    scale = _scale([row.interval.high for row in rows if row.value is not None])
+    scale = _scale([row.interval.high for row in rows if row.interval is not None])
     height = _TOP + _ROW * len(rows) + _AXIS
     body = [_axis(scale, _TOP, _TOP + _ROW * len(rows))]
     if reference is not None:
@@ -101,9 +102,9 @@ def _row(row: ChartRow, scale: float, top: int) -> str:
         f'<text class="label" x="0" y="{top + 16}">{escape(row.label)}'
         f'<tspan class="note" dx="8">{escape(row.note)}</tspan></text>'
     )
-    style = "track" if row.value is not None else "track empty"
+    style = "track" if row.interval is not None else "track empty"
     track = f'<line class="{style}" x1="0" x2="100%" y1="{top + 31}" y2="{top + 31}"/>'
-    return label + track + (_mark(row.value, row.interval, scale, top + 31) if row.value is not None else "")
+    return label + track + (_mark(row.value, row.interval, scale, top + 31) if row.interval is not None else "")
 
 
 def _mark(value: float | None, interval: Interval, scale: float, y: int) -> str:

@@ -24,8 +24,8 @@ def consent_manifest(summary: RunSummary) -> str:
         "sensitive_categories": list(summary.policy.sensitive_categories),
         "how_to_read": (
             "Numbers of people with Gaussian noise of standard deviation sigma. They are not exact and may be below "
-            "0. Each person is counted once: as admitted if any of their rows was used, else under the first reason "
-            "that applies."
+            "0. Each person is counted once: as admitted if any of their rows was used, else under the first reason, "
+            "in the order below, that holds for any of their rows. Other reasons may hold for the same person too."
         ),
         "people": {
             outcome: {

@@ -14,9 +14,9 @@ applied to released values. Nothing is lost but what the noise took, and that is
 of people by the released count. ``other`` is shown and enters no rule: it is a mixture of values nobody declared. A
 declared level that is too small keeps the rule from passing; the rule can still fail on the others.
 
-*How sure.* The intervals of all groups of an attribute hold together with the stated confidence (Bonferroni over every
-group that was released, before merging). Each rule is held against that; over several rules the chances to be misled
-add up.
+*How sure.* For one metric, the intervals of all groups of an attribute hold together with the stated confidence:
+Bonferroni over every group that was released and every group that a merge could make of them, since which of them are
+shown depends on released values. Each rule is held against that; over several rules the chances to be misled add up.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment, GroupResult, plain
 from tactful.assurance.groups import OTHER, UNDISCLOSED, Group, merge_small, pool, read_groups, unassessed
 from tactful.assurance.intervals import Estimate, Interval, critical_value, mean_estimate
+from tactful.assurance.summary import metric_name, readable
 from tactful.assurance.verdicts import FairnessRule, Verdict, gap_intervals, judge, undecided
 from tactful.errors import ConfigError
 from tactful.privacy.statistics import EvaluationSums
@@ -60,7 +61,7 @@ def assess(
     merges : mapping of str to mapping of str to str, optional
         For each attribute and small group the wider group it may join.
     confidence : float
-        Held by all intervals of an attribute together.
+        Held by all intervals of one metric by one attribute together.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def assess(
     """
     wanted = tuple(rules)
     _check(wanted, minimum_people)
+    critical_value(confidence)
     attributes = {
         name: _assess_attribute(sums, name, declared, minimum_people, (merges or {}).get(name, {}), confidence)
         for name, declared in levels.items()
@@ -92,7 +94,7 @@ def _assess_attribute(
 ) -> AttributeResult:
     """One attribute: merge, measure, compare."""
     released = read_groups(sums, attribute, levels)
-    z = critical_value(confidence, comparisons=len(released))
+    z = critical_value(confidence, comparisons=len(released) + len(set(targets.values())))
     groups, merged = merge_small(released, targets, minimum)
     results = {name: _result(group, minimum, z) for name, group in groups.items()}
     entering = tuple(name for name in groups if name != OTHER and results[name].status == "measured")
@@ -148,15 +150,11 @@ def _compare(
     metrics = list(next(iter(results.values())).metrics)
     points = _fairlearn(results, metrics)
     everyone = pool(groups.values())
+    overall = {m: mean_estimate(everyone.totals[m], everyone.people, z=z).interval for m in metrics}
     gaps = {m: gap_intervals({name: r.metrics[m].interval for name, r in results.items()}) for m in metrics}
     alone = len(results) < 2
     return {
-        "overall": {
-            m: Estimate(
-                value=points["overall"][m], interval=mean_estimate(everyone.totals[m], everyone.people, z=z).interval
-            )
-            for m in metrics
-        },
+        "overall": {m: Estimate(value=points["overall"][m], interval=overall[m]) for m in metrics},
         "difference": {
             m: Estimate(value=None if alone else points["difference"][m], interval=gaps[m]["difference"])
             for m in metrics
@@ -195,9 +193,13 @@ def _judge(rule: FairnessRule, result: AttributeResult | None) -> Verdict:
     """The verdict on a rule, given what was measured about its attribute."""
     gap = result.gap(rule.statistic, rule.metric) if result else None
     if result is None or gap is None:
-        return undecided(rule, f"No group was measured by {rule.metric} for the attribute {rule.attribute}.")
+        return undecided(
+            rule, f"No group was measured by {metric_name(rule.metric)} for the attribute {readable(rule.attribute)}."
+        )
     if len(result.entering) < 2:
-        return undecided(rule, f"Fewer than two groups of {rule.attribute} have enough people to be compared.")
+        return undecided(
+            rule, f"Fewer than two groups of {readable(rule.attribute)} have enough people to be compared."
+        )
     worst, best = result.extremes(rule.metric)
     return judge(rule, gap, worst=worst, best=best, unmeasured=result.unmeasured)
 

@@ -49,8 +49,9 @@ def merge_small(
 ) -> tuple[dict[str, Group], dict[str, str]]:
     """Groups below `minimum` pooled as declared, and which group went into which.
 
-    A small group joins its declared target together with every other group that declares the same target, so that the
-    pooled group means the same whichever of its parts was small. Repeats while a declared merge is left.
+    A small group joins its declared target together with every other group that leads there, directly or through
+    another target, so that the pooled group means the same whichever of its parts was small. Repeats while a declared
+    merge is left.
 
     Parameters
     ----------
@@ -64,10 +65,19 @@ def merge_small(
     left, merged = dict(groups), dict[str, str]()
     while small := _next_small(left, targets, merged, minimum):
         target = targets[small]
-        parts = [name for name in left if name == target or targets.get(name) == target]
+        parts = [name for name in left if _leads_to(name, target, targets)]
         left = _replace(left, parts, target)
         merged |= {name: target for name in parts if name != target}
     return left, merged
+
+
+def _leads_to(name: str, target: str, targets: Mapping[str, str]) -> bool:
+    """Whether following declared merges from `name` arrives at `target`."""
+    seen = set[str]()
+    while name != target and name in targets and name not in seen:
+        seen.add(name)
+        name = targets[name]
+    return name == target
 
 
 def _next_small(

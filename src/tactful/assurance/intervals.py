@@ -9,7 +9,8 @@ metric with that mean, the sum over people has variance at most n (m - a)(b - m)
 equality for a metric that takes only the values a and b). The released sum S and the released number n̂ carry
 independent noise of known σ, so S - m n̂ has mean zero and variance at most σ_S² + m² σ_n² + n (m - a)(b - m). The
 interval is every m that this does not make surprising: Fieller (1954) for the noise and Wilson (1927) for the
-sampling, in one quadratic.
+sampling, in one quadratic. n is taken at n̂. That, and reading a normal quantile, make it an approximation: its coverage
+is measured by simulation, down to twenty people and noise of a quarter of their number.
 """
 
 from __future__ import annotations
@@ -52,9 +53,17 @@ class Estimate:
     value: float | None
     interval: Interval
 
+    @property
+    def tells(self) -> bool:
+        """Whether there is a guess worth saying aloud: the interval leaves out a tenth of the range from 0 to 1."""
+        return self.value is not None and self.interval.high - self.interval.low <= _TELLS_SOMETHING
+
     def as_json(self) -> dict[str, float | None]:
         """The estimate as plain values: ``value``, ``low``, ``high``."""
         return {"value": self.value, "low": self.interval.low, "high": self.interval.high}
+
+
+_TELLS_SOMETHING = 0.9
 
 
 def critical_value(confidence: float, *, comparisons: int = 1) -> float:
@@ -106,8 +115,9 @@ def mean_interval(total: Measured, people: Measured, *, z: float, bounds: tuple[
 def paired_interval(total: Measured, squares: Measured, people: Measured, *, clip: float, z: float) -> Interval:
     """All means m of a per-person difference that the released sum, sum of squares and number allow.
 
-    The second moment of the difference is taken at the upper end of what its noise allows and never above clip², so
-    the interval widens to the one of `mean_interval` when the noise of the squares says nothing.
+    The second moment of the difference is taken at the upper end of what the noise of the squares and of the number
+    of people allows and never above clip², so the interval widens to the one of `mean_interval` when the noise of the
+    squares says nothing.
 
     Parameters
     ----------
@@ -123,8 +133,8 @@ def paired_interval(total: Measured, squares: Measured, people: Measured, *, cli
     n = people.value
     if not _settles(total, people, z=z):
         return Interval(low=-clip, high=clip)
-    spread = squares.value + z * squares.sigma if math.isfinite(squares.value) else math.inf
-    second_moment = min(max(spread, 0.0), n * clip**2)
+    spread = squares.value + z * math.hypot(squares.sigma, clip**2 * people.sigma)
+    second_moment = min(max(spread, 0.0), n * clip**2) if math.isfinite(spread) else n * clip**2
     return _solve(
         n**2 + z**2 * (n - people.sigma**2),
         -2 * total.value * n,
@@ -134,11 +144,12 @@ def paired_interval(total: Measured, squares: Measured, people: Measured, *, cli
 
 
 def mean_estimate(total: Measured, people: Measured, *, z: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Estimate:
-    """The released mean, kept within `bounds`, and its interval; see `mean_interval`."""
+    """The released mean, kept within its interval and so within `bounds`; see `mean_interval`."""
+    interval = mean_interval(total, people, z=z, bounds=bounds)
     value = None
     if people.value > 0 and math.isfinite(total.value / people.value):
-        value = min(max(total.value / people.value, bounds[0]), bounds[1])
-    return Estimate(value=value, interval=mean_interval(total, people, z=z, bounds=bounds))
+        value = min(max(total.value / people.value, interval.low), interval.high)
+    return Estimate(value=value, interval=interval)
 
 
 def overall_estimates(sums: EvaluationSums, *, confidence: float = 0.95, lift_clip: float = 1.0) -> dict[str, Estimate]:

@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment, GroupResult
-from tactful.assurance.card import explained, unknowns
+from tactful.assurance.card import unknowns
 from tactful.assurance.charts import ChartRow, interval_chart, rule_chart
 from tactful.assurance.intervals import Interval
-from tactful.assurance.summary import OUTCOMES, RunSummary, about, metric_meaning, metric_name, readable
+from tactful.assurance.summary import OUTCOMES, RunSummary, about, in_order, metric_meaning, metric_name, readable
 from tactful.assurance.verdicts import Verdict
 
 _SIGNS = {"pass": "✓", "fail": "✕", "insufficient evidence": "?"}
+_CANNOT_TELL = (
+    "The released values cannot tell which gap is the largest, or how large. With so few people in each group, and the "
+    "noise that protects them, the worst-served group of any attribute could be served nearly as well as the "
+    "best-served one or hardly at all. More people are needed."
+)
 _WORDS = {"too small": "too few people to say", "not measured": "not released"}
 
 
@@ -70,7 +75,7 @@ def _context(summary: RunSummary, assessment: FairnessAssessment) -> dict[str, A
             }
             for i, (name, result) in enumerate(assessment.attributes.items())
         ],
-        "quality": [_quality(summary, metric) for metric in summary.metrics],
+        "quality": [_quality(summary, metric) for metric in in_order(summary.metrics)],
         "consent": [(OUTCOMES.get(o, o).capitalize(), about(c)) for o, c in summary.consent.items()],
         "people": about(summary.people),
         "unknowns": unknowns(assessment),
@@ -105,32 +110,36 @@ def _verdict(index: int, verdict: Verdict, assessment: FairnessAssessment) -> _S
     )
     return _Shown(
         title=f"{metric_name(rule.metric)} by {readable(rule.attribute)}",
-        text=explained(verdict),
+        text=verdict.explanation,
         chart=chart,
         status=verdict.status,
-        note=f"{what}. Rule {rule.name}: {rule.asks}. {_rests_on(verdict, assessment)}",
+        note=f"{what}. Rule {rule.name}: {rule.asks}. Shaded: what keeps the rule. Bar: what the measurements allow. "
+        f"{'Dot: best estimate. ' if verdict.estimate is not None else ''}{_rests_on(verdict, assessment)}",
     )
 
 
 def _rests_on(verdict: Verdict, assessment: FairnessAssessment) -> str:
-    """How many people the two groups of a verdict have; empty where no two groups were compared."""
+    """How many people are in each group that a verdict compares; empty where no two groups were compared."""
     result = assessment.attributes.get(verdict.rule.attribute)
-    if result is None or verdict.estimate is None:
+    if result is None or len(result.entering) < 2:
         return ""
-    counts = [f"{about(result.by_group[g].people)} people in {g}" for g in result.extremes(verdict.rule.metric)]
-    return f"Rests on {' and '.join(counts)}."
+    counts = [f"{group}, {about(result.by_group[group].people)}" for group in result.entering]
+    return f"People in the groups compared: {'; '.join(counts)}."
 
 
 def _worst(assessment: FairnessAssessment) -> str:
-    """The largest gap that was measured, in a sentence; empty if none was."""
-    gaps = [
-        (ratio.value, name, metric)
+    """The largest gap that can be told from the released values, in a sentence, or that there is none."""
+    ratios = [
+        (ratio, name, metric)
         for name, result in assessment.attributes.items()
         for metric, ratio in result.ratio.items()
         if ratio.value is not None
     ]
+    gaps = [(ratio.value, name, metric) for ratio, name, metric in ratios if ratio.value is not None and ratio.tells]
+    if not ratios:
+        return "No two groups had enough people to be compared, so no gap was measured."
     if not gaps:
-        return ""
+        return _CANNOT_TELL
     value, name, metric = min(gaps)
     result = assessment.attributes[name]
     low_group, high_group = result.extremes(metric)
@@ -138,8 +147,9 @@ def _worst(assessment: FairnessAssessment) -> str:
     return (
         f"{metric_name(metric)} by {readable(name)}. The group that looks worst served ({low_group}, "
         f"{about(result.by_group[low_group].people)} people) reaches {value:.0%} of the one that looks best served "
-        f"({high_group}, {about(result.by_group[high_group].people)} people). With what is known it could be anything "
-        f"from {interval.low:.0%} to {interval.high:.0%}."
+        f"({high_group}, {about(result.by_group[high_group].people)} people). Between worst and best it could be "
+        f"anything from {interval.low:.0%} to {interval.high:.0%}. Gaps whose interval leaves nearly everything open "
+        "are not ranked."
     )
 
 
@@ -177,8 +187,9 @@ def _chart_row(label: str, group: GroupResult, metric: str) -> ChartRow:
         else _WORDS.get(group.status, group.status)
     )
     if estimate is None:
-        return ChartRow(label=label, note=note, value=None, interval=Interval(low=0.0, high=0.0))
-    return ChartRow(label=label, note=note, value=estimate.value, interval=estimate.interval)
+        return ChartRow(label=label, note=note, value=None, interval=None)
+    value = estimate.value if estimate.tells else None
+    return ChartRow(label=label, note=note, value=value, interval=estimate.interval)
 
 
 def _table_row(label: str, group: GroupResult, metric: str) -> tuple[str, ...]:
@@ -187,7 +198,7 @@ def _table_row(label: str, group: GroupResult, metric: str) -> tuple[str, ...]:
     if estimate is None or estimate.value is None:
         return label, about(group.people), _WORDS.get(group.status, group.status), "–"
     interval = f"{estimate.interval.low:.3f} to {estimate.interval.high:.3f}"
-    return label, about(group.people), f"{estimate.value:.3f}", interval
+    return label, about(group.people), f"{estimate.value:.3f}" if estimate.tells else "cannot tell", interval
 
 
 def _gap(result: AttributeResult, metric: str) -> str:
@@ -195,6 +206,11 @@ def _gap(result: AttributeResult, metric: str) -> str:
     ratio, difference = result.ratio[metric], result.difference[metric]
     if ratio.value is None or difference.value is None:
         return "There are not two groups with enough people to be compared."
+    if not ratio.tells:
+        return (
+            "The released values cannot tell how the worst-served group compares with the best-served one: anything "
+            f"from {ratio.interval.low:.2f} to {ratio.interval.high:.2f} of it is possible."
+        )
     return (
         f"Worst-served over best-served group: {ratio.value:.2f} ({ratio.interval.low:.2f} to "
         f"{ratio.interval.high:.2f}). Best-served minus worst-served: {difference.value:.3f} "

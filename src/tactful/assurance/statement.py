@@ -53,7 +53,7 @@ def privacy_statement(summary: RunSummary) -> str:
         _check(summary.losses, partition, mu)
     document = {
         "url_slug": f"{summary.model}-{summary.created:%Y-%m-%d}",
-        "status": "Candidate",
+        "status": "Candidate" if summary.noise == "system" else "Test run: this noise guarantees nothing to anybody",
         "deployment": {
             "product": _product(summary),
             "dp_flavor": _flavour(summary),
@@ -78,7 +78,8 @@ def _product(summary: RunSummary) -> dict[str, Any]:
         "data_product_type": "Recommender: item-side arrays fitted from noisy statistics, and noisy measurements of it",
         "description": (
             f"Recommends from {summary.catalogue_size} items. Taste is learned for a head of {summary.head_size} items"
-            f" at rank {summary.rank}; the others are ranked by released popularity and public features."
+            f" at rank {summary.rank}; the others are ranked by released popularity"
+            f"{' and public features' if summary.features else ''}."
         ),
         "publication_date": f"{summary.created:%Y-%m-%d}",
     }
@@ -95,7 +96,8 @@ def _flavour(summary: RunSummary) -> dict[str, Any]:
         "data_domain": (
             f"Interactions (unit, item, time) admitted for {summary.purpose}: consent in force without a break from "
             f"the time of the interaction to the time of training, at most {summary.policy.retention_days} days old, "
-            "item in the public catalogue."
+            "item in the public catalogue and in no sensitive category that the unit has not opted into; nobody "
+            "erased or known to be a minor."
         ),
         "unprotected_quantities": list(_UNPROTECTED),
     }
@@ -185,8 +187,9 @@ def _implementation(summary: RunSummary) -> dict[str, Any]:
         "noise": summary.noise,
         "releases": [_release(release) for release in summary.losses],
         "pre_processing_eda_hyperparameter_tuning": (
-            "Nothing was tuned on these people. Bounds, shares of the budget and the rule for the head are fixed "
-            "beforehand from declared and released quantities."
+            "The run tunes nothing on people's rows. Bounds, shares of the budget and the rule for the head are fixed "
+            "beforehand from declared and released quantities; what was learned from earlier releases is covered by "
+            "since_first_debit."
         ),
         "public_inputs": {"catalogue_items": summary.catalogue_size, "item_features": list(summary.features)},
         "justification": (

@@ -7,7 +7,7 @@ else, so what is not a field here cannot reach them: no exact number of people, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,19 +15,21 @@ from typing import Protocol
 from tactful.privacy.statistics import Measured, Noise
 
 OUTCOMES: Mapping[str, str] = {
-    "admitted": "consented, and used",
-    "malformed": "record could not be read",
-    "unknown_item": "only items outside the catalogue",
-    "erased": "asked to be erased",
-    "minor": "a minor",
-    "no_record": "no consent on record",
-    "refused": "refused",
-    "withdrawn": "withdrew consent",
-    "expired": "consent ran out",
-    "before_grant": "only rows from before consent was given",
-    "retention_expired": "only rows older than the retention period",
-    "sensitive_category": "only sensitive items without the opt-in they need",
+    "admitted": "used: at least one row was consented to",
+    "malformed": "not used: a row could not be read",
+    "unknown_item": "not used: a row is about an item outside the catalogue",
+    "erased": "not used: asked to be erased",
+    "minor": "not used: a minor",
+    "no_record": "not used: no consent on record",
+    "refused": "not used: refused",
+    "withdrawn": "not used: withdrew consent",
+    "expired": "not used: consent had run out",
+    "before_grant": "not used: a row is from before consent was given",
+    "retention_expired": "not used: a row is older than the retention period",
+    "sensitive_category": "not used: a sensitive item without the opt-in it needs",
 }
+"""What the consent gate made of a person. Of people who were not used no row was used; the reason is the first in this
+order that holds for any of their rows, and others may hold too."""
 
 _METRICS: Mapping[str, tuple[str, str]] = {
     "ndcg": (
@@ -44,7 +46,7 @@ _METRICS: Mapping[str, tuple[str, str]] = {
     ),
     "lift": (
         "Lift over popularity, Recall@{k}",
-        "Recall@{k} of the model minus that of the popularity list, person by person, within a declared bound",
+        "Recall@{k} of the model minus that of the popularity list, each person counted within ±0.2; above 0 it helps",
     ),
 }
 
@@ -200,6 +202,12 @@ def metric_meaning(metric: str) -> str:
     """What a metric measures, in a clause; empty for a metric that has no words here."""
     kind, _, k = metric.partition("@")
     return _METRICS[kind][1].format(k=k) if kind in _METRICS else ""
+
+
+def in_order(metrics: Iterable[str]) -> list[str]:
+    """Metrics as readers expect them: the model's own first, then the popularity list and the lift over it."""
+    kinds = list(_METRICS)
+    return sorted(metrics, key=lambda m: (kinds.index(k) if (k := m.partition("@")[0]) in kinds else len(kinds), m))
 
 
 def readable(name: str) -> str:

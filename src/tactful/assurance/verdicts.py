@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.summary import metric_name
 from tactful.errors import ConfigError
 
 Statistic = Literal["ratio", "difference"]
@@ -60,6 +61,11 @@ class FairnessRule:
         """The bound in words: ``at least 0.8``."""
         return f"{'at least' if self.statistic == 'ratio' else 'at most'} {self.bound:g}"
 
+    @property
+    def asks_in_words(self) -> str:
+        """The bound as sentences have it: ``at least 80%`` for a ratio."""
+        return f"at least {100 * self.bound:g}%" if self.statistic == "ratio" else self.asks
+
     def kept_by(self, interval: Interval) -> bool:
         """Whether every value of the interval keeps the rule."""
         return interval.low >= self.bound if self.statistic == "ratio" else interval.high <= self.bound
@@ -79,6 +85,7 @@ class Verdict:
     explanation : str
         Why, in one or two sentences for a reader who knows no statistics.
     estimate : float or None
+        None where nothing was measured, and where the interval is so wide that a figure would mislead.
     interval : Interval
     rule : FairnessRule
     """
@@ -143,10 +150,13 @@ def judge(rule: FairnessRule, gap: Estimate, *, worst: str, best: str, unmeasure
         status = "fail"
     elif gap.value is not None and math.isfinite(gap.value) and rule.kept_by(gap.interval) and not unmeasured:
         status = "pass"
+    quoted = gap.tells or status != "insufficient evidence"
+    seen = _seen(rule, gap, worst, best) if quoted else _unseen(rule, gap.interval)
+    nothing = f"No group has a {metric_name(rule.metric)} above zero that could be compared, so nothing can be said."
     return Verdict(
         status=status,
-        explanation=_explain(rule, gap, status, worst=worst, best=best, unmeasured=unmeasured),
-        estimate=gap.value,
+        explanation=nothing if gap.value is None else f"{seen} {_therefore(rule, gap.interval, status, unmeasured)}",
+        estimate=gap.value if quoted else None,
         interval=gap.interval,
         rule=rule,
     )
@@ -158,37 +168,43 @@ def undecided(rule: FairnessRule, reason: str) -> Verdict:
     return Verdict(status="insufficient evidence", explanation=reason, estimate=None, interval=whole, rule=rule)
 
 
-def _explain(
-    rule: FairnessRule, gap: Estimate, status: Status, *, worst: str, best: str, unmeasured: tuple[str, ...]
-) -> str:
-    """The verdict in plain sentences."""
-    if gap.value is None:
-        return f"No group has a {rule.metric} above zero that could be compared, so nothing can be said."
-    return f"{_seen(rule, gap, worst, best)} {_therefore(rule, gap.interval, status, unmeasured)}"
-
-
 def _seen(rule: FairnessRule, gap: Estimate, worst: str, best: str) -> str:
     """What the released values show."""
-    low, high = gap.interval.low, gap.interval.high
+    metric, low, high = metric_name(rule.metric), gap.interval.low, gap.interval.high
     if rule.statistic == "ratio":
         return (
-            f"{rule.metric} of the worst-served group ({worst}) is about {gap.value:.0%} of that of the best-served "
-            f"({best}); it could be anything from {low:.0%} to {high:.0%}."
+            f"{metric} of the group that looks worst served ({worst}) is about {gap.value:.0%} of that of the one that "
+            f"looks best served ({best}). Between worst and best it could be anything from {low:.0%} to {high:.0%}."
         )
     return (
-        f"{rule.metric} of the worst-served group ({worst}) is about {gap.value:.3f} below that of the best-served "
-        f"({best}); it could be anything from {low:.3f} to {high:.3f}."
+        f"{metric} of the group that looks worst served ({worst}) is about {gap.value:.3f} below that of the one that "
+        f"looks best served ({best}). Between worst and best it could be anything from {low:.3f} to {high:.3f}."
+    )
+
+
+def _unseen(rule: FairnessRule, interval: Interval) -> str:
+    """That the released values allow nearly everything, without a figure that would be taken for an estimate."""
+    low, high = interval.low, interval.high
+    reach = (
+        f"could reach anything from {low:.0%} to {high:.0%} of that of the best-served"
+        if rule.statistic == "ratio"
+        else f"could lie anything from {low:.3f} to {high:.3f} below that of the best-served"
+    )
+    return (
+        "The released values cannot tell: with so few people, and the noise that protects them, "
+        f"{metric_name(rule.metric)} of the worst-served group {reach}."
     )
 
 
 def _therefore(rule: FairnessRule, interval: Interval, status: Status, unmeasured: tuple[str, ...]) -> str:
     """What follows for the rule."""
     if status == "pass":
-        return f"All of that keeps the rule: {rule.asks}."
+        return f"All of that keeps the rule: {rule.asks_in_words}."
     if status == "fail":
-        return f"All of that breaks the rule: {rule.asks}."
+        return f"All of that breaks the rule: {rule.asks_in_words}."
     few = f"too few people to measure {', '.join(unmeasured)}"
     if rule.kept_by(interval) and unmeasured:
-        return f"That keeps the rule ({rule.asks}) for the groups that were measured, but there are {few}."
+        return f"That keeps the rule ({rule.asks_in_words}) for the groups that were measured, but there are {few}."
     more = f", and there are {few}" if unmeasured else ""
-    return f"The rule asks for {rule.asks}: some of that keeps it and some breaks it{more}. More people are needed."
+    asks = rule.asks_in_words
+    return f"The rule asks for {asks}: some of that keeps it and some breaks it{more}. More people are needed."
