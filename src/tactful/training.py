@@ -463,7 +463,7 @@ class _Run:
         least = ceil(1 + sigma * NormalDist().inv_cdf(1 - _SPARED * self.budget.delta))
         if privacy.minimum_people < least:
             raise ConfigError(
-                f"minimum_people must be at least {least} at epsilon = {privacy.epsilon:g}, out of reach of noise alone",
+                f"minimum_people must be at least {least} here, or noise alone could reach it",
                 given=f"{privacy.minimum_people}",
                 do="Raise minimum_people, or epsilon",
                 least=least,

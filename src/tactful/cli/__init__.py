@@ -27,7 +27,10 @@ def main() -> None:
     try:
         from tactful.cli.commands import app
 
-        sys.exit(app(prog_name="tactful", standalone_mode=False))
+        code = app(prog_name="tactful", standalone_mode=False)
+        if interrupted:
+            raise KeyboardInterrupt  # the parser made an exit code of it
+        sys.exit(code)
     except TactfulError as error:
         _stop(str(error), error.exit_code)
     except ModuleNotFoundError as missing:
