@@ -82,6 +82,22 @@ def test_the_readmes_python_runs(demo: tuple[Run, subprocess.CompletedProcess[st
     assert "profiling is not allowed" in done.stdout
 
 
+def test_the_readmes_own_data_commands_run(workspace: Path) -> None:
+    """Word for word on other tables; between them the reviewer's three lines are pasted, as the README says."""
+    (workspace / "configs").mkdir()
+    mine = (workspace / "shop.toml").read_text().replace('name = "shop"', 'name = "mine"').replace("0.5", "0.99")
+    (workspace / "configs/mine.toml").write_text(mine)
+    commands = [line[2:] for line in block("console", "keys secrets").splitlines() if line.startswith("$ ")]
+    assert len(commands) == 8
+    run, exports = runner(workspace), "; ".join(commands[:2])
+    for command in commands[2:]:
+        done = run("bash", "-euc", f"{exports}; {command}")
+        assert done.returncode == 0, done.stderr
+        if "new ada" in command:
+            (workspace / "configs/reviewers.toml").write_text(done.stdout)
+    assert "champion until" in done.stderr
+
+
 def test_the_same_run_again_admits_the_same_and_draws_anew(
     demo: tuple[Run, subprocess.CompletedProcess[str]],
 ) -> None:
