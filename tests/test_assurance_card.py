@@ -33,7 +33,7 @@ def test_it_says_what_a_card_says() -> None:
         "Lift over popularity",
         "| age\\_ratio | insufficient evidence | ratio at least 0.8 |",
         "| tiny | about 4 (2 to 6) | too small |",
-        "How age groups with too few people are served: tiny.",
+        "How age groups with too few people are served: “tiny”.",
         "epsilon = 8.0",
     ):
         assert said in card, said

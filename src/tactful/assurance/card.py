@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.intervals import Estimate
-from tactful.assurance.summary import RunSummary, about, in_order, metric_meaning, metric_name, readable
+from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
 
 
 def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
@@ -44,7 +44,7 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
     found = []
     for name, result in assessment.attributes.items():
         if result.unmeasured:
-            few = ", ".join(result.unmeasured)
+            few = listed(result.unmeasured)
             found.append(f"How {readable(name)} groups with too few people are served: {few}.")
         if result.not_assessed.value > 2 * result.not_assessed.sigma:
             found.append(

@@ -13,7 +13,16 @@ from tactful.assurance.assessment import AttributeResult, FairnessAssessment, Gr
 from tactful.assurance.card import unknowns
 from tactful.assurance.charts import ChartRow, interval_chart, rule_chart
 from tactful.assurance.intervals import Interval
-from tactful.assurance.summary import OUTCOMES, RunSummary, about, in_order, metric_meaning, metric_name, readable
+from tactful.assurance.summary import (
+    OUTCOMES,
+    RunSummary,
+    about,
+    in_order,
+    listed,
+    metric_meaning,
+    metric_name,
+    readable,
+)
 from tactful.assurance.verdicts import Verdict
 
 _SIGNS = {"pass": "✓", "fail": "✕", "insufficient evidence": "?"}
@@ -114,17 +123,17 @@ def _verdict(index: int, verdict: Verdict, assessment: FairnessAssessment) -> _S
         chart=chart,
         status=verdict.status,
         note=f"{what}. Rule {rule.name}: {rule.asks}. Shaded: what keeps the rule. Bar: what the measurements allow. "
-        f"{'Dot: best estimate. ' if verdict.estimate is not None else ''}{_rests_on(verdict, assessment)}",
+        f"{'Dot: best estimate.' if verdict.estimate is not None else ''}",
+        rows=_rests_on(verdict, assessment),
     )
 
 
-def _rests_on(verdict: Verdict, assessment: FairnessAssessment) -> str:
+def _rests_on(verdict: Verdict, assessment: FairnessAssessment) -> tuple[tuple[str, ...], ...]:
     """How many people are in each group that a verdict compares; empty where no two groups were compared."""
     result = assessment.attributes.get(verdict.rule.attribute)
     if result is None or len(result.entering) < 2:
-        return ""
-    counts = [f"{group}, {about(result.by_group[group].people)}" for group in result.entering]
-    return f"People in the groups compared: {'; '.join(counts)}."
+        return ()
+    return tuple((group, about(result.by_group[group].people)) for group in result.entering)
 
 
 def _worst(assessment: FairnessAssessment) -> str:
@@ -145,9 +154,9 @@ def _worst(assessment: FairnessAssessment) -> str:
     low_group, high_group = result.extremes(metric)
     interval = result.ratio[metric].interval
     return (
-        f"{metric_name(metric)} by {readable(name)}. The group that looks worst served ({low_group}, "
+        f"{metric_name(metric)} by {readable(name)}. The group that looks worst served (“{low_group}”, "
         f"{about(result.by_group[low_group].people)} people) reaches {value:.0%} of the one that looks best served "
-        f"({high_group}, {about(result.by_group[high_group].people)} people). Between worst and best it could be "
+        f"(“{high_group}”, {about(result.by_group[high_group].people)} people). Between worst and best it could be "
         f"anything from {interval.low:.0%} to {interval.high:.0%}. Gaps whose interval leaves nearly everything open "
         "are not ranked."
     )
@@ -161,7 +170,8 @@ def _charts(index: int, name: str, result: AttributeResult, assessment: Fairness
 def _chart(key: str, name: str, metric: str, result: AttributeResult, assessment: FairnessAssessment) -> _Shown:
     """The groups of an attribute by one metric."""
     overall = result.overall[metric]
-    rows = [_chart_row(label, group, metric) for label, group in result.by_group.items()]
+    shown = {label: g for label, g in result.by_group.items() if not g.status.startswith("merged into")}
+    rows = [_chart_row(label, group, metric) for label, group in shown.items()]
     chart = interval_chart(
         rows,
         key=key,
@@ -221,10 +231,10 @@ def _gap(result: AttributeResult, metric: str) -> str:
 def _basis(result: AttributeResult) -> str:
     """Which groups are compared and which are not, in sentences."""
     parts = [
-        f"Compared: {', '.join(result.entering)}." if result.entering else "No group has enough people to be compared."
+        f"Compared: {listed(result.entering)}." if result.entering else "No group has enough people to be compared."
     ]
     if result.unmeasured:
-        parts.append(f"Too few people to measure: {', '.join(result.unmeasured)}; with them missing no rule can pass.")
+        parts.append(f"Too few people to measure: {listed(result.unmeasured)}; with them missing no rule can pass.")
     if "other" in result.by_group:
         parts.append("“other” is everybody with a value that was not declared: shown, not compared.")
     if "undisclosed" in result.by_group:

@@ -215,6 +215,11 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names of groups in a sentence, where one of them ends: “under 35”, “55 and over”."""
+    return ", ".join(f"“{name}”" for name in names)
+
+
 def about(people: Measured, *, z: float = 1.96) -> str:
     """A released number of people with what the noise allows: ``about 312 (294 to 330)``."""
     if not abs(people.value) < float("inf"):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tactful.assurance.intervals import Estimate, Interval
-from tactful.assurance.summary import metric_name
+from tactful.assurance.summary import listed, metric_name
 from tactful.errors import ConfigError
 
 Statistic = Literal["ratio", "difference"]
@@ -171,14 +171,12 @@ def undecided(rule: FairnessRule, reason: str) -> Verdict:
 def _seen(rule: FairnessRule, gap: Estimate, worst: str, best: str) -> str:
     """What the released values show."""
     metric, low, high = metric_name(rule.metric), gap.interval.low, gap.interval.high
-    if rule.statistic == "ratio":
-        return (
-            f"{metric} of the group that looks worst served ({worst}) is about {gap.value:.0%} of that of the one that "
-            f"looks best served ({best}). Between worst and best it could be anything from {low:.0%} to {high:.0%}."
-        )
+    ratio = rule.statistic == "ratio"
+    apart = f"about {gap.value:.0%} of that of" if ratio else f"about {gap.value:.3f} below that of"
+    reach = f"from {low:.0%} to {high:.0%}" if ratio else f"from {low:.3f} to {high:.3f}"
     return (
-        f"{metric} of the group that looks worst served ({worst}) is about {gap.value:.3f} below that of the one that "
-        f"looks best served ({best}). Between worst and best it could be anything from {low:.3f} to {high:.3f}."
+        f"{metric} of the group that looks worst served (“{worst}”) is {apart} the one that looks best served "
+        f"(“{best}”). Between worst and best it could be anything {reach}."
     )
 
 
@@ -202,7 +200,7 @@ def _therefore(rule: FairnessRule, interval: Interval, status: Status, unmeasure
         return f"All of that keeps the rule: {rule.asks_in_words}."
     if status == "fail":
         return f"All of that breaks the rule: {rule.asks_in_words}."
-    few = f"too few people to measure {', '.join(unmeasured)}"
+    few = f"too few people to measure {listed(unmeasured)}"
     if rule.kept_by(interval) and unmeasured:
         return f"That keeps the rule ({rule.asks_in_words}) for the groups that were measured, but there are {few}."
     more = f", and there are {few}" if unmeasured else ""
