@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scoring_world import checkerboard, meta
 from tactful.assurance.approval import Decision, approve, record_candidate, reject
-from tactful.assurance.candidates import Candidate
+from tactful.assurance.candidates import Candidate, signed_body
 from tactful.assurance.registry import Registry
+from tactful.records.journal import Entry
 from tactful.records.store import Records
 from tactful.scoring.artifact import write_artifact
-from tactful.scoring.signing import new_key, public_text, write_private
+from tactful.scoring.signing import Purpose, SignedDocument, new_key, public_text, write_private
 from tactful.scoring.trust import Reviewers
 
 DOCUMENTS = {
@@ -76,10 +77,12 @@ class World:
         path.write_text("\n".join(people))
         return path
 
-    def log(self, **changes: Any) -> tuple[Candidate, str]:
+    def log(self, *, signed: bool = True, **changes: Any) -> tuple[Candidate, str]:
         """A candidate in MLflow, and the digest of its manifest; the journal does not know it yet."""
-        artifact = self.folder / f"artifact-{uuid.uuid4().hex}"
-        digest = write_artifact(artifact, checkerboard(), meta=meta(self.model, created=artifact.name))
+        artifact = self.folder / uuid.uuid4().hex / self.model
+        trainer = public_text(self.trainer) if signed else None
+        facts = meta(self.model, created=artifact.parent.name, trainer=trainer)
+        digest = write_artifact(artifact, checkerboard(), meta=facts)
         given: dict[str, Any] = {
             "model": self.model,
             "artifact": artifact,
@@ -99,17 +102,25 @@ class World:
         register: bool = True,
     ) -> Candidate:
         """A candidate in MLflow and in the journal."""
-        candidate, digest = self.log(register=register)
-        record_candidate(
-            self.records,
-            candidate=candidate,
-            manifest_digest=digest,
-            document_digests={name: hashlib.sha256(text.encode()).hexdigest() for name, text in DOCUMENTS.items()},
-            verdicts=verdicts,
-            noise=noise,
-            trainer=self.trainer if signed else None,
-        )
+        candidate, digest = self.log(register=register, signed=signed)
+        trainer = self.trainer if signed else None
+        self.record(candidate, digest, verdicts=verdicts, noise=noise, trainer=trainer)
         return candidate
+
+    def record(self, candidate: Candidate, digest: str, **changes: Any) -> Entry:
+        """The journal knows the candidate."""
+        documents = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in DOCUMENTS.items()}
+        given: dict[str, Any] = {"verdicts": PASSES, "noise": "system", "trainer": self.trainer} | changes
+        return record_candidate(
+            self.records, candidate=candidate, manifest_digest=digest, document_digests=documents, **given
+        )
+
+    def write(self, kind: str, payload: Mapping[str, Any], key: Ed25519PrivateKey, **body: Any) -> Entry:
+        """Somebody who can write to the database, and has this key, adds a statement past all checks."""
+        purpose: Purpose = "candidate" if kind == "model.candidate" else "approval"
+        document = SignedDocument.sign(payload, key, purpose=purpose)
+        with self.records.transaction() as transaction:
+            return transaction.append(kind, {**signed_body(document), **body}, actor=document.public_key)
 
     def approve(self, version: str | None = "1", *, by: str = "Ada", **changes: Any) -> Decision:
         """A reviewer approves."""

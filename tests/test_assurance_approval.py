@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,8 @@ from typing import Any
 import pytest
 
 from assurance_registry_world import PASSES, World, empty_store
+from scoring_world import checkerboard, meta, payload
+from tactful.assurance import approval
 from tactful.assurance.approval import history
 from tactful.assurance.registry import Registry
 from tactful.errors import (
@@ -17,11 +22,14 @@ from tactful.errors import (
     JournalBrokenError,
     ModelRefusedError,
     NotFoundError,
+    RefusedError,
     TactfulError,
     UsageError,
 )
-from tactful.scoring import Recommender
-from tactful.scoring.signing import SignedDocument
+from tactful.scoring import Recommender, recommender
+from tactful.scoring.artifact import write_artifact
+from tactful.scoring.seen import SeenSequences
+from tactful.scoring.signing import SignedDocument, load_private, new_key, public_text
 from tactful.scoring.trust import Reviewers
 
 
@@ -375,6 +383,194 @@ def test_a_statement_with_a_forged_signature_stops_everything(world: World) -> N
         world.approve()
     with pytest.raises(JournalBrokenError):
         history(world.records)
+
+
+def stated(world: World, number: int = 0) -> dict[str, Any]:
+    """What an entry of the journal states."""
+    return dict(world.records.entries()[number].body["payload"])
+
+
+@pytest.mark.parametrize("change", [{}, {"model_id": "m-other"}, {"manifest_digest": "0" * 64}, {"version": "2"}])
+def test_a_training_is_stated_once(world: World, change: dict[str, Any]) -> None:
+    """A second entry about a version, a logged model or its bytes, by whatever key, replaces nothing.
+
+    Otherwise a trainer would sign again with a throwaway key, with better verdicts, and approve what is theirs.
+    """
+    candidate = world.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
+    first = stated(world)
+    body = first | {"verdicts": PASSES} | change
+    repeats = {name: body[name] for name in ("version", "model_id")}
+    with pytest.raises(RefusedError, match="recorded once"):
+        world.record(replace(candidate, **repeats), body["manifest_digest"], trainer=new_key())
+    assert world.kinds() == ["model.candidate"]
+    world.write("model.candidate", body, new_key())
+    with pytest.raises(JournalBrokenError, match=r"entry 2 .* recorded before"):
+        world.approve(by="Trainer")
+    with pytest.raises(JournalBrokenError):
+        world.train()
+
+
+def test_bytes_swapped_before_the_review_are_not_approved(world: World) -> None:
+    """Whoever can write to MLflow and to the journal cannot bring a reviewer to sign other bytes than the trainer's."""
+    world.train()
+    true, other = world.registry.artifact_folder(world.model, "1"), world.folder / "other" / world.model
+    facts = meta(world.model, created="other", trainer=public_text(new_key()))
+    digest = write_artifact(other, checkerboard(), meta=facts)
+    shutil.copytree(other, true, dirs_exist_ok=True)
+    with pytest.raises(ApprovalRefusedError, match="the artifact"):
+        world.approve()
+    world.write("model.candidate", stated(world) | {"manifest_digest": digest}, new_key())
+    with pytest.raises(JournalBrokenError):
+        world.approve()
+    assert world.published() == ""
+
+
+def test_the_artifact_says_who_trained_it(world: World) -> None:
+    """A statement by another key than the one the artifact names is no ground for an approval."""
+    candidate, digest = world.log()
+    world.record(candidate, digest, trainer=new_key())
+    with pytest.raises(ApprovalRefusedError, match="trainer"):
+        world.approve(by="Trainer")
+    assert world.kinds() == ["model.candidate"]
+
+
+@pytest.mark.parametrize("again", ["approved", "rejected"])
+def test_an_old_decision_appended_again_stops_everything(world: World, again: str) -> None:
+    """Its signature is true, and its number is not above the others: nothing rejected comes back."""
+    world.train()
+    world.approve()
+    world.reject()
+    entry = next(e for e in world.records.entries() if e.kind == f"model.{again}")
+    with world.records.transaction() as transaction:
+        transaction.append(entry.kind, dict(entry.body), actor=entry.actor)
+    for ask in (world.approve, world.reject, lambda: history(world.records)):
+        with pytest.raises(JournalBrokenError, match=r"number of a decision .* entry 4"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"manifest_digest": "0" * 64}, "about none"),
+        ({"version": "7"}, "about none"),
+        ({"model": "another"}, "about none"),
+        ({"sequence": 0}, "number of a decision"),
+        ({"sequence": True}, "number of a decision"),
+        ({"sequence": 1.5}, "number of a decision"),
+        ({"overrides": {}}, "rules of approval"),
+        ({"overrides": {"ndcg_by_age": "known", "nonsense": "x"}}, "rules of approval"),
+        ({"overrides": "none"}, "statement about a model"),
+        ({"expires_at": "2027-01-01"}, "statement about a model"),
+        ({"expires_at": "soon"}, "statement about a model"),
+        ({"decision": "rejected"}, "statement about a model"),
+    ],
+)
+def test_a_reviewers_own_signature_makes_no_decision_past_the_checks(
+    world: World, change: dict[str, Any], says: str
+) -> None:
+    """A decision that approving would not have written is none, though a reviewer signed it into the journal."""
+    world.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
+    good = payload(stated(world)["manifest_digest"], model=world.model, version="1", overrides={"ndcg_by_age": "known"})
+    world.write("model.approved", good | change, load_private(world.key("Ada")), name="Ada")
+    with pytest.raises(JournalBrokenError, match=says):
+        history(world.records)
+
+
+def test_such_a_decision_stands_if_it_keeps_the_rules(world: World) -> None:
+    """The payload of the test above, unchanged, is read: it is the change that is refused there."""
+    world.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
+    good = payload(stated(world)["manifest_digest"], model=world.model, version="1", overrides={"ndcg_by_age": "known"})
+    world.write("model.approved", good, load_private(world.key("Ada")), name="Ada")
+    assert history(world.records)[0]["champion"]["now"] == "1"
+
+
+@pytest.mark.parametrize("reason", ["own", "unsigned", "reproducible", "rejected"])
+def test_an_approval_that_may_not_be_stops_everything(world: World, reason: str) -> None:
+    """Nobody's own model, none that nobody signed, none with repeatable noise, none that was rejected."""
+    world.train(signed=reason != "unsigned", noise="reproducible" if reason == "reproducible" else "system")
+    if reason == "rejected":
+        world.reject()
+    signed = payload(stated(world)["manifest_digest"], model=world.model, version="1", sequence=2)
+    signer = world.trainer if reason == "own" else load_private(world.key("Ada"))
+    world.write("model.approved", signed, signer, name="Ada")
+    with pytest.raises(JournalBrokenError, match="rules of approval"):
+        history(world.records)
+
+
+def test_a_candidates_signature_approves_nothing(world: World) -> None:
+    """A trainer's signature has a purpose of its own: no statement of theirs can be passed off as a decision."""
+    world.train()
+    document = SignedDocument.sign(
+        payload(stated(world)["manifest_digest"], model=world.model, version="1"),
+        load_private(world.key("Ada")),
+        purpose="candidate",
+    )
+    (world.registry.artifact_folder(world.model, "1") / "approval.json").write_text(document.to_json())
+    with pytest.raises(ModelRefusedError, match="signature must fit"):
+        Recommender.load(f"models:/{world.model}/1")
+
+
+def test_an_approval_outside_the_journal_by_its_trainer_is_not_served(world: World) -> None:
+    """A trainer who is a reviewer too can sign and publish by hand; scoring sees that both keys are one."""
+    world.train()
+    signed = payload(stated(world)["manifest_digest"], model=world.model, version="1", sequence=10**9)
+    document = SignedDocument.sign(signed | {"approved_at": world.records.now().isoformat()}, world.trainer)
+    (world.registry.artifact_folder(world.model, "1") / "approval.json").write_text(document.to_json())
+    with pytest.raises(ModelRefusedError, match="the same key did both"):
+        Recommender.load(f"models:/{world.model}/1")
+
+
+@pytest.fixture
+def restart(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """What follows happens in a process that has seen nothing."""
+
+    def forget() -> None:
+        for module in (approval, recommender):
+            monkeypatch.setattr(module, "PROCESS", SeenSequences())
+
+    return forget
+
+
+@pytest.mark.parametrize("decided", ["on this machine", "elsewhere"])
+def test_mlflow_alone_does_not_bring_a_rejected_model_back(
+    world: World, restart: Callable[[], None], monkeypatch: pytest.MonkeyPatch, decided: str
+) -> None:
+    """The old approval and the alias are put back: a new process refuses, by what it decided or met before.
+
+    Where the decision was made elsewhere, a load that met it is remembered.
+    """
+    world.train()
+    world.approve()
+    old = world.published()
+    if decided == "elsewhere":
+        monkeypatch.setenv("TACTFUL_SEEN_FILE", str(world.folder / "elsewhere.json"))
+    world.reject()
+    monkeypatch.delenv("TACTFUL_SEEN_FILE", raising=False)
+    restart()
+    if decided == "elsewhere":
+        with pytest.raises(ModelRefusedError, match="the decision was"):
+            Recommender.load(f"models:/{world.model}/1")
+        restart()
+    (world.registry.artifact_folder(world.model, "1") / "approval.json").write_text(old)
+    world.registry.set_champion(world.model, "1")
+    with pytest.raises(ModelRefusedError, match="rejection"):
+        champion(world)
+
+
+def test_the_alias_moved_back_does_not_bring_an_earlier_champion_back(
+    world: World, restart: Callable[[], None]
+) -> None:
+    """Version 1's approval still holds, and its number is below that of the decision made since."""
+    world.train()
+    world.train()
+    world.approve("1")
+    world.approve("2")
+    restart()
+    world.registry.set_champion(world.model, "1")
+    with pytest.raises(ModelRefusedError, match="earlier approval"):
+        champion(world)
+    world.registry.set_champion(world.model, "2")
+    assert champion(world).version == "2"
 
 
 def test_the_history_is_told_by_the_journal(world: World) -> None:

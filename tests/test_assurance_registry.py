@@ -206,6 +206,28 @@ def test_mlflow_loads_the_champion_and_refuses_a_candidate(world: World) -> None
         model.predict(pd.DataFrame({"history": [["100"]]}))
 
 
+def test_mlflow_serves_no_model_under_the_name_of_another(world: World) -> None:
+    """Files that were approved under one name and version are refused where MLflow registers them as another."""
+    import mlflow.pyfunc
+
+    world.train()
+    world.approve()
+    source = str(world.registry.artifact_folder(world.model, "1").parents[1])
+    client(world).create_registered_model("grocery")
+    for name, version in (("grocery", "1"), (world.model, "2")):
+        client(world).create_model_version(name, source=source)
+        with pytest.raises(Exception, match="signature is of another model"):
+            mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+    assert mlflow.pyfunc.load_model(f"models:/{world.model}/1").predict([{"history": [], "profiling": False}])
+
+
+def test_an_artifact_is_logged_under_its_models_name(world: World) -> None:
+    """Its folder's name is what a model loaded through MLflow is compared with."""
+    with pytest.raises(UsageError, match="name of its model"):
+        world.log(model="another")
+    assert world.registry.models() == []
+
+
 def test_a_default_store_lies_under_models(tmp_path: Path) -> None:
     """Without an address: models/mlflow.db and models/mlartifacts of the working folder; quiet on standard output."""
     code = (

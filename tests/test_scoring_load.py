@@ -17,7 +17,7 @@ from scoring_world import NOW, approve, checkerboard, meta, payload, publish
 from tactful.errors import ModelRefusedError, NotFoundError
 from tactful.scoring import Recommender, recommender
 from tactful.scoring.artifact import read_artifact, write_artifact
-from tactful.scoring.seen import SeenSequences
+from tactful.scoring.seen import SeenSequences, seen_place
 from tactful.scoring.signing import SignedDocument, new_key, public_text
 
 FILES = ["approval.json", "manifest.json", *(f"{name}.npy" for name in checkerboard())]
@@ -94,6 +94,9 @@ def test_every_bit_of_the_approval_counts(tmp_path: Path, key: Ed25519PrivateKey
         ({"expires_at": (NOW - timedelta(days=1)).isoformat()}, "expired"),
         ({"expires_at": "2027-01-01T00:00:00"}, "when it ends"),
         ({"expires_at": "never"}, "when it ends"),
+        ({"approved_at": ""}, "when it was given"),
+        ({"approved_at": (NOW + timedelta(days=2)).isoformat()}, "given before now"),
+        ({"approved_at": "2026-01-01T00:00:00+00:00", "expires_at": "9999-12-31T00:00:00-12:00"}, "expired"),
         ({"model": "another"}, "another model"),
     ],
 )
@@ -170,6 +173,33 @@ def test_it_expires(tmp_path: Path, key: Ed25519PrivateKey) -> None:
         load(folder, key, at=end)
 
 
+def test_it_expires_when_the_reader_says(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """An approval for longer ends after the days of the reviewers' file, and after 180 days where keys are given."""
+    given = NOW - timedelta(days=1)
+    folder = publish(tmp_path / "a", key, expires_at="9999-12-31T23:59:59+00:00")
+    assert load(folder, key).expires_at == given + timedelta(days=180)
+    with pytest.raises(ModelRefusedError, match="expired"):
+        load(folder, key, at=given + timedelta(days=180))
+    reviewers = tmp_path / "reviewers.toml"
+    listed = f'[[reviewer]]\nname = "Ada"\npublic_key = "{public_text(key)}"\n'
+    for days, end in ((30, given + timedelta(days=30)), (10**12, datetime.fromisoformat("9999-12-31T23:59:59+00:00"))):
+        reviewers.write_text(f"approval_valid_days = {days}\n{listed}")
+        assert Recommender.load(folder, trusted_keys=reviewers, now=lambda: NOW).expires_at == end
+
+
+@pytest.mark.parametrize("trainer", [None, "", "Ada", 7, "own key", "left out"])
+def test_two_people_made_it(tmp_path: Path, key: Ed25519PrivateKey, trainer: Any) -> None:
+    """A model whose trainer is unknown, or approved it, is not served, though its signature is a trusted one."""
+    facts = meta(trainer=public_text(key) if trainer == "own key" else trainer)
+    if trainer == "left out":
+        del facts["trainer"]
+    digest = write_artifact(tmp_path / "a", checkerboard(), meta=facts)
+    approve(tmp_path / "a", digest, key)
+    with pytest.raises(ModelRefusedError, match="another key than the one that trained it"):
+        load(tmp_path / "a", key)
+    assert Recommender.unapproved(read_artifact(tmp_path / "a")).version == "unapproved"
+
+
 def test_an_earlier_approval_is_not_served_again(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """Once number 2 was seen, number 1 of the same model is refused; number 2 and other models load."""
     first, second = (publish(tmp_path / str(n), key, sequence=n) for n in (1, 2))
@@ -209,6 +239,57 @@ def test_what_was_seen_can_outlive_the_process(
     load(first, key)
 
 
+def test_a_rejection_that_was_met_is_remembered(
+    tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old approval put back in its place does not load, here or in a new process; an earlier version does."""
+    folder, seen = publish(tmp_path / "a", key, sequence=2), tmp_path / "seen.json"
+    other = publish(tmp_path / "b", key, meta_changes={"created": "later"}, sequence=1)
+    digest, before = read_artifact(folder).manifest_digest, (folder / "approval.json").read_bytes()
+    approve(folder, digest, key, decision="rejected", approved_at="", sequence=3)
+    with pytest.raises(ModelRefusedError, match="the decision was"):
+        load(folder, key, seen_file=seen)
+    (folder / "approval.json").write_bytes(before)
+    for _ in range(2):
+        with pytest.raises(ModelRefusedError, match="a rejection of this version of tiny was seen"):
+            load(folder, key, seen_file=seen)
+        monkeypatch.setattr(recommender, "PROCESS", SeenSequences())
+    load(other, key, seen_file=seen)
+    assert json.loads(seen.read_text()) == {"tiny": 1, f"tiny/{digest}": 3}
+
+
+def test_a_rejection_by_a_stranger_is_nothing(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """Otherwise anybody could end a model for good."""
+    folder = publish(tmp_path / "a", key)
+    before = (folder / "approval.json").read_bytes()
+    approve(folder, read_artifact(folder).manifest_digest, new_key(), decision="rejected", sequence=9)
+    with pytest.raises(ModelRefusedError, match="the signer is not one"):
+        load(folder, key)
+    (folder / "approval.json").write_bytes(before)
+    load(folder, key)
+
+
+def test_where_what_was_seen_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As asked, else as the environment says, else beside the store; nowhere if no store was asked or may be written.
+
+    A remote store has no folder here: `models/` of the working folder serves, if there is one.
+    """
+    monkeypatch.chdir(tmp_path)
+    beside = f"sqlite:///{tmp_path}/mlflow.db"
+    assert seen_place(store=beside) == tmp_path / "seen.json"
+    assert seen_place(store="sqlite:///models/mlflow.db") is None
+    assert seen_place(store="https://mlflow.example") is None
+    (tmp_path / "models").mkdir()
+    for store in ("sqlite:///models/mlflow.db", "https://mlflow.example"):
+        assert seen_place(store=store) == Path("models/seen.json")
+    assert seen_place() is None
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert seen_place(store=beside) is None
+    monkeypatch.setenv("TACTFUL_SEEN_FILE", "named.json")
+    assert seen_place(store=beside) == seen_place() == Path("named.json")
+    assert seen_place("mine.json", store=beside) == Path("mine.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"tiny": "2"}', '{"tiny": 1, "tiny": 3}'])
 def test_a_broken_file_of_what_was_seen_refuses(tmp_path: Path, key: Ed25519PrivateKey, text: str) -> None:
     """A rollback cannot be ruled out then; the file is left as it was."""
@@ -227,7 +308,7 @@ def test_what_was_seen_only_rises_under_concurrency(tmp_path: Path) -> None:
 
     def admit(number: int) -> None:
         try:
-            SeenSequences().admit(f"model-{number % 3}", number, file=seen)
+            SeenSequences().admit(f"model-{number % 3}", number, digest="0" * 64, file=seen)
         except ModelRefusedError:
             assert number < json.loads(seen.read_text())[f"model-{number % 3}"]
 
@@ -257,12 +338,40 @@ def test_addresses_that_lead_nowhere(tmp_path: Path, key: Ed25519PrivateKey) -> 
 
 def test_a_saved_mlflow_folder_loads(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """The folder that MLflow saves around an artifact loads like it; with two artifacts inside it is unclear."""
-    publish(tmp_path / "saved" / "data" / "artifact", key)
+    artifact = publish(tmp_path / "saved" / "data" / "tiny", key)
     (tmp_path / "saved" / "MLmodel").write_text("flavors: {}")
-    assert load(tmp_path / "saved", key).model == "tiny"
+    assert load(tmp_path / "saved", key).model == load(artifact, key).model == "tiny"
     publish(tmp_path / "saved" / "data" / "second", key)
     with pytest.raises(NotFoundError):
         load(tmp_path / "saved", key)
+
+
+@pytest.mark.parametrize(
+    ("name", "noted", "loads"),
+    [
+        ("tiny", None, True),
+        ("other", None, False),
+        ("tiny", "model_name: tiny\nmodel_version: '3'\n", True),
+        ("tiny", "model_name: tiny\nmodel_version: 3\n", True),
+        ("tiny", "model_name: null\nmodel_version: null\n", True),
+        ("tiny", "model_name: other\nmodel_version: '3'\n", False),
+        ("tiny", "model_name: tiny\nmodel_version: '4'\n", False),
+    ],
+)
+def test_a_saved_folder_names_the_model(
+    tmp_path: Path, key: Ed25519PrivateKey, name: str, noted: str | None, loads: bool
+) -> None:
+    """The approval must be of the name the artifact has there, or the one and the version that MLflow noted."""
+    artifact = publish(tmp_path / "saved" / "data" / name, key)
+    (tmp_path / "saved" / "MLmodel").write_text("flavors: {}")
+    if noted:
+        (tmp_path / "saved" / "registered_model_meta").write_text(noted)
+    for folder in (artifact, tmp_path / "saved"):
+        if loads:
+            assert load(folder, key).model == "tiny"
+        else:
+            with pytest.raises(ModelRefusedError, match="of another model"):
+                load(folder, key)
 
 
 def test_reading_alone_is_no_approval(tmp_path: Path, key: Ed25519PrivateKey) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from scoring_world import NOW, publish
+from scoring_world import publish
 from tactful.errors import MissingExtraError, ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring import Recommender, recommender
 from tactful.scoring.address import resolve
@@ -30,13 +31,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),  # MLflow, of its own types
 ]
 
-FUTURE = {"expires_at": "2999-01-01T00:00:00+00:00"}  # these tests load through MLflow, which passes no clock
+TODAY = {  # these tests load through MLflow, which passes no clock
+    "approved_at": datetime.now(UTC).isoformat(),
+    "expires_at": "2999-01-01T00:00:00+00:00",
+}
 
 
 @pytest.fixture(autouse=True)
-def fresh_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recommender, "PROCESS", SeenSequences())
-    monkeypatch.delenv("TACTFUL_SEEN_FILE", raising=False)
+    monkeypatch.setenv("TACTFUL_SEEN_FILE", str(tmp_path / "seen.json"))
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +58,9 @@ def store(tmp_path_factory: pytest.TempPathFactory, key: Ed25519PrivateKey) -> P
     client.create_registered_model("tiny")
     for version in ("1", "2", "3"):
         saved = root / "saved" / version
-        publish(saved / "data" / "artifact", key, version="3" if version == "1" else version, **FUTURE)
+        publish(saved / "data" / "tiny", key, version="3" if version == "1" else version, **TODAY)
         (saved / "MLmodel").write_text(
-            "flavors:\n  python_function:\n    loader_module: tactful.scoring.pyfunc\n    data: data/artifact\n"
+            "flavors:\n  python_function:\n    loader_module: tactful.scoring.pyfunc\n    data: data/tiny\n"
         )
         client.create_model_version("tiny", source=str(saved))
     client.set_registered_model_alias("tiny", "champion", "3")
@@ -74,7 +78,7 @@ def test_an_alias_and_a_version_load(key: Ed25519PrivateKey, store: Path) -> Non
     """The version that the registry names is the one that answers; reading leaves the store as it was."""
     before = sorted(p for p in store.rglob("*") if "mlflow.db" not in p.name)
     for address, version in (("models:/tiny@champion", "3"), ("models:/tiny/2", "2")):
-        model = Recommender.load(address, trusted_keys=[public_text(key)], now=lambda: NOW)
+        model = Recommender.load(address, trusted_keys=[public_text(key)])
         assert (model.model, model.version) == ("tiny", version)
     assert sorted(p for p in store.rglob("*") if "mlflow.db" not in p.name) == before
 
@@ -83,7 +87,7 @@ def test_an_alias_and_a_version_load(key: Ed25519PrivateKey, store: Path) -> Non
 def test_the_approval_must_be_of_the_version_asked_for(key: Ed25519PrivateKey) -> None:
     """Whoever can write to the registry cannot serve version 3's approved files as version 1."""
     with pytest.raises(ModelRefusedError, match="signature is of another model: tiny version 3"):
-        Recommender.load("models:/tiny/1", trusted_keys=[public_text(key)], now=lambda: NOW)
+        Recommender.load("models:/tiny/1", trusted_keys=[public_text(key)])
 
 
 @pytest.mark.usefixtures("in_store")
@@ -181,7 +185,7 @@ def trusted(tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def served(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> PyfuncModel:
-    return _load_pyfunc(str(publish(tmp_path / "artifact", key, **FUTURE)))
+    return _load_pyfunc(str(publish(tmp_path / "artifact", key, **TODAY)))
 
 
 def test_every_kind_of_table_is_answered_alike(served: PyfuncModel) -> None:
@@ -237,7 +241,7 @@ def test_mlflow_loads_and_asks_it(tmp_path: Path, key: Ed25519PrivateKey, truste
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    artifact, saved = publish(tmp_path / "artifact", key, **FUTURE), tmp_path / "saved"
+    artifact, saved = publish(tmp_path / "tiny", key, **TODAY), tmp_path / "saved"
     mlflow.pyfunc.save_model(
         saved,
         loader_module="tactful.scoring.pyfunc",
@@ -249,13 +253,13 @@ def test_mlflow_loads_and_asks_it(tmp_path: Path, key: Ed25519PrivateKey, truste
     shutil.rmtree(artifact)
     loaded = mlflow.pyfunc.load_model(str(saved), suppress_warnings=True)
     assert loaded.predict([{"history": ["100"], "profiling": True, "n": 1}])[0]["items"][0]["item_id"] == "102"
-    (saved / "data" / "artifact" / "base.npy").write_bytes(b"")
+    (saved / "data" / "tiny" / "base.npy").write_bytes(b"")
     with pytest.raises(ModelRefusedError, match="base"):
         mlflow.pyfunc.load_model(str(saved), suppress_warnings=True)
 
 
 def test_an_unapproved_model_is_not_served(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> None:
-    folder = publish(tmp_path / "artifact", key, **FUTURE)
+    folder = publish(tmp_path / "artifact", key, **TODAY)
     with pytest.raises(UsageError, match="model_config"):
         _load_pyfunc(str(folder), {"trusted_keys": "mine"})
     (folder / "approval.json").unlink()

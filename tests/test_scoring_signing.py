@@ -70,6 +70,18 @@ def test_a_signature_for_another_purpose_does_not_count() -> None:
         SignedDocument(payload=document.payload, public_key=document.public_key, signature=bare).verify()
 
 
+def test_a_trainers_statement_is_no_decision() -> None:
+    """What was signed as a candidate verifies as nothing else, and a decision is no candidate."""
+    candidate = SignedDocument.sign({"decision": "approved"}, PRIVATE, purpose="candidate")
+    decision = SignedDocument.sign({"decision": "approved"}, PRIVATE)
+    candidate.verify(purpose="candidate")
+    decision.verify(purpose="approval")
+    with pytest.raises(ModelRefusedError):
+        candidate.verify()
+    with pytest.raises(ModelRefusedError):
+        decision.verify(purpose="candidate")
+
+
 def test_the_signature_stays_what_it_is() -> None:
     """A fixed key and payload give this signature for ever: approvals of today must verify tomorrow."""
     document = SignedDocument.sign({"b": [1, 2.5, "é"], "a": None}, PRIVATE)

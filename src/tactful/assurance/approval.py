@@ -1,7 +1,8 @@
 """A person decides: a candidate is approved or rejected, for a reason, under a signature.
 
 The journal entry is durable first and carries the signed decision; only then is the decision shown in MLflow
-(``approval.json`` beside the manifest, the tag ``status``, and last the alias ``champion``). If showing it fails,
+(``approval.json`` beside the manifest, the tag ``status``, and the alias ``champion``), and last it is remembered where
+models are loaded on this machine (`tactful.scoring.seen`), so that older approvals no longer load. If showing it fails,
 calling again finishes it and decides nothing anew.
 
 Notes
@@ -34,18 +35,17 @@ from tactful.assurance.candidates import (
     APPROVED,
     KINDS,
     REJECTED,
-    Book,
-    CandidateEntry,
-    Decision,
     record_candidate,
     replay,
     signed_body,
 )
+from tactful.assurance.model_book import Book, CandidateEntry, Decision
 from tactful.assurance.model_history import history
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
 from tactful.errors import ModelRefusedError
 from tactful.records.store import Records, Transaction
+from tactful.scoring.seen import PROCESS, seen_place
 from tactful.scoring.signing import SignedDocument, load_private, public_text
 from tactful.scoring.trust import Reviewers
 
@@ -261,7 +261,8 @@ def _show(records: Records, registry: Registry, entry: CandidateEntry) -> None:
         _show_champion(registry, book, entry.candidate.model)
         before, book = book, replay(records.entries(KINDS))
         if len(book.decisions) == len(before.decisions):
-            return
+            break
+    _remember(registry, book, entry)
 
 
 def _show_decision(registry: Registry, book: Book, entry: CandidateEntry) -> None:
@@ -276,6 +277,17 @@ def _show_decision(registry: Registry, book: Book, entry: CandidateEntry) -> Non
     with suppress(ModelRefusedError):  # an MLmodel file that was altered is no reason to leave the version unmarked
         registry.publish_approval(latest.model, latest.version, latest.document)
     registry.set_status(latest.model, latest.version, "rejected")
+
+
+def _remember(registry: Registry, book: Book, entry: CandidateEntry) -> None:
+    """Loading on this machine refuses what came before these decisions, also if it was never loaded here."""
+    seen = seen_place(store=registry.uri)
+    latest, champion = book.latest(entry), book.champion(entry.candidate.model)
+    if latest is not None and not latest.approved:
+        PROCESS.reject(latest.model, latest.sequence, digest=entry.manifest_digest, file=seen)
+    if champion is not None:
+        digest = str(champion.document.payload["manifest_digest"])
+        PROCESS.admit(champion.model, champion.sequence, digest=digest, file=seen)
 
 
 def _show_champion(registry: Registry, book: Book, model: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tactful.assurance.candidates import CandidateEntry, Decision
+from tactful.assurance.model_book import CandidateEntry, Decision
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
 from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError
@@ -23,6 +23,8 @@ class Evidence:
     ----------
     manifest_digest, model, noise : str
         Of the artifact, whose bytes were checked against its manifest.
+    trainer : str or None
+        The public key that the artifact says trained it.
     documents : mapping of str to str
         File name to SHA-256.
     approval : bytes
@@ -32,6 +34,7 @@ class Evidence:
     manifest_digest: str
     model: str
     noise: str
+    trainer: str | None
     documents: Mapping[str, str]
     approval: bytes
 
@@ -59,6 +62,7 @@ class Evidence:
             manifest_digest=artifact.manifest_digest,
             model=str(artifact.meta.get("model")),
             noise=str(artifact.meta.get("noise")),
+            trainer=artifact.meta.get("trainer"),
             documents={name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
             approval=decision.read_bytes() if decision.is_file() else b"",
         )
@@ -102,8 +106,8 @@ def check_evidence(entry: CandidateEntry, found: Evidence) -> None:
     changed = sorted(name for name, digest in entry.documents.items() if held[name] != digest)
     if found.manifest_digest != entry.manifest_digest:
         changed.append("the artifact")
-    if (found.model, found.noise) != (entry.candidate.model, entry.noise):
-        changed.append("what the artifact says of its name and noise")
+    if (found.model, found.noise, found.trainer) != (entry.candidate.model, entry.noise, entry.trainer):
+        changed.append("what the artifact says of its name, noise and trainer")
     if changed:
         refuse(
             "MLflow must hold what was recorded when the model was trained",

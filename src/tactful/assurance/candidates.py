@@ -1,193 +1,29 @@
-"""What the journal says about models: who trained which bytes, who decided what about them, and so who is champion.
+"""What is written about models in the journal, and how it is read back.
 
 Every statement is a payload with the signature of whoever makes it (a candidate that nobody signed has none and can
-never be approved). Nothing here looks at MLflow: a state is what replaying the journal gives.
-
-The file is longer than most: what is written about a model and how it is read back are one format.
+never be approved). Nothing here looks at MLflow: a state is what replaying the journal gives. Replaying believes no
+order of entries that `tactful.assurance.approval` would not have written: whoever can write to the database, and even
+has a key, cannot say a second thing about a training, repeat an old decision, or skip a rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tactful.errors import JournalBrokenError, ModelRefusedError
+from tactful.assurance.model_book import Book, Candidate, CandidateEntry, Decision
+from tactful.errors import JournalBrokenError, ModelRefusedError, RefusedError
 from tactful.records.journal import Entry
 from tactful.records.store import Records
-from tactful.scoring.signing import SignedDocument
+from tactful.scoring.signing import Purpose, SignedDocument
+
+__all__ = ["Book", "Candidate", "CandidateEntry", "Decision", "record_candidate", "replay", "signed_body"]
 
 KINDS = "model."
 CANDIDATE, APPROVED, REJECTED = "model.candidate", "model.approved", "model.rejected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """Where MLflow keeps what one training run made.
-
-    Parameters
-    ----------
-    model : str
-        Name of the registered model.
-    version : str or None
-        MLflow's number as text; None if a gate refused the run, which is then shown and not registered.
-    run_id, model_id : str
-        MLflow's ids of the run and of the logged model.
-    """
-
-    model: str
-    version: str | None
-    run_id: str
-    model_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateEntry:
-    """A candidate as the journal holds it.
-
-    Parameters
-    ----------
-    candidate : Candidate
-    manifest_digest : str
-        Of the artifact.
-    documents : mapping of str to str
-        File name to SHA-256, in hexadecimal digits.
-    verdicts : mapping of str to str
-        Fairness rule to ``pass``, ``fail`` or ``insufficient evidence``.
-    noise : str
-        ``system`` or ``reproducible``.
-    trainer : str or None
-        The public key that signed this, or None.
-    time : datetime, UTC
-    """
-
-    candidate: Candidate
-    manifest_digest: str
-    documents: Mapping[str, str]
-    verdicts: Mapping[str, str]
-    noise: str
-    trainer: str | None
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a reviewer decided about one version, and signed.
-
-    Parameters
-    ----------
-    document : SignedDocument
-        What the scoring side checks.
-    name : str
-        The reviewer's name when the decision was made; it is not signed.
-    time : datetime, UTC
-        When it was journalled.
-    resumed : bool
-        Whether the decision stood in the journal before this call, which only finished showing it in MLflow.
-    """
-
-    document: SignedDocument
-    name: str
-    time: datetime
-    resumed: bool = False
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return str(self.document.payload["model"])
-
-    @property
-    def version(self) -> str:
-        """The version, MLflow's number as text."""
-        return str(self.document.payload["version"])
-
-    @property
-    def approved(self) -> bool:
-        """Whether it is an approval; otherwise it is a rejection."""
-        return bool(self.document.payload["decision"] == "approved")
-
-    @property
-    def sequence(self) -> int:
-        """The number of the decision among all those about this model; it rises."""
-        return int(self.document.payload["sequence"])
-
-    @property
-    def expires_at(self) -> datetime:
-        """From when on the approval no longer holds; for a rejection, the moment it was made."""
-        return datetime.fromisoformat(str(self.document.payload["expires_at"]))
-
-    def as_json(self) -> dict[str, Any]:
-        """The decision as plain JSON."""
-        payload = self.document.payload
-        return {
-            "model": self.model,
-            "version": self.version,
-            "status": payload["decision"],
-            "sequence": self.sequence,
-            "who": self.name,
-            "key": self.document.public_key,
-            "when": self.time.isoformat(),
-            "why": payload["reason"],
-            "overrides": dict(payload["overrides"]),
-            "expires_at": payload["expires_at"] if self.approved else None,
-            "resumed": self.resumed,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
-    """All candidates and decisions, in the order of the journal."""
-
-    candidates: tuple[CandidateEntry, ...] = field(repr=False)
-    decisions: tuple[Decision, ...] = field(repr=False)
-
-    def candidate(self, model: str, version: str, model_id: str) -> CandidateEntry | None:
-        """The entry about exactly what MLflow holds under this number.
-
-        MLflow's numbers start again in a new store, so the id of the logged model must agree too.
-        """
-        wanted = (model, version, model_id)
-        found = [each for each in self.candidates if _place(each.candidate) == wanted]
-        return found[-1] if found else None
-
-    def latest(self, entry: CandidateEntry) -> Decision | None:
-        """The last decision about this candidate, or None."""
-        found = self.about(entry)
-        return found[-1] if found else None
-
-    def about(self, entry: CandidateEntry) -> tuple[Decision, ...]:
-        """Every decision about this candidate: the same name, number and bytes."""
-        wanted = (entry.candidate.model, entry.candidate.version, entry.manifest_digest)
-        return tuple(each for each in self.decisions if _subject(each) == wanted)
-
-    def champions(self, model: str) -> tuple[Decision | None, ...]:
-        """Who was champion after each decision about the model, oldest first.
-
-        Rejecting the champion leaves no champion until a reviewer approves again: that an earlier version was good once
-        is no decision to go back to it.
-        """
-        states: list[Decision | None] = []
-        for each in self.decisions:
-            if each.model == model:
-                states.append(_next_champion(states[-1] if states else None, each))
-        return tuple(states)
-
-    def champion(self, model: str) -> Decision | None:
-        """The approval that counts now; None if there was none, or the champion was rejected since."""
-        return next(reversed(self.champions(model)), None)
-
-    def champion_before(self, model: str) -> Decision | None:
-        """The last champion that was another version than the one now."""
-        now = self.champion(model)
-        earlier = [each for each in self.champions(model) if each and not (now and _subject(each) == _subject(now))]
-        return earlier[-1] if earlier else None
-
-    def next_sequence(self, model: str) -> int:
-        """The number for the next decision about this model, above every one before."""
-        return 1 + max((each.sequence for each in self.decisions if each.model == model), default=0)
 
 
 def record_candidate(
@@ -217,6 +53,13 @@ def record_candidate(
     trainer : Ed25519PrivateKey, optional
         Signs the statement. Without it the candidate can be looked at, and never approved.
 
+    Raises
+    ------
+    RefusedError
+        The journal knows this version or these bytes already: what was said of a training is never said again.
+    JournalBrokenError
+        What the journal says about models does not hold.
+
     Privacy
     -------
     Reads: nothing about people. Returns: the entry. Costs: nothing.
@@ -234,10 +77,16 @@ def record_candidate(
         "verdicts": dict(verdicts),
         "noise": noise,
     }
-    signed = SignedDocument.sign(payload, trainer) if trainer else None
+    signed = SignedDocument.sign(payload, trainer, purpose="candidate") if trainer else None
     unsigned: dict[str, Any] = {"payload": payload, "public_key": None, "signature": None}
     body = signed_body(signed) if signed else unsigned
     with records.transaction() as transaction:
+        if replay(transaction.entries(KINDS)).knows(candidate, manifest_digest):
+            raise RefusedError(
+                "a candidate is recorded once",
+                given="the journal has this version, or these bytes, already",
+                do="Train again: that makes a new version",
+            )
         return transaction.append(CANDIDATE, body, actor=signed.public_key if signed else None)
 
 
@@ -256,62 +105,75 @@ def replay(entries: Iterable[Entry]) -> Book:
     Raises
     ------
     JournalBrokenError
-        A statement does not carry the signature it claims, or is not about what its kind says.
+        A statement does not carry the signature it claims, is not about what its kind says, or could not be made at
+        that point: a second one about the same candidate, a decision whose number does not rise or that is about no
+        candidate, an approval after a rejection or by the candidate's own trainer.
     """
-    candidates: list[CandidateEntry] = []
-    decisions: list[Decision] = []
+    book = Book(candidates=(), decisions=())
     for entry in entries:
         try:
             if entry.kind == CANDIDATE:
-                candidates.append(_candidate(entry))
+                book = replace(book, candidates=(*book.candidates, _candidate(entry, book)))
             elif entry.kind in {APPROVED, REJECTED}:
-                decisions.append(_decision(entry))
+                book = replace(book, decisions=(*book.decisions, _decision(entry, book)))
         except (KeyError, TypeError, ValueError, ModelRefusedError) as error:
-            raise _broken(entry) from error
-    return Book(candidates=tuple(candidates), decisions=tuple(decisions))
+            raise _broken(
+                entry, "a statement about a model carries the signature of whoever made it", "does not"
+            ) from error
+    return book
 
 
-def _candidate(entry: Entry) -> CandidateEntry:
+def _candidate(entry: Entry, book: Book) -> CandidateEntry:
     payload, key = entry.body["payload"], entry.body["public_key"]
     if key is not None:
-        _verified(entry, "candidate")
+        _verified(entry, "candidate", "candidate")
     place = {name: payload[name] for name in ("model", "version", "run_id", "model_id")}
     facts = {name: payload[name] for name in ("manifest_digest", "documents", "verdicts", "noise")}
-    return CandidateEntry(candidate=Candidate(**place), **facts, trainer=key, time=entry.time)
+    found = CandidateEntry(candidate=Candidate(**place), **facts, trainer=key, time=entry.time)
+    if book.knows(found.candidate, found.manifest_digest):
+        raise _broken(entry, "a candidate is recorded once", "is about one that was recorded before")
+    return found
 
 
-def _decision(entry: Entry) -> Decision:
-    document = _verified(entry, entry.kind.removeprefix(KINDS))
-    return Decision(document=document, name=entry.body["name"], time=entry.time)
+def _decision(entry: Entry, book: Book) -> Decision:
+    document = _verified(entry, entry.kind.removeprefix(KINDS), "approval")
+    found = Decision(document=document, name=entry.body["name"], time=entry.time)
+    subject = book.subject(found)
+    if subject is None:
+        raise _broken(entry, "a decision is about a candidate recorded before it", "is about none")
+    if type(document.payload["sequence"]) is not int or found.sequence < book.next_sequence(found.model):
+        raise _broken(entry, "the number of a decision is above all those before it", "has one that is not")
+    if found.expires_at.tzinfo is None or not isinstance(document.payload["overrides"], Mapping):
+        raise ValueError("not as decisions are written")
+    if found.approved and not _may_approve(found, subject, book):
+        raise _broken(entry, "an approval keeps the rules of approval", "breaks one")
+    return found
 
 
-def _verified(entry: Entry, decision: str) -> SignedDocument:
+def _may_approve(decision: Decision, subject: CandidateEntry, book: Book) -> bool:
+    """Whether the candidate is another's, made with real noise, not rejected, and exactly the open rules overridden."""
+    latest = book.latest(subject)
+    open_rules = {rule for rule, verdict in subject.verdicts.items() if verdict != "pass"}
+    return (
+        subject.trainer not in {None, decision.document.public_key}
+        and subject.noise == "system"
+        and (latest is None or latest.approved)
+        and open_rules == set(decision.document.payload["overrides"])
+    )
+
+
+def _verified(entry: Entry, decision: str, purpose: Purpose) -> SignedDocument:
     fields = {name: entry.body[name] for name in ("payload", "public_key", "signature")}
     document = SignedDocument(**fields)
-    document.verify()
+    document.verify(purpose=purpose)
     if document.payload["decision"] != decision or entry.actor != document.public_key:
         raise ValueError("the statement is of another kind, or another's")
     return document
 
 
-def _broken(entry: Entry) -> JournalBrokenError:
+def _broken(entry: Entry, must: str, given: str) -> JournalBrokenError:
     return JournalBrokenError(
-        "every statement about a model carries the signature of whoever made it",
-        given=f"that of entry {entry.sequence} ({entry.kind}) does not hold",
-        do="Run `tactful journal verify` and restore the records from a copy",
+        must,
+        given=f"entry {entry.sequence} ({entry.kind}) {given}",
+        do="Run `tactful journal verify`, find out who wrote it, and restore the records from a copy",
     )
-
-
-def _place(candidate: Candidate) -> tuple[str, str | None, str]:
-    return candidate.model, candidate.version, candidate.model_id
-
-
-def _subject(decision: Decision) -> tuple[str, str | None, str]:
-    return decision.model, decision.version, str(decision.document.payload["manifest_digest"])
-
-
-def _next_champion(champion: Decision | None, decision: Decision) -> Decision | None:
-    if decision.approved:
-        return decision
-    ended = champion is not None and _subject(champion) == _subject(decision)
-    return None if ended else champion

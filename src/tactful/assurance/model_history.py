@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tactful.assurance.candidates import KINDS, Book, CandidateEntry, Decision, replay
+from tactful.assurance.candidates import KINDS, replay
+from tactful.assurance.model_book import Book, CandidateEntry, Decision
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
 from tactful.errors import NotFoundError

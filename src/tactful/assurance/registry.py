@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tactful.assurance.candidates import Candidate
+from tactful.assurance.model_book import Candidate
 from tactful.assurance.registry_store import (
     RegisteredVersion,
     artifact_location,
@@ -36,7 +36,7 @@ from tactful.assurance.registry_store import (
     plainly,
     quiet,
 )
-from tactful.errors import MissingExtraError, ModelRefusedError
+from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
 
@@ -103,7 +103,8 @@ class Registry:
         model : str
             Name of the registered model, and of the experiment.
         artifact : Path
-            A folder written by `tactful.scoring.artifact.write_artifact`.
+            A folder written by `tactful.scoring.artifact.write_artifact`, with the model's name: MLflow keeps it, and
+            whoever loads the model through MLflow is refused one of another name.
         documents : mapping of str to str
             File name to text, e.g. ``report.html``; artifacts of the run.
         params, metrics, tags : mapping
@@ -121,6 +122,12 @@ class Registry:
         Reads: nothing about people. Returns: ids of MLflow's. Costs: nothing.
         Assumes: every value passed is released, public or configuration; everything here is outside the boundary.
         """
+        if artifact.name != model:
+            raise UsageError(
+                "the folder of an artifact has the name of its model",
+                given=f"it is {artifact.name} and the model {model}",
+                do="Write the artifact into a folder of that name",
+            )
         with plainly("writing a candidate"):
             experiment = self._experiment(model)
             run_id = self._client.create_run(experiment, run_name=model, tags=dict(tags)).info.run_id

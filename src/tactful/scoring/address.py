@@ -1,6 +1,11 @@
 """Where a model lives: a folder, an MLflow model folder, or a ``models:/`` address of the registry.
 
 MLflow is imported only when a ``models:/`` address is resolved; the extra ``registry`` is enough for that.
+
+Notes
+-----
+What is local is read in place, so that processes share its pages: whoever can write the model store can alter a loaded
+model's mapped pages. What is remote is fetched into a folder that only this user may read.
 """
 
 from __future__ import annotations
@@ -16,26 +21,32 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tactful.errors import MissingExtraError, NotFoundError, UsageError
-from tactful.scoring.artifact import MANIFEST
+from tactful.scoring.artifact import MANIFEST, read_document
 
 DEFAULT_STORE = "sqlite:///models/mlflow.db"
+_REGISTERED = "registered_model_meta"  # what MLflow writes beside MLmodel when it fetches a registered version
+_FACT = re.compile(r"^(model_name|model_version): +('?)(?!null$)([\w. -]+)\2$", re.MULTILINE)
 _ADDRESS = re.compile(r"models:/(?P<model>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9][0-9]*))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """A folder with a manifest, and what the registry says it is.
+    """A folder with a manifest, and what it is according to where it was found.
 
     Attributes
     ----------
     folder : Path
     model, version : str or None
-        None where no registry was asked.
+        What the registry says. Without a registry: what MLflow noted when it fetched the version, or at least the name
+        that the artifact has inside a folder that MLflow saved; else None.
+    store : str or None
+        The address of the registry that was asked.
     """
 
     folder: Path
     model: str | None = None
     version: str | None = None
+    store: str | None = None
 
 
 @contextmanager
@@ -64,7 +75,7 @@ def resolve(address: str | Path) -> Iterator[Located]:
         with _from_registry(str(address)) as located:
             yield located
     else:
-        yield Located(folder=_artifact_in(Path(address)))
+        yield _as_saved(_artifact_in(Path(address)))
 
 
 def _artifact_in(folder: Path) -> Path:
@@ -80,6 +91,18 @@ def _artifact_in(folder: Path) -> Path:
         given=f"{folder} is none",
         do="Check the path, or give a models:/ address",
     )
+
+
+def _as_saved(folder: Path) -> Located:
+    """The artifact, and its name and version where it lies in a folder that MLflow saved: ``data/<name>``."""
+    whole = folder.absolute()
+    saved = whole.parents[1] if whole.parent.name == "data" else folder
+    if saved == folder or not (saved / "MLmodel").exists():
+        return Located(folder=folder)
+    noted = saved / _REGISTERED
+    text = read_document(noted).decode("utf-8", errors="replace") if noted.exists() else ""
+    facts = {match[1]: match[3] for match in _FACT.finditer(text)}
+    return Located(folder=folder, model=facts.get("model_name", whole.name), version=facts.get("model_version"))
 
 
 def _parts(address: str) -> tuple[str, str | None, str | None]:
@@ -102,16 +125,27 @@ def tracking_uri() -> str:
     NotFoundError
         If it is a SQLite file that does not exist: reading must not create a store.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
-    parts = urlsplit(uri)
-    file = unquote(parts.path).removeprefix("/")
-    if parts.scheme.startswith("sqlite") and file and not Path(file).is_file():
+    uri = store_uri()
+    file = sqlite_file(uri)
+    if file and not file.is_file():
         raise NotFoundError(
             "a models:/ address needs an MLflow store",
             given=f"{file} is none",
             do="Train first, or set MLFLOW_TRACKING_URI",
         )
     return uri
+
+
+def store_uri() -> str:
+    """The MLflow store that ``MLFLOW_TRACKING_URI`` names, else the default; it need not exist."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a store in SQLite; None for any other."""
+    parts = urlsplit(uri)
+    file = unquote(parts.path).removeprefix("/")
+    return Path(file) if parts.scheme.startswith("sqlite") and file else None
 
 
 @contextmanager
@@ -140,7 +174,7 @@ def _from_registry(address: str) -> Iterator[Located]:
                 given="it is not" if isinstance(error, MlflowException) else "the files are not",
                 do="List what there is: tactful models",
             ) from error
-        yield Located(folder=_artifact_in(folder), model=name, version=found)
+        yield Located(folder=_artifact_in(folder), model=name, version=found, store=uri)
 
 
 def _source(client: Any, name: str, version: str) -> str:

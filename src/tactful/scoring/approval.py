@@ -1,13 +1,11 @@
-"""The signed approval beside a model: read, checked, and compared with what was seen before."""
+"""The signed decision beside a model: read, checked, and taken as an approval only if it is one that holds now."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tactful.errors import ModelRefusedError
 from tactful.scoring.artifact import APPROVAL, read_document
@@ -15,23 +13,49 @@ from tactful.scoring.signing import SignedDocument
 
 SCHEMA = 1
 _TEXTS = ("model", "version", "manifest_digest", "decision", "approved_at", "expires_at", "reason")
+_CLOCKS_DIFFER = timedelta(days=1)  # how far ahead of ours a reviewer's clock may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """A decision that a trusted reviewer signed and that holds now.
+class Statement:
+    """What a trusted reviewer signed about a model; whether it approves the model, and still does, is not said.
 
     Attributes
     ----------
     model, version : str
-        What was approved, by the name and version of the registry.
+        What was decided about, by the name and version of the registry.
     manifest_digest : str
-        The artifact that was approved, see `tactful.scoring.artifact.Artifact`.
+        The artifact that was decided about, see `tactful.scoring.artifact.Artifact`.
+    decision : str
+        ``approved`` or ``rejected``.
     sequence : int
-        Rises with every approval of this model; an older one is not served again.
-    expires_at : datetime, with zone
+        Rises with every decision about this model; an older one is not served again.
+    approved_at, expires_at : str
+        As signed; ISO 8601 in an approval.
     signer : str
         The reviewer's public key.
+    """
+
+    model: str
+    version: str
+    manifest_digest: str
+    decision: str
+    sequence: int
+    approved_at: str
+    expires_at: str
+    signer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """An approval by a trusted reviewer that holds now.
+
+    Attributes
+    ----------
+    model, version, manifest_digest, sequence, signer
+        As in `Statement`.
+    expires_at : datetime, with zone
+        When it says that it ends, or as many days after it was given as approvals hold, whichever is first.
     """
 
     model: str
@@ -42,10 +66,8 @@ class Approval:
     signer: str
 
 
-def read_approval(
-    folder: Path, *, trusted: frozenset[str], now: datetime, model: str | None = None, version: str | None = None
-) -> Approval:
-    """The approval beside a manifest, if it may be relied on.
+def read_statement(folder: Path, *, trusted: frozenset[str]) -> Statement:
+    """What a trusted reviewer signed, as it lies beside a manifest.
 
     Parameters
     ----------
@@ -53,14 +75,11 @@ def read_approval(
         The folder of the artifact.
     trusted : frozenset of str
         Public keys of the reviewers.
-    now : datetime, with zone
-    model, version : str, optional
-        What the address says the model is; where given, the approval must be of exactly that.
 
     Raises
     ------
     ModelRefusedError
-        If there is none, it is altered, its signer is not trusted, it is no approval, of another model, or expired.
+        If there is none, it is altered, its signer is not trusted, or it is of a kind this version does not read.
     """
     if not (folder / APPROVAL).exists():
         raise _refused(
@@ -74,10 +93,44 @@ def read_approval(
             given="the signer is not one",
             do="Add the reviewer's key, or have it approved by one",
         )
-    approval = _parse(document)
-    _check_subject(approval, model, version)
-    _check_time(approval, now)
-    return approval
+    return _parse(document)
+
+
+def as_approval(
+    statement: Statement, *, now: datetime, valid_days: int, model: str | None = None, version: str | None = None
+) -> Approval:
+    """The statement as an approval, if it is one that may be relied on now.
+
+    Parameters
+    ----------
+    statement : Statement
+    now : datetime, with zone
+    valid_days : int, days
+        How long an approval holds at most.
+    model, version : str, optional
+        What the address says the model is; where given, the approval must be of exactly that.
+
+    Raises
+    ------
+    ModelRefusedError
+        If it is no approval, of another model or version, expired, or given in the future.
+    """
+    if statement.decision != "approved":
+        raise _refused("the decision was `approved`", given="it was not", do="Serve the version that was approved")
+    if (model or statement.model, version or statement.version) != (statement.model, statement.version):
+        raise _refused(
+            "the approval is of that very model and version",
+            given=f"the signature is of another model: {statement.model} version {statement.version}",
+            do="Have this one approved, or serve the other",
+        )
+    return Approval(
+        model=statement.model,
+        version=statement.version,
+        manifest_digest=statement.manifest_digest,
+        sequence=statement.sequence,
+        expires_at=_end(statement, now, valid_days),
+        signer=statement.signer,
+    )
 
 
 def _refused(must: str, *, given: str, do: str) -> ModelRefusedError:
@@ -85,8 +138,8 @@ def _refused(must: str, *, given: str, do: str) -> ModelRefusedError:
     return ModelRefusedError(f"a model is served only if {must}", given=given, do=do)
 
 
-def _parse(document: SignedDocument) -> Approval:
-    """The approval in a signed document."""
+def _parse(document: SignedDocument) -> Statement:
+    """The statement in a signed document."""
     payload = document.payload
     sound = (
         type(payload.get("schema")) is int
@@ -100,44 +153,43 @@ def _parse(document: SignedDocument) -> Approval:
         raise _refused(
             "its approval is of a kind this version reads", given="this one is not", do="Have it approved again"
         )
-    if payload["decision"] != "approved":
-        raise _refused("the decision was `approved`", given="it was not", do="Serve the version that was approved")
-    return Approval(
-        model=payload["model"],
-        version=payload["version"],
-        manifest_digest=payload["manifest_digest"],
+    return Statement(
+        **{name: payload[name] for name in _TEXTS if name != "reason"},
         sequence=payload["sequence"],
-        expires_at=_moment(payload),
         signer=document.public_key,
     )
 
 
-def _moment(payload: Mapping[str, Any]) -> datetime:
-    """When the approval ends."""
+def _end(statement: Statement, now: datetime, valid_days: int) -> datetime:
+    """When the approval ends, which is later than now."""
+    given, end = _moment(statement.approved_at), _moment(statement.expires_at)
+    if given > now + _CLOCKS_DIFFER:
+        raise _refused(
+            "its approval was given before now",
+            given=f"it says {given.isoformat()}",
+            do="Correct the clock, or have it approved again",
+        )
+    if (end - given) / timedelta(days=1) > valid_days:
+        end = given + timedelta(days=valid_days)
+    if now >= end:
+        raise _refused(
+            "its approval has not expired",
+            given=f"it expired at {end.isoformat()}",
+            do="Have the model reviewed and approved again",
+        )
+    return end
+
+
+def _moment(text: str) -> datetime:
+    """A time with its zone."""
     try:
-        moment = datetime.fromisoformat(payload["expires_at"])
+        moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise _refused("its approval says when it ends", given="the time is malformed", do="Have it approved again")
+        raise _refused(
+            "its approval says when it was given and when it ends",
+            given="a time is malformed",
+            do="Have it approved again",
+        )
     return moment
-
-
-def _check_subject(approval: Approval, model: str | None, version: str | None) -> None:
-    """Raise if the approval is of another model or version than the address."""
-    if (model is not None and model != approval.model) or (version is not None and version != approval.version):
-        raise _refused(
-            "the approval is of that very model and version",
-            given=f"the signature is of another model: {approval.model} version {approval.version}",
-            do="Have this one approved, or serve the other",
-        )
-
-
-def _check_time(approval: Approval, now: datetime) -> None:
-    """Raise if the approval has ended."""
-    if now >= approval.expires_at:
-        raise _refused(
-            "its approval has not expired",
-            given=f"it expired at {approval.expires_at.isoformat()}",
-            do="Have the model reviewed and approved again",
-        )

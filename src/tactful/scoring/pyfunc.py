@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tactful.errors import UsageError
+from tactful.scoring.address import store_uri
 from tactful.scoring.recommender import Recommender
+from tactful.scoring.seen import seen_place
 
 _COLUMNS = ("history", "profiling", "n", "allowed_categories", "because")
 _DEFAULTS: dict[str, Any] = {"n": 10, "allowed_categories": (), "because": False}
@@ -55,11 +57,13 @@ class PyfuncModel:
 def _load_pyfunc(data_path: str, model_config: Mapping[str, Any] | None = None) -> PyfuncModel:
     """The approved model under `data_path`, checked as `Recommender.load` does; called by MLflow.
 
-    Trusted keys come from ``TACTFUL_TRUSTED_KEYS`` or ``configs/reviewers.toml``, never from the model itself.
+    Trusted keys come from ``TACTFUL_TRUSTED_KEYS`` or ``configs/reviewers.toml``, never from the model itself. The
+    approval must be of the name and version that MLflow was asked for; where MLflow was given a folder, of the name
+    that the artifact has inside it.
     """
     if model_config:
         raise UsageError("a tactful model takes no model_config", given="one was passed", do="Leave it out")
-    return PyfuncModel(Recommender.load(Path(data_path)))
+    return PyfuncModel(Recommender.load(Path(data_path), seen_file=seen_place(store=store_uri())))
 
 
 def _rows(model_input: Any) -> Iterable[Mapping[str, Any]]:

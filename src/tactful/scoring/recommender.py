@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from tactful.errors import ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring.address import resolve
 from tactful.scoring.answers import Answer, Contribution, Recommendation
-from tactful.scoring.approval import Approval, read_approval
+from tactful.scoring.approval import Approval, as_approval, read_statement
 from tactful.scoring.arguments import as_categories, as_count, paired, require_bool
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.histories import UNREAD, History, as_id, read_history
 from tactful.scoring.item_model import ItemModel
 from tactful.scoring.ranking import Ranked, rank_personal, rank_popular
-from tactful.scoring.seen import PROCESS
-from tactful.scoring.trust import trusted_keys as read_trusted_keys
+from tactful.scoring.seen import PROCESS, seen_place
+from tactful.scoring.signing import is_public_text
+from tactful.scoring.trust import Reviewers
 
 _BATCH = 256  # people whose scores are computed in one product
 _PERSONAL = "ranked by what the items of the history say"
@@ -77,30 +78,39 @@ class Recommender:
         uri_or_path : str or Path
             ``models:/name@champion``, ``models:/name/3``, or a folder.
         trusted_keys : iterable of str, str or Path, optional
-            Public keys, or a file of reviewers; see `tactful.scoring.trust.trusted_keys`.
+            Public keys, or a file of reviewers; see `tactful.scoring.trust.Reviewers.of`. An approval ends after
+            the file's ``approval_valid_days``, and after 180 days where keys are given, whatever it says itself.
         now : callable, optional
             The clock, for tests.
         seen_file : str or Path, optional
-            Where the sequence numbers seen outlive the process; else what ``TACTFUL_SEEN_FILE`` names.
+            Where the decisions seen outlive the process; see `tactful.scoring.seen.seen_place` for the default.
 
         Raises
         ------
         ModelRefusedError
-            If the model is altered, unsigned, signed by nobody trusted, not approved, of another name or version than
-            its address says, expired, made with reproducible noise, or older than one that was seen.
+            If the model is altered, unsigned, signed by nobody trusted, not approved, approved by its own trainer, of
+            another name or version than its address says, expired, made with reproducible noise, rejected before, or
+            older than one that was seen.
         NotFoundError
             If there is nothing at the address.
         """
-        trusted = read_trusted_keys(trusted_keys)
+        reviewers = Reviewers.of(trusted_keys)
         with resolve(uri_or_path) as located:
-            moment = now() if now else datetime.now(UTC)
-            approval = read_approval(
-                located.folder, trusted=trusted, now=moment, model=located.model, version=located.version
+            seen = seen_place(seen_file, store=located.store)
+            statement = read_statement(located.folder, trusted=reviewers.keys)
+            if statement.decision == "rejected":
+                PROCESS.reject(statement.model, statement.sequence, digest=statement.manifest_digest, file=seen)
+            approval = as_approval(
+                statement,
+                now=now() if now else datetime.now(UTC),
+                valid_days=reviewers.approval_valid_days,
+                model=located.model,
+                version=located.version,
             )
             artifact = read_artifact(located.folder, manifest_digest=approval.manifest_digest)
         _check_maker(artifact, approval)
         items = ItemModel.of(artifact)
-        PROCESS.admit(approval.model, approval.sequence, file=seen_file)
+        PROCESS.admit(approval.model, approval.sequence, digest=approval.manifest_digest, file=seen)
         return cls(items=items, model=approval.model, version=approval.version, expires_at=approval.expires_at)
 
     @classmethod
@@ -280,7 +290,7 @@ class Recommender:
 
 
 def _check_maker(artifact: Artifact, approval: Approval) -> None:
-    """Raise unless the artifact says it is the approved model and was made with real noise."""
+    """Raise unless the artifact is the approved model, by another than its approver, and made with real noise."""
     if artifact.meta.get("model") != approval.model:
         raise ModelRefusedError(
             "the approval is of the model that the artifact holds",
@@ -292,4 +302,11 @@ def _check_maker(artifact: Artifact, approval: Approval) -> None:
             "a served model was made with noise from the operating system",
             given="this one was made with reproducible noise, which protects nobody",
             do="Train it again without a seed",
+        )
+    trainer = artifact.meta.get("trainer")
+    if not is_public_text(trainer) or trainer == approval.signer:
+        raise ModelRefusedError(
+            "a served model was approved by another key than the one that trained it",
+            given="the same key did both" if trainer == approval.signer else "the artifact does not say who trained it",
+            do="Have another reviewer approve it" if trainer == approval.signer else "Train again with --key",
         )

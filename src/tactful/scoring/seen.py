@@ -1,75 +1,137 @@
-"""Which approvals were seen before, so that an old model cannot be put back in place of a newer one.
+"""Which decisions were seen before, so that an old or rejected model cannot be put back in place of a newer one.
 
-The highest sequence number of each model is kept for the life of the process and, if a file is named, there too.
+The highest approval of each model and every rejection met are kept for the life of the process and, where there is a
+place for it, in a file.
+
+Notes
+-----
+Only what was seen can be remembered: by loading a model here, or by deciding about one on this machine. Whoever may
+delete the file makes a service forget.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 from tactful.errors import ModelRefusedError
 from tactful.scoring import strict_json
+from tactful.scoring.address import sqlite_file
 
 _VARIABLE = "TACTFUL_SEEN_FILE"
+_FILE = "seen.json"
+
+_Seen = dict[str, int]  # "model" to its highest approval; "model/manifest digest" to the rejection of that artifact
+
+
+def seen_place(named: str | Path | None = None, *, store: str | None = None) -> Path | None:
+    """Where what was seen outlives the process; None if it does not.
+
+    Parameters
+    ----------
+    named : str or Path, optional
+        The caller's wish. Without it, what ``TACTFUL_SEEN_FILE`` names.
+    store : str, optional
+        The address of the MLflow store that a model comes from. If no file is named: ``seen.json`` beside a SQLite
+        store, and for any other store in ``models/`` of the working folder, if that folder exists and is writable.
+    """
+    wanted = named or os.environ.get(_VARIABLE)
+    if wanted or store is None:
+        return Path(wanted) if wanted else None
+    beside = sqlite_file(store)
+    folder = beside.parent if beside else Path("models")
+    return folder / _FILE if folder.is_dir() and os.access(folder, os.W_OK) else None
 
 
 class SeenSequences:
-    """The highest sequence number of each model that was loaded. It only rises."""
+    """The decisions that were seen; it never forgets one."""
 
-    __slots__ = ("_highest", "_lock")
+    __slots__ = ("_lock", "_seen")
 
     def __init__(self) -> None:
-        self._highest: dict[str, int] = {}
+        self._seen: _Seen = {}
         self._lock = Lock()
 
-    def admit(self, model: str, sequence: int, *, file: str | Path | None = None) -> None:
-        """The sequence number is now the highest one seen of this model.
+    def admit(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
+        """Remember an approval as the highest one seen of its model.
 
         Parameters
         ----------
         model : str
         sequence : int
-        file : str or Path, optional
-            Where the numbers outlive the process (JSON); else what ``TACTFUL_SEEN_FILE`` names, else nowhere.
+        digest : str
+            The manifest digest of what was approved.
+        file : Path, optional
+            Where what was seen outlives the process (JSON), see `seen_place`.
 
         Raises
         ------
         ModelRefusedError
-            If a higher one was seen, or the file cannot be read or written: then a rollback cannot be ruled out.
+            If a higher one was seen, or a rejection of this artifact, or the file cannot be read or written: then a
+            rollback cannot be ruled out.
         """
-        named = file if file is not None else os.environ.get(_VARIABLE)
+        self._update(lambda seen: _admitted(seen, model, sequence, digest), file)
+
+    def reject(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
+        """Never admit an artifact again, whatever approval comes with it; other versions of the model are admitted.
+
+        Parameters
+        ----------
+        model, sequence, digest, file
+            Of the rejection, as for `admit`.
+
+        Raises
+        ------
+        ModelRefusedError
+            If the file cannot be read or written.
+        """
+        self._update(lambda _: {_rejection(model, digest): sequence}, file)
+
+    def _update(self, change: Callable[[Mapping[str, int]], _Seen], file: Path | None) -> None:
+        """What `change` says is remembered here and in the file, or, if it raises, in neither."""
         with self._lock:
-            _check(self._highest.get(model, sequence), sequence, model)
-            if named:
-                _admit_in_file(Path(named), model, sequence)
-            self._highest[model] = sequence
+            found = change(self._seen)
+            if file:
+                _update_file(file, change)
+            self._seen |= found
 
 
-def _check(highest: int, sequence: int, model: str) -> None:
-    """Raise if a later approval was seen."""
+def _rejection(model: str, digest: str) -> str:
+    return f"{model}/{digest}"
+
+
+def _admitted(seen: Mapping[str, int], model: str, sequence: int, digest: str) -> _Seen:
+    """What to remember of an approval; raise if a later one was seen, or a rejection."""
+    if _rejection(model, digest) in seen:
+        raise ModelRefusedError(
+            "a model that was rejected is not served again",
+            given=f"a rejection of this version of {model} was seen, and now an approval lies in its place",
+            do="Find out who put it there; load the champion",
+        )
+    highest = seen.get(model, sequence)
     if sequence < highest:
         raise ModelRefusedError(
             "an earlier approval is not served again once a later one was seen",
             given=f"{model}: this is number {sequence}, seen was {highest}",
-            do="Load the champion; to go back to an earlier version, approve it anew",
+            do="Load the champion, or approve this version anew; a new journal needs a new file of what was seen",
             sequence=sequence,
             highest=highest,
         )
+    return {model: sequence}
 
 
-def _admit_in_file(path: Path, model: str, sequence: int) -> None:
+def _update_file(path: Path, change: Callable[[Mapping[str, int]], _Seen]) -> None:
     """The same in a file that several processes may share; replaced whole, never half-written."""
     try:
         with _locked(path):
-            seen = _read(path)
-            _check(seen.get(model, sequence), sequence, model)
-            if seen.get(model) != sequence:
-                _replace(path, seen | {model: sequence})
+            before = _read(path)
+            after = before | change(before)
+            if after != before:
+                _replace(path, after)
     except (OSError, strict_json.NotStrictJsonError) as error:
         raise ModelRefusedError(
             "the file of seen approvals must be readable and writable",
@@ -81,14 +143,17 @@ def _admit_in_file(path: Path, model: str, sequence: int) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """No other process is between reading and writing."""
-    import fcntl  # not on every platform, and needed only where a file is named
+    import fcntl  # not on every platform, and needed only where there is a file
 
-    with path.with_name(path.name + ".lock").open("w") as lock:
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
-def _read(path: Path) -> dict[str, int]:
+def _read(path: Path) -> _Seen:
     """The numbers of the file; none if it does not exist yet."""
     if not path.exists():
         return {}
@@ -98,13 +163,14 @@ def _read(path: Path) -> dict[str, int]:
     return seen
 
 
-def _replace(path: Path, seen: dict[str, int]) -> None:
+def _replace(path: Path, seen: _Seen) -> None:
     """The file holds these numbers, durably, or still the old ones."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(strict_json.canonical(seen))
             file.flush()
+            os.fchmod(descriptor, 0o644)  # reviewers and services may be other users; nothing in it is secret
             os.fsync(descriptor)
         Path(temporary).replace(path)
     except BaseException:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -22,7 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from tactful.errors import ModelRefusedError, SecretError, UsageError
 from tactful.scoring import strict_json
 
-_DOMAIN = b"tactful-approval-v1\0"
+Purpose = Literal["approval", "candidate"]
+"""What a signature is for: a reviewer's decision about a model, or a trainer's statement of what was trained."""
+
+_DOMAINS: Mapping[Purpose, bytes] = {"approval": b"tactful-approval-v1\0", "candidate": b"tactful-candidate-v1\0"}
 _PUBLIC = re.compile(r"ed25519:[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 
@@ -118,8 +121,12 @@ class SignedDocument:
     signature: str
 
     @classmethod
-    def sign(cls, payload: Mapping[str, Any], key: Ed25519PrivateKey) -> SignedDocument:
+    def sign(
+        cls, payload: Mapping[str, Any], key: Ed25519PrivateKey, *, purpose: Purpose = "approval"
+    ) -> SignedDocument:
         """The payload signed by `key`; a later change of the caller's mapping does not reach it.
+
+        A signature is for one purpose: for any other it does not verify.
 
         Raises
         ------
@@ -133,7 +140,7 @@ class SignedDocument:
                 "only plain JSON can be signed", given=str(error), do="Convert the values first"
             ) from error
         frozen = MappingProxyType(strict_json.parse(message))
-        return cls(payload=frozen, public_key=public_text(key), signature=key.sign(_DOMAIN + message).hex())
+        return cls(payload=frozen, public_key=public_text(key), signature=key.sign(_DOMAINS[purpose] + message).hex())
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SignedDocument:
@@ -163,16 +170,16 @@ class SignedDocument:
         fields = {"payload": dict(self.payload), "public_key": self.public_key, "signature": self.signature}
         return strict_json.canonical(fields).decode("ascii")
 
-    def verify(self) -> None:
-        """The payload is what the holder of the key signed. Whether that key is *trusted* is another question.
+    def verify(self, *, purpose: Purpose = "approval") -> None:
+        """The payload is what the holder of the key signed for this purpose. Whether the key is *trusted* is not asked.
 
         Raises
         ------
         ModelRefusedError
-            If the signature does not fit the payload and the key.
+            If the signature does not fit the payload, the key and the purpose.
         """
         try:
-            message = _DOMAIN + strict_json.canonical(dict(self.payload))
+            message = _DOMAINS[purpose] + strict_json.canonical(dict(self.payload))
             key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public_key.removeprefix("ed25519:")))
             key.verify(bytes.fromhex(self.signature), message)
         except (InvalidSignature, ValueError) as error:

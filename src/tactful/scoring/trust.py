@@ -36,7 +36,7 @@ class Reviewers:
     names : mapping of str to str
         Name by public key.
     approval_valid_days : int, days
-        How long an approval holds.
+        How long an approval holds, counted from when it was given. It ends an approval that says longer, too.
     """
 
     names: Mapping[str, str]
@@ -69,32 +69,37 @@ class Reviewers:
             raise _no_keys(f"{path} lists nobody")
         return reviewers
 
+    @classmethod
+    def of(cls, source: Iterable[str] | str | Path | None = None) -> Reviewers:
+        """Whose approvals count, and for how long at most: 180 days where only keys are given.
+
+        Parameters
+        ----------
+        source : iterable of str, str, Path or None
+            Public keys; or one of them; or a reviewers' file; or None for the usual places, see `Reviewers.load`.
+
+        Raises
+        ------
+        ModelRefusedError
+            If there is nobody.
+        ConfigError
+            If a key is not a public key, or the file is not as described above.
+        """
+        if isinstance(source, str) and source.startswith("ed25519:"):
+            source = (source,)
+        if source is None or isinstance(source, str | Path):
+            return cls.load(source)
+        keys = tuple(source)
+        for key in keys:
+            _check_key(key)
+        if not keys:
+            raise _no_keys("the list of trusted keys is empty")
+        return cls(names=MappingProxyType({key: key for key in keys}))
+
 
 def trusted_keys(source: Iterable[str] | str | Path | None = None) -> frozenset[str]:
-    """The public keys whose approvals count.
-
-    Parameters
-    ----------
-    source : iterable of str, str, Path or None
-        Public keys; or one of them; or a reviewers' file; or None for the usual places, see `Reviewers.load`.
-
-    Raises
-    ------
-    ModelRefusedError
-        If there is none.
-    ConfigError
-        If one is not a public key.
-    """
-    if isinstance(source, str) and source.startswith("ed25519:"):
-        source = (source,)
-    if source is None or isinstance(source, str | Path):
-        return Reviewers.load(source).keys
-    keys = frozenset(source)
-    for key in keys:
-        _check_key(key)
-    if not keys:
-        raise _no_keys("the list of trusted keys is empty")
-    return keys
+    """The public keys whose approvals count: those of `Reviewers.of`."""
+    return Reviewers.of(source).keys
 
 
 def _parse(path: Path) -> Reviewers:
