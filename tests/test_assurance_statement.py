@@ -150,6 +150,13 @@ class TestConsentManifest:
         assert set(people) == set(summary().consent)
         assert people["minor"] == {"meaning": OUTCOMES["minor"], "released": -3.2, "sigma": 7.0}
 
+    def test_reasons_come_in_the_order_by_which_people_are_counted(self) -> None:
+        """What is about the person before what is about a row, since the first that holds is the one that counts."""
+        given = ("unknown_item", "refused", "malformed", "admitted", "minor")
+        run = summary(consent={outcome: Measured(value=9.0, sigma=1.0) for outcome in given})
+        people = yaml.safe_load(consent_manifest(run))["people"]
+        assert list(people) == ["admitted", "minor", "refused", "malformed", "unknown_item"]
+
     def test_it_says_what_is_simulated(self) -> None:
         """The notes of the run are in it."""
         assert yaml.safe_load(consent_manifest(summary()))["notes"] == list(summary().notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from tactful.assurance.summary import OUTCOMES, RunSummary
+from tactful.assurance.summary import RunSummary
 
 
 def consent_manifest(summary: RunSummary) -> str:
@@ -29,11 +29,11 @@ def consent_manifest(summary: RunSummary) -> str:
         ),
         "people": {
             outcome: {
-                "meaning": OUTCOMES.get(outcome, outcome),
+                "meaning": meaning,
                 "released": round(count.value, 3),
                 "sigma": round(count.sigma, 3),
             }
-            for outcome, count in summary.consent.items()
+            for outcome, meaning, count in summary.outcomes
         },
         "notes": list(summary.notes),
     }

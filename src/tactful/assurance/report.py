@@ -14,7 +14,6 @@ from tactful.assurance.card import unknowns
 from tactful.assurance.charts import ChartRow, interval_chart, rule_chart
 from tactful.assurance.intervals import Interval
 from tactful.assurance.summary import (
-    OUTCOMES,
     RunSummary,
     about,
     in_order,
@@ -85,7 +84,7 @@ def _context(summary: RunSummary, assessment: FairnessAssessment) -> dict[str, A
             for i, (name, result) in enumerate(assessment.attributes.items())
         ],
         "quality": [_quality(summary, metric) for metric in in_order(summary.metrics)],
-        "consent": [(OUTCOMES.get(o, o).capitalize(), about(c)) for o, c in summary.consent.items()],
+        "consent": [(meaning.capitalize(), about(people)) for _, meaning, people in summary.outcomes],
         "people": about(summary.people),
         "unknowns": unknowns(assessment),
         "confidence": f"{assessment.confidence:.0%}",

@@ -16,8 +16,6 @@ from tactful.privacy.statistics import Measured, Noise
 
 OUTCOMES: Mapping[str, str] = {
     "admitted": "used: at least one row was consented to",
-    "malformed": "not used: a row could not be read",
-    "unknown_item": "not used: a row is about an item outside the catalogue",
     "erased": "not used: asked to be erased",
     "minor": "not used: a minor",
     "no_record": "not used: no consent on record",
@@ -27,9 +25,11 @@ OUTCOMES: Mapping[str, str] = {
     "before_grant": "not used: a row is from before consent was given",
     "retention_expired": "not used: a row is older than the retention period",
     "sensitive_category": "not used: a sensitive item without the opt-in it needs",
+    "malformed": "not used: a row could not be read",
+    "unknown_item": "not used: a row is about an item outside the catalogue",
 }
 """What the consent gate made of a person. Of people who were not used no row was used; the reason is the first in this
-order that holds for any of their rows, and others may hold too."""
+order that holds for any of their rows, what is about the person before what is about a row, and others may hold too."""
 
 _METRICS: Mapping[str, tuple[str, str]] = {
     "ndcg": (
@@ -185,6 +185,12 @@ class RunSummary:
     def mu(self) -> float:
         """The dearer of the two partitions' μ."""
         return max((mu for mu, _ in self.partition_loss.values()), default=0.0)
+
+    @property
+    def outcomes(self) -> list[tuple[str, str, Measured]]:
+        """Consent outcomes in the order in which they are told: code, meaning, people."""
+        codes = [*(code for code in OUTCOMES if code in self.consent), *(c for c in self.consent if c not in OUTCOMES)]
+        return [(code, OUTCOMES.get(code, code), self.consent[code]) for code in codes]
 
     @property
     def since_first(self) -> str:
