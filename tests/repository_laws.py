@@ -17,6 +17,7 @@ ORDER = (
     "privacy",
     "released",
     "assurance",
+    "outcome",
     "training",
     "datasets",
     "benchmarks",

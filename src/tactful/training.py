@@ -12,9 +12,8 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from math import ceil, inf, sqrt
 from pathlib import Path
 from statistics import NormalDist
@@ -23,15 +22,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful import __version__
-from tactful.assurance.candidates import Candidate, record_candidate
-from tactful.assurance.card import model_card
-from tactful.assurance.consent_manifest import consent_manifest
+from tactful.assurance.candidates import Candidate
 from tactful.assurance.evaluation import LIFT_CLIP, design, measure
 from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Estimate, overall_estimates
 from tactful.assurance.registry import Registry
-from tactful.assurance.report import fairness_report
-from tactful.assurance.statement import privacy_statement
+from tactful.assurance.submission import submit
 from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
 from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
@@ -43,6 +39,7 @@ from tactful.errors import (
     RefusedError,
     TooFewPeopleError,
 )
+from tactful.outcome import TrainingOutcome
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import BoundedInteractions, bound
 from tactful.personal.consent import GateCounts
@@ -58,7 +55,7 @@ from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import ConsentCounts, Measured, Noise, PeopleCount
+from tactful.privacy.statistics import ConsentCounts, Measured, PeopleCount
 from tactful.records.store import Records
 from tactful.released.head import choose_head
 from tactful.released.model import ReleasedModel
@@ -73,75 +70,6 @@ _NO_GUARANTEE = (
     "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
     "meant for public or synthetic data only, and can never be approved."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOutcome:
-    """What a run came to. Row counts are exact and for the operator; metrics and verdicts are released values.
-
-    Attributes
-    ----------
-    model : str
-    version, run_id : str or None
-        In MLflow; None unless there is a candidate.
-    status : {"candidate", "refused", "dry run"}
-    reason : str
-        Why the run was refused; empty otherwise.
-    epsilon, delta : float
-        What the run costs each person, at most.
-    noise : {"system", "reproducible"}
-    counts : GateCounts or None
-        Rows read, admitted and excluded; None if no row was read.
-    metrics : mapping of str to float
-    intervals : mapping of str to (float, float)
-        95 % intervals of the metrics, over sampling and noise.
-    verdicts : mapping of str to str
-    price : mapping of str to float
-        ε requested, spent and remaining in the ledger before this run, at the limit's δ.
-    records : str
-        Where the ledger is kept.
-    attributed : bool
-        Whether somebody's key answers for the run; without one it is never approved.
-    """
-
-    model: str
-    status: str
-    epsilon: float
-    delta: float
-    noise: Noise
-    version: str | None = None
-    run_id: str | None = None
-    reason: str = ""
-    counts: GateCounts | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-    price: Mapping[str, float] = field(default_factory=dict)
-    records: str = ""
-    attributed: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """The outcome as plain JSON; see the contract of ``tactful train --json``."""
-        counts = self.counts
-        return {
-            "model": self.model,
-            "version": self.version,
-            "run_id": self.run_id,
-            "status": self.status,
-            "reason": self.reason,
-            "epsilon": self.epsilon,
-            "delta": self.delta,
-            "noise": self.noise,
-            "read": counts.read if counts else 0,
-            "admitted": counts.admitted if counts else 0,
-            "excluded": dict(counts.excluded) if counts else {},
-            "metrics": dict(self.metrics),
-            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
-            "verdicts": dict(self.verdicts),
-            "price": dict(self.price),
-            "records": self.records,
-            "attributed": self.attributed,
-        }
 
 
 def train(
@@ -386,31 +314,15 @@ class _Run:
 
     def _register(self, summary: RunSummary, judged: _Judged, artifact: Path, digest: str) -> Candidate:
         """The candidate, shown in MLflow and then written into the journal."""
-        documents = {
-            "report.html": fairness_report(summary, judged.assessment),
-            "model_card.md": model_card(summary, judged.assessment),
-            "privacy_statement.yaml": privacy_statement(summary),
-            "consent_manifest.yaml": consent_manifest(summary),
-            "config.toml": self.text,
-        }
-        candidate = self.registry.log_candidate(
-            model=self.settings.model.name,
-            artifact=artifact,
-            documents=documents,
-            params={"epsilon": self.budget.epsilon, "delta": self.budget.delta, "purpose": self.settings.model.purpose},
-            metrics=judged.metrics,
-            tags={"noise": self.noise.kind, **{f"verdict.{rule}": status for rule, status in judged.verdicts.items()}},
-        )
-        record_candidate(
+        return submit(
             self.records,
-            candidate=candidate,
+            self.registry,
+            summary=summary,
+            assessment=judged.assessment,
+            artifact=artifact,
             manifest_digest=digest,
-            document_digests={name: sha256(text.encode()).hexdigest() for name, text in documents.items()},
-            verdicts=judged.verdicts,
-            noise=self.noise.kind,
             trainer=self.actor,
         )
-        return candidate
 
     def _summary(
         self, model: ReleasedModel, head_size: int, people: PeopleCount, consent: ConsentCounts, judged: _Judged

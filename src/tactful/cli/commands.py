@@ -38,18 +38,11 @@ Model = Annotated[str, typer.Argument(help="Name of a registered model.")]
 Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")]
 
 
-def _version(asked: bool) -> None:
-    """Print the version and stop."""
-    if asked:
-        print(__version__)  # noqa: T201
-        raise typer.Exit
-
-
-@app.callback()
-def tactful(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
-) -> None:
+@app.callback(invoke_without_command=True)
+def tactful(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Recommendations trained only on what people agreed to."""
+    if version:
+        print(__version__)  # noqa: T201
 
 
 @app.command()

@@ -10,6 +10,7 @@ from tactful.assurance.registry import Registry
 from tactful.cli import show
 from tactful.datasets.complete_journey import write_demo
 from tactful.errors import RefusedError
+from tactful.outcome import TrainingOutcome
 from tactful.personal.keys import DEFAULT_FILE as SECRETS
 from tactful.personal.keys import Keys
 from tactful.privacy.ledger import BudgetLedger
@@ -17,7 +18,7 @@ from tactful.records.store import Records
 from tactful.scoring import Recommender
 from tactful.scoring.signing import load_private, new_key, public_text, write_private
 from tactful.scoring.trust import Reviewers
-from tactful.training import TrainingOutcome, train
+from tactful.training import train
 
 CONFIG = Path("configs/grocery.toml")
 FOLDER = Path("models/demo")

@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tactful.outcome import TrainingOutcome
 from tactful.scoring.answers import Answer
-from tactful.training import Progress, TrainingOutcome
+from tactful.training import Progress
 
 console = Console(stderr=True, highlight=False)
 

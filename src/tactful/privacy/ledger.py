@@ -3,6 +3,8 @@
 One records store is one population. An event is *debited*, then *opened* (durable before the first draw), then
 *released*. A debit never opened can be given back; anything opened is spent, whatever became of it. Every decision is
 made by replaying the journal inside the transaction that records it: two processes can never spend the same budget.
+
+The file is longer than most: what may happen to a debit is one state machine.
 """
 
 from __future__ import annotations

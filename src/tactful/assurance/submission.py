@@ -1,0 +1,90 @@
+"""A judged model is handed in: documents written, shown in MLflow, and on record for a reviewer to decide."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tactful.assurance.candidates import Candidate, record_candidate
+from tactful.assurance.card import model_card
+from tactful.assurance.consent_manifest import consent_manifest
+from tactful.assurance.fairness import FairnessAssessment
+from tactful.assurance.registry import Registry
+from tactful.assurance.report import fairness_report
+from tactful.assurance.statement import privacy_statement
+from tactful.assurance.summary import RunSummary
+from tactful.records.store import Records
+
+
+def submit(
+    records: Records,
+    registry: Registry,
+    *,
+    summary: RunSummary,
+    assessment: FairnessAssessment,
+    artifact: Path,
+    manifest_digest: str,
+    trainer: Ed25519PrivateKey | None,
+) -> Candidate:
+    """The candidate is in MLflow with its documents, and in the journal with their digests.
+
+    Parameters
+    ----------
+    records : Records
+    registry : Registry
+    summary : RunSummary
+    assessment : FairnessAssessment
+    artifact : Path
+        A folder written by `tactful.released.model.ReleasedModel.write`.
+    manifest_digest : str
+        What that returned.
+    trainer : Ed25519PrivateKey, optional
+        Signs the entry. Without it the candidate can be looked at, never approved.
+
+    Notes
+    -----
+    **Privacy.** *Reads* released values, public inputs and configuration. *Returns* MLflow's ids. *Costs* nothing.
+    *Assumes* that nothing exact is in the summary, which has no field for it.
+    """
+    documents = {
+        "report.html": fairness_report(summary, assessment),
+        "model_card.md": model_card(summary, assessment),
+        "privacy_statement.yaml": privacy_statement(summary),
+        "consent_manifest.yaml": consent_manifest(summary),
+        "config.toml": summary.config_text,
+    }
+    verdicts = {name: verdict.status for name, verdict in assessment.verdicts.items()}
+    candidate = registry.log_candidate(
+        model=summary.model,
+        artifact=artifact,
+        documents=documents,
+        params=_params(summary),
+        metrics=summary.metrics,
+        tags={"noise": summary.noise, **{f"verdict.{rule}": status for rule, status in verdicts.items()}},
+    )
+    record_candidate(
+        records,
+        candidate=candidate,
+        manifest_digest=manifest_digest,
+        document_digests={name: sha256(text.encode()).hexdigest() for name, text in documents.items()},
+        verdicts=verdicts,
+        noise=summary.noise,
+        trainer=trainer,
+    )
+    return candidate
+
+
+def _params(summary: RunSummary) -> dict[str, str | float]:
+    """What MLflow's list of runs compares."""
+    return {
+        "epsilon": summary.budget.epsilon,
+        "delta": summary.budget.delta,
+        "epsilon_since_first_debit": summary.since_first_epsilon,
+        "purpose": summary.purpose,
+        "retention_days": summary.policy.retention_days,
+        "max_items": summary.max_items,
+        "head_size": summary.head_size,
+        "rank": summary.rank,
+    }
