@@ -10,11 +10,14 @@ from tactful.personal.consent import OUTCOMES, GateCounts
 from tactful.personal.doors import ClosedDoor
 from tactful.personal.engines.base import Session
 
-# Each person of the log once: by their first outcome, `admitted` before any reason and the reasons in their order.
+# Each person of the log once: `admitted` if any row is, else the first reason of theirs that is about the person, and
+# only if there is none what is wrong with their rows. (For a row the order is the other way round: what cannot be read
+# or is not sold cannot be judged.)
 _PEOPLE = """
 SELECT b.place, p.part, COUNT(*) AS people
 FROM (
-  SELECT person, MIN(o.place) AS place FROM judged j JOIN outcomes o ON o.outcome = j.outcome
+  SELECT person, MIN(CASE WHEN o.outcome IN ('malformed', 'unknown_item') THEN o.place + 100 ELSE o.place END) AS place
+  FROM judged j JOIN outcomes o ON o.outcome = j.outcome
   WHERE person IS NOT NULL GROUP BY person
 ) AS b
 JOIN people p ON p.person = b.person
@@ -54,7 +57,8 @@ class ConsentedInteractions(ClosedDoor):
         """How many people have each outcome, training and evaluation people apart; each person counts once.
 
         A person with any admitted row is ``admitted``; the others have the first of their rows' reasons in the order of
-        `tactful.personal.consent.REASONS`. Rows without a user id belong to nobody.
+        `tactful.personal.consent.REASONS`, but ``malformed`` and ``unknown_item`` only if they have no other: someone
+        who refused and once bought a gift card refused. Rows without a user id belong to nobody.
 
         Privacy
         -------
@@ -66,5 +70,5 @@ class ConsentedInteractions(ClosedDoor):
         counted = {outcome: {"training": 0, "evaluation": 0} for outcome in OUTCOMES}
         found = self._session.query(_PEOPLE)
         for place, part, people in zip(found["place"], found["part"], found["people"], strict=True):
-            counted[OUTCOMES[place]][part] = int(people)
+            counted[OUTCOMES[place % 100]][part] = int(people)
         return counted
