@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tactful.errors import ModelRefusedError
 from tactful.scoring.artifact import APPROVAL, read_document
-from tactful.scoring.signing import SignedDocument
+from tactful.scoring.signing import SignedDocument, is_public_text
 
 SCHEMA = 1
 _TEXTS = ("model", "version", "manifest_digest", "decision", "approved_at", "expires_at", "reason")
@@ -131,6 +133,46 @@ def as_approval(
         expires_at=_end(statement, now, valid_days),
         signer=statement.signer,
     )
+
+
+def check_maker(meta: Mapping[str, Any], approval: Approval) -> None:
+    """Raise unless the artifact is the approved model, trained by another key than approved it, with real noise.
+
+    Parameters
+    ----------
+    meta : mapping
+        What the artifact says about itself; the approval pins its bytes.
+    approval : Approval
+
+    Raises
+    ------
+    ModelRefusedError
+        If it says otherwise, or does not say.
+    """
+    if meta.get("model") != approval.model:
+        raise ModelRefusedError(
+            "the approval is of the model that the artifact holds",
+            given=f"the artifact says it is another model than {approval.model}",
+            do="Have this one approved, or serve the other",
+        )
+    if meta.get("noise") != "system":
+        raise ModelRefusedError(
+            "a served model was made with noise from the operating system",
+            given="this one was made with reproducible noise, which protects nobody",
+            do="Train it again without a seed",
+        )
+    if not is_public_text(meta.get("trainer")):
+        raise ModelRefusedError(
+            "a served model was trained by somebody who is known",
+            given="the artifact does not say whose key trained it",
+            do="Train it again with --key or TACTFUL_ACTOR_KEY",
+        )
+    if meta["trainer"] == approval.signer:
+        raise ModelRefusedError(
+            "a served model was approved by another key than the one that trained it",
+            given="the same key did both",
+            do="Have another reviewer approve it",
+        )
 
 
 def _refused(must: str, *, given: str, do: str) -> ModelRefusedError:

@@ -11,17 +11,16 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.errors import ModelRefusedError, NotFoundError, UsageError
+from tactful.errors import NotFoundError, UsageError
 from tactful.scoring.address import resolve
 from tactful.scoring.answers import Answer, Contribution, Recommendation
-from tactful.scoring.approval import Approval, as_approval, read_statement
+from tactful.scoring.approval import as_approval, check_maker, read_statement
 from tactful.scoring.arguments import as_categories, as_count, paired, require_bool
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.histories import UNREAD, History, as_id, read_history
 from tactful.scoring.item_model import ItemModel
 from tactful.scoring.ranking import Ranked, rank_personal, rank_popular
 from tactful.scoring.seen import PROCESS, seen_place
-from tactful.scoring.signing import is_public_text
 from tactful.scoring.trust import Reviewers
 
 _BATCH = 256  # people whose scores are computed in one product
@@ -108,7 +107,7 @@ class Recommender:
                 version=located.version,
             )
             artifact = read_artifact(located.folder, manifest_digest=approval.manifest_digest)
-        _check_maker(artifact, approval)
+        check_maker(artifact.meta, approval)
         items = ItemModel.of(artifact)
         PROCESS.admit(approval.model, approval.sequence, digest=approval.manifest_digest, file=seen)
         return cls(items=items, model=approval.model, version=approval.version, expires_at=approval.expires_at)
@@ -287,26 +286,3 @@ class Recommender:
             for i in order
         ]
         return (*parts, Contribution(item_id=None, contribution=float(items.base[position])))
-
-
-def _check_maker(artifact: Artifact, approval: Approval) -> None:
-    """Raise unless the artifact is the approved model, by another than its approver, and made with real noise."""
-    if artifact.meta.get("model") != approval.model:
-        raise ModelRefusedError(
-            "the approval is of the model that the artifact holds",
-            given=f"the artifact says it is another model than {approval.model}",
-            do="Have this one approved, or serve the other",
-        )
-    if artifact.meta.get("noise") != "system":
-        raise ModelRefusedError(
-            "a served model was made with noise from the operating system",
-            given="this one was made with reproducible noise, which protects nobody",
-            do="Train it again without a seed",
-        )
-    trainer = artifact.meta.get("trainer")
-    if not is_public_text(trainer) or trainer == approval.signer:
-        raise ModelRefusedError(
-            "a served model was approved by another key than the one that trained it",
-            given="the same key did both" if trainer == approval.signer else "the artifact does not say who trained it",
-            do="Have another reviewer approve it" if trainer == approval.signer else "Train again with --key",
-        )
