@@ -47,8 +47,9 @@ def _judged(world: dict, row: tuple, tau: float, erasures_until: float, latest: 
         return "erased"
     if subject.get("minor"):
         return "minor"
-    events = [e for e in world["consents"] if e["user_id"] == user and e["recorded"] <= tau and _effective(e) <= tau]
-    lapse = _lapse(events, PURPOSE, tau)
+    present = erasures_until == float("inf")
+    events = [e for e in world["consents"] if e["user_id"] == user and _in_hand(e, tau, present)]
+    lapse = _lapse(events, PURPOSE, tau, tau)
     if lapse:
         return lapse
     if _broken(events, PURPOSE, t, tau):
@@ -59,37 +60,60 @@ def _judged(world: dict, row: tuple, tau: float, erasures_until: float, latest: 
     return "sensitive_category" if any(_broken(events, p, t, tau) for p in opt_ins) else None
 
 
-def _effective(event: dict) -> float:
-    return event["event"] if event["state"] == "given" else min(event["event"], event["recorded"])
+def _in_hand(event: dict, tau: float, present: bool) -> bool:
+    """A grant counts once it was recorded and has happened; a refusal once it was recorded, and today in any case."""
+    if event["state"] == "given":
+        return max(event["recorded"], event["event"]) <= tau
+    return present or event["recorded"] <= tau
 
 
 def _broken(events: list[dict], purpose: str, t: float, tau: float) -> bool:
-    instants = {t, tau} | {_effective(e) for e in events} | {e["until"] for e in events if e["until"] is not None}
-    return any(_lapse(events, purpose, instant) for instant in instants if t <= instant <= tau)
+    instants = {t, tau, *(e[time] for e in events for time in ("event", "recorded", "until") if e[time] is not None)}
+    return any(_lapse(events, purpose, instant, tau) for instant in instants if t <= instant <= tau)
 
 
-def _lapse(events: list[dict], purpose: str, tau: float) -> str | None:
+def _lapse(events: list[dict], purpose: str, at: float, tau: float) -> str | None:
+    """Why the purpose is not in force at an instant, by the events in hand at tau."""
+    if any(e["state"] != "given" and not _is_purpose(e["purpose"]) for e in events):
+        return "refused"
     words = purpose.split(".")
-    nodes = [".".join(words[: n + 1]) for n in range(len(words))]
-    last = []
-    for node in nodes:
-        at_node = [e for e in events if e["purpose"] == node and _effective(e) <= tau]
-        if at_node:
-            last.append(max(at_node, key=_rank))
-    states = {e["state"] for e in last}
+    path = [".".join(words[: n + 1]) for n in range(len(words))]
+    on_path = [e for e in events if e["purpose"] in path]
+    stands = [e for e in on_path if not any(_outdoes(o, e) and o["event"] <= at for o in on_path)]
+    states = {_meaning(e, on_path) for e in stands if _begins(e, tau) <= at}
     if states & {"refused", "withdrawn"}:
         return "refused" if "refused" in states else "withdrawn"
-    grants = (
-        [e for e in last if e["purpose"].startswith("personalization.sensitive")] if "sensitive" in purpose else last
-    )
-    if any(e["until"] is None or e["until"] > tau for e in grants):
+    grants = [e for e in stands if e["event"] <= at and (e["until"] is None or e["until"] > at)]
+    if any("sensitive" not in purpose or e["purpose"].startswith("personalization.sensitive") for e in grants):
         return None
-    return "expired" if last else "no_record"
+    return "expired" if on_path else "no_record"
+
+
+def _is_purpose(text: str) -> bool:
+    letters = set("abcdefghijklmnopqrstuvwxyz0123456789_")
+    return text not in ("all", "any", "everything") and all(w and set(w) <= letters for w in text.split("."))
+
+
+def _outdoes(other: dict, event: dict) -> bool:
+    return other["purpose"] == event["purpose"] and _rank(other) > _rank(event)
+
+
+def _meaning(event: dict, on_path: list[dict]) -> str:
+    """A grant that a refusal of its node precedes by event time, but follows by the earlier of both times, is none."""
+    if event["state"] == "given":
+        before = [e for e in on_path if e["state"] != "given" and _outdoes(event, e)]
+        if any(min(e["event"], e["recorded"]) > min(event["event"], event["recorded"]) for e in before):
+            return "withdrawn"
+    return event["state"]
+
+
+def _begins(event: dict, tau: float) -> float:
+    return event["event"] if event["state"] == "given" else min(event["event"], event["recorded"], tau)
 
 
 def _rank(event: dict) -> tuple:
     ends = float("inf") if event["until"] is None else event["until"]
-    return _effective(event), event["state"] != "given", event["recorded"], -ends, event["state"] == "refused"
+    return event["event"], event["state"] != "given", event["recorded"], -ends, event["state"] == "refused"
 
 
 def gate(world: dict, now: float, *, share: float = 0.5, keys: Keys = KEYS, **options: object) -> ConsentGate:

@@ -58,6 +58,24 @@ CASES = [
     ("a late record of an early grant counts once known", [yes(1, recorded=4)], "bread", 2, 5, 7, "admitted"),
     ("a refusal dated ahead counts when recorded", [yes(1), no(9, recorded=3)], "bread", 2, 5, 7, "refused"),
     ("a grant dated ahead does not count yet", [yes(9, recorded=3)], "bread", 2, 5, 7, "no_record"),
+    ("later by both clocks is later, though one runs ahead",
+     [yes(2, recorded=1), out(3, recorded=1.5)], "bread", 3.5, 5, 5, "withdrawn"),
+    ("a withdrawal for a later day outlasts a grant before it", [yes(2), out(4, recorded=1)],
+     "bread", 4.5, 5, 5, "withdrawn"),
+    ("and counts from the day it was recorded", [yes(2), out(4, recorded=1)], "bread", 2.5, 3, 3, "withdrawn"),
+    ("a refusal that arrives late was still earlier", [no(1, recorded=4), yes(2)], "bread", 3, 5, 5, "admitted"),
+    ("a grant dated ahead does not undo what was refused since", [yes(4, recorded=1), no(2)],
+     "bread", 4.5, 5, 5, "withdrawn"),
+    ("not for a shorter time either", [yes(2.5), yes(4, until=4.5, recorded=1), no(2)], "bread", 3, 5, 5, "withdrawn"),
+    ("unless it is later by both clocks", [out(4, recorded=1), yes(4.5, recorded=2)],
+     "bread", 4.6, 5, 5, "admitted"),
+    ("and a later grant lifts it", [yes(4, recorded=1), no(2), yes(4.5)], "bread", 4.6, 5, 5, "admitted"),
+    ("a refusal in hand counts now, recorded in the future or not", [yes(1), out(3, recorded=9)],
+     "bread", 2, 5, 7, "withdrawn"),
+    ("happened in the future or not", [yes(1), no(9)], "bread", 2, 5, 7, "refused"),
+    ("on a parent too", [yes(1), out(9, PARENT)], "bread", 2, 7, 7, "withdrawn"),
+    ("for an opt-in too", [yes(1, PARENT), yes(1, FAMILY), out(9, FAMILY)], "test", 2, 5, 7, "sensitive_category"),
+    ("a grant in hand does not", [yes(1, recorded=9)], "bread", 2, 7, 7, "no_record"),
     ("a sensitive item needs its own opt-in", [yes(1, PARENT)], "test", 2, 5, 5, "sensitive_category"),
     ("which may be the sensitive parent", [yes(1, PARENT), yes(1, SENSITIVE)], "test", 2, 5, 5, "admitted"),
     ("or the category", [yes(1, PARENT), yes(1, FAMILY)], "test", 2, 5, 5, "admitted"),
@@ -115,6 +133,15 @@ def test_an_erasure_counts_now_whatever_its_date(erased, then, replayed):
     with pytest.raises(NobodyConsentedError) as refused:
         gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(then))
     assert refused.value.counts.excluded["erased"] == 1
+
+
+@pytest.mark.parametrize("refusal", [out(3, recorded=9), out(9), no(6)])
+def test_a_past_time_is_replayed_by_what_was_recorded_then(refusal):
+    """A refusal recorded since is no part of the past; now it counts, whatever its dates say."""
+    made = world([yes(1), refusal])
+    assert gate(made, 7).replay(log([(A, "bread", 2)]), PURPOSE, moment(5)).admitted == 1
+    with pytest.raises(NobodyConsentedError):
+        gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(5))
 
 
 @pytest.mark.parametrize("flag", ["true", "1", "YES", " t ", "y", "perhaps", "2"])
@@ -196,20 +223,21 @@ def test_counts_that_do_not_add_up_are_impossible():
 
 
 def test_people_are_counted_once_by_their_best_row():
-    """A person with an admitted row is admitted; the others have their first reason; rows of nobody are nobody's."""
-    made = world([yes(3), event("bob", "given", 3)])
+    """Admitted if any row is, else by the first reason about the person, else about the rows; nobody's are nobody's."""
+    made = world([yes(3), event("bob", "given", 3), event("dee", "given", 3)])
     rows = [
         (A, "bread", 4),
         (A, "bread", 1),
         ("bob", "lost", 4),
         ("bob", "bread", 1),
         ("cem", "bread", 4),
+        ("dee", "lost", 4),
         (None, "milk", 4),
     ]
     people = gate(made, 7, share=0.0).admit(log(rows), PURPOSE).people_by_outcome()
     assert list(people) == list(OUTCOMES)
     told = {outcome: parts["training"] for outcome, parts in people.items() if parts["training"]}
-    assert told == {"admitted": 1, "unknown_item": 1, "no_record": 1}
+    assert told == {"admitted": 1, "unknown_item": 1, "no_record": 1, "before_grant": 1}
     assert sum(parts["evaluation"] for parts in people.values()) == 0
 
 

@@ -24,6 +24,7 @@ NODES = (
     "personalization.sensitive.family",
     "personalization.sensitive.diet",
 )
+STRANGE = ("personalization.*", "all", "fairness.", "personalization.training\t")
 ITEMS = {"bread": (), "test": ("family",), "aid": ("diet",), "both": ("diet", "family")}
 THEN, NOW = 6, 8
 USERS = ("ann", "bob", "cem", "dee")
@@ -34,7 +35,7 @@ events = st.builds(
     st.sampled_from(USERS),
     st.sampled_from(STATES),
     days,
-    st.sampled_from(NODES),
+    st.sampled_from(NODES * 3 + STRANGE),
     st.none() | days,
     st.none() | days,
 )
@@ -70,7 +71,8 @@ def crowd(seed: int, people: int) -> tuple[dict, list[tuple]]:
             until = draw.choice([None, None, None, at + draw.randint(0, 8) / 2])
             recorded = draw.choice([None, None, None, draw.randint(0, 18) / 2])
             state = draw.choice(["given", "given", "given", "refused", "withdrawn"])
-            consents.append(event(user, state, at, draw.choice(NODES), until, recorded))
+            node = draw.choice(NODES if draw.random() < 0.95 else STRANGE)
+            consents.append(event(user, state, at, node, until, recorded))
         if draw.random() < 0.15:
             flags[user] = {"minor": draw.random() < 0.5, "erased_at": draw.choice([None, draw.randint(0, 9)])}
         interactions += [
@@ -112,7 +114,20 @@ def test_the_statement_as_it_is_agrees_on_the_world_of_the_mutants():
 
 MUTANTS = {
     "ignores whether consent was unbroken": ("JUDGED", "r.instant < s.since_then", "FALSE"),
-    "reads consents at event time only": ("JUDGED", "c.recorded <= m.instant AND", ""),
+    "reads consents at event time only": (
+        "JUDGED",
+        "c.recorded <= CASE WHEN c.state = 'given' THEN m.instant ELSE m.known_until END",
+        "TRUE",
+    ),
+    "gives before it was recorded": ("JUDGED", "c.state = 'given' THEN m.instant", "FALSE THEN 0"),
+    "waits until a refusal should have been recorded": ("JUDGED", "ELSE m.known_until", "ELSE m.instant"),
+    "waits for the day of a refusal": ("JUDGED", "c.state <> 'given' OR c.happened", "c.happened"),
+    "orders refusals by when they begin to count": (
+        "JUDGED",
+        "ORDER BY happened",
+        "ORDER BY CASE WHEN state = 'given' THEN happened ELSE earliest END",
+    ),
+    "lets a grant dated ahead lift a refusal": ("JUDGED", "refused > earliest", "FALSE"),
     "judges now by what was known then": ("JUDGED", "s.reason_now IS NOT NULL", "FALSE"),
     "forgets continuity until now": ("JUDGED", "r.instant < s.since_now", "FALSE"),
     "forgets retention": ("JUDGED", "r.instant < c.oldest_then", "FALSE"),
@@ -128,14 +143,16 @@ MUTANTS = {
         "WHEN state = 'given' THEN 0 ELSE 1 END, rec",
         "WHEN state = 'given' THEN 1 ELSE 0 END, rec",
     ),
-    "forgets that grants end": ("JUDGED", "state <> 'given' OR valid_until IS NULL", "TRUE"),
+    "forgets that grants end": ("JUDGED", "OR valid_until IS NULL", "OR TRUE"),
     "ends a grant one instant late": ("JUDGED", "WHERE ends <= instant", "WHERE ends < instant"),
-    "starts consent one instant late": ("JUDGED", "c.effective <= m.instant", "c.effective < m.instant"),
-    "forgets erasures": ("JUDGED", "s.erased_at <= m.erasures_until", "FALSE"),
+    "starts consent one instant late": ("JUDGED", "c.happened <= m.instant", "c.happened < m.instant"),
+    "forgets erasures": ("JUDGED", "s.erased_at <= m.known_until", "FALSE"),
     "forgets minors": ("JUDGED", "s.minor = 1", "FALSE"),
     "admits the future": ("JUDGED", "OR r.instant > c.instant_then", ""),
     "admits unknown items": ("JUDGED", "r.item = -1", "FALSE"),
-    "believes a refusal's late event time": ("CONSENTS", "OR recorded > event_time", "OR TRUE"),
+    "believes a clock that runs ahead": ("CONSENTS", "recorded < event_time", "FALSE"),
+    "passes over a refusal of what is no purpose": ("CONSENTS", "WHEN c.purpose_unreadable = 1 OR", "WHEN"),
+    "passes over a refusal of everything": ("CONSENTS", "OR c.purpose IN ('all', 'any', 'everything')", ""),
 }
 
 

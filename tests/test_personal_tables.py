@@ -243,7 +243,6 @@ def test_subjects_may_repeat_and_come_in_other_types():
         assert admitted(interactions(["7"]), subjects=subjects.slice(0, 1)) == 1
     assert admitted(interactions(["7"]), subjects=pa.table({"user_id": ["7"], "erased_at": ["long ago"]})) == 0
     assert admitted(interactions(["7"]), subjects=pa.table({"user_id": [7], "erased_at": pa.nulls(1)})) == 1
-    assert admitted(interactions(["7"]), subjects=pa.table({"user_id": ["7"]})) == 1
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 2.0, float("nan")])

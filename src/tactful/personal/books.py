@@ -7,38 +7,64 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
-from tactful.errors import SchemaError
+from tactful.errors import SchemaError, columns_given
+from tactful.personal import headers
 from tactful.personal.consent import OUTCOMES, SENSITIVE, path_of
 from tactful.personal.engines.base import Columns, Kind, Session
+from tactful.personal.ids import is_clean
 from tactful.personal.source import Source, Tabular
 from tactful.personal.statement import CONSENTS, SUBJECTS
 
 LOG: dict[str, Kind] = {"user_id": "id", "item_id": "id", "timestamp": "time"}
 _CONSENTS: dict[str, Kind] = {
     "user_id": "id",
-    "purpose": "word",
+    "purpose": "purpose",
     "state": "word",
     "event_time": "time",
     "recorded_time": "time",
-    "valid_until": "time",
+    "valid_until": "end",
 }
 _SUBJECTS: dict[str, Kind] = {"user_id": "id", "minor": "flag", "erased_at": "time"}
-_READABLE = """
-SELECT COUNT(*) AS n, COUNT(user_id) AS named, COUNT(event_time) AS times,
+_SAID = """
+SELECT user_id, COUNT(*) AS n, COUNT(event_time) AS times,
   COUNT(CASE WHEN LOWER(state) IN ('given', 'refused', 'withdrawn') THEN 1 END) AS states
 FROM consent_rows
+GROUP BY user_id
 """
+_NAMED = "SELECT user_id, COUNT(*) AS n FROM subject_rows GROUP BY user_id"
 
 
 def consents(source: Tabular) -> Source:
-    """The consent events, not yet read."""
+    """The consent events, not yet read.
+
+    Raises
+    ------
+    SchemaError
+        If a required column is missing, or another may have been meant to protect people.
+    """
     required = ("user_id", "purpose", "state", "event_time")
-    return Source.open(source, role="consents", required=required, optional=("recorded_time", "valid_until"))
+    found = Source.open(source, role="consents", required=required, optional=("recorded_time", "valid_until"))
+    headers.check_header(found.header, headers.CONSENTS, found.name)
+    return found
 
 
 def subjects(source: Tabular) -> Source:
-    """Who is a minor and who was erased, not yet read."""
-    return Source.open(source, role="subjects", required=("user_id",), optional=("minor", "erased_at"))
+    """Who is a minor and who was erased, not yet read.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing, or may have been meant to protect people.
+    """
+    found = Source.open(source, role="subjects", required=("user_id",), optional=("minor", "erased_at"))
+    headers.check_header(found.header, headers.SUBJECTS, found.name)
+    if len(found.columns) == 1:
+        raise SchemaError(
+            f"{found.name} has a column minor or erased_at",
+            given=columns_given(found.header, headers.SUBJECTS),
+            do="Add one, or leave the table out",
+        )
+    return found
 
 
 def stage(session: Session, consent_events: Source, subject_rows: Source | None) -> None:
@@ -47,19 +73,20 @@ def stage(session: Session, consent_events: Source, subject_rows: Source | None)
     Raises
     ------
     SchemaError
-        If a column has the wrong type, a row names nobody, no state is one, or no time can be read.
+        If a column has the wrong type, a row names nobody or hides whom it names, no state is one, or no time can be
+        read.
     """
     session.stage("consent_rows", consent_events, _CONSENTS)
     session.stage("subject_rows", subject_rows, _SUBJECTS)
-    found = session.query(_READABLE)
+    found = session.query(_SAID)
     check_names(consent_events, found)
     check_times(consent_events, "event_time", found)
-    if found["n"][0] and not found["states"][0]:
+    if found["n"].sum() and not found["states"].sum():
         raise SchemaError(
             f"states in {consent_events.name} are given, refused or withdrawn", given="no row has one", do="Map them"
         )
     if subject_rows is not None:
-        check_names(subject_rows, session.query("SELECT COUNT(*) AS n, COUNT(user_id) AS named FROM subject_rows"))
+        check_names(subject_rows, session.query(_NAMED))
 
 
 def settle(session: Session) -> None:
@@ -71,24 +98,33 @@ def settle(session: Session) -> None:
 
 def check_times(source: Source, column: str, found: Columns) -> None:
     """Raise `SchemaError` if there are rows and none has a time."""
-    if found["n"][0] and not found["times"][0]:
+    rows = int(found["n"].sum())
+    if rows and not found["times"].sum():
         raise SchemaError(
-            f"the column {column} of {source.name} holds times, in ISO 8601 where it is text",
-            given=f"none of {found['n'][0]} values is one",
+            f"the column {column} of {source.name} holds times from 1970-01-02 to 2200, in ISO 8601 where it is text",
+            given=f"none of {rows} values is one",
             do="Convert the column, or name the right one",
             column=column,
         )
 
 
 def check_names(source: Source, found: Columns) -> None:
-    """Raise `SchemaError` if a row names nobody: whom it protects cannot be known."""
-    nameless = int(found["n"][0] - found["named"][0])
+    """Raise `SchemaError` if a row names nobody, or hides whom: whom it protects cannot be known."""
+    nameless = sum(int(n) for user_id, n in zip(found["user_id"], found["n"], strict=True) if user_id is None)
     if nameless:
         raise SchemaError(
             f"each row of {source.name} has a user_id",
             given=f"{nameless} have none",
             do="Complete or remove them",
             rows=nameless,
+        )
+    unclean = sum(not is_clean(user_id) for user_id in found["user_id"])
+    if unclean:
+        raise SchemaError(
+            f"no user_id of {source.name} hides blanks or control characters",
+            given=f"{unclean} do",
+            do="Write them as the other tables do",
+            ids=unclean,
         )
 
 
@@ -114,9 +150,9 @@ def questions(catalogue: Catalogue, belongs: Sequence[tuple[str, ...]], purpose:
 
 
 def moments(judged: list[tuple[str, int, int]], retention: int) -> pa.Table:
-    """The table ``moments``; each has a name, an instant and the last erasure that counts, in microseconds."""
+    """The table ``moments``: of each a name, an instant and until when refusals and erasures count, in microseconds."""
     rows = [(moment, instant, instant - retention, until) for moment, instant, until in judged]
-    return _table(rows, moment=pa.string(), instant=pa.int64(), oldest=pa.int64(), erasures_until=pa.int64())
+    return _table(rows, moment=pa.string(), instant=pa.int64(), oldest=pa.int64(), known_until=pa.int64())
 
 
 def _table(rows: Sequence[tuple[object, ...]], **types: pa.DataType) -> pa.Table:

@@ -29,7 +29,8 @@ OUTCOMES = ("admitted", *REASONS)
 SENSITIVE = "personalization.sensitive"
 """The parent of every opt-in to a sensitive category."""
 
-_PURPOSE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+PURPOSE = r"[a-z0-9_]+(\.[a-z0-9_]+)*"
+"""A purpose is lower-case words joined by dots. A regular expression that every engine understands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def checked_purpose(purpose: str) -> str:
     UsageError
         If it is not lower-case words joined by dots.
     """
-    if not _PURPOSE.fullmatch(purpose):
+    if not re.fullmatch(PURPOSE, purpose):
         raise UsageError(
             "a purpose is lower-case words joined by dots",
             given=repr(purpose),

@@ -4,15 +4,24 @@ Notes
 -----
 What the gate decides where the rules leave room, always toward using less:
 
-- Consent must hold at `as_of` and now, each judged by what was recorded and had happened by then. A row's reason is
-  that at `as_of`; if it passes there, that now. A row later than `as_of` cannot be judged and is ``malformed``.
-- At one instant a refusal beats a grant; after that the later recorded event counts, then the one that ends sooner. A
-  grant holds from its event time until just before `valid_until`. A refusal counts from the earlier of its event and
-  recorded times.
+- Consent must hold at `as_of` and now. At `as_of` it is judged by what was recorded and had happened by then; now every
+  refusal, withdrawal and erasure in hand counts, even one that is dated in the future. A row's reason is that at
+  `as_of`; if it passes there, that now. A row later than `as_of` cannot be judged and is ``malformed``.
+- Events of one purpose follow each other by event time. At one instant a refusal beats a grant; after that the later
+  recorded event counts, then the one that ends sooner. A grant holds from its event time until just before
+  `valid_until`. A refusal counts from the earlier of its event and recorded times until a grant follows it.
+- Clocks that run ahead never help a grant: nothing happens after it was recorded, so a grant that follows a refusal by
+  event time, but precedes it by the earlier of both times, lifts nothing and counts as a withdrawal.
 - Consent is unbroken where one grant takes over at the very instant another ends.
 - A consent record that cannot be read refuses its purpose for all time, and no later grant lifts it: repair the record.
-  A `valid_until` that cannot be read has passed. A record without a person stops the run, since nobody knows whom it
-  protects.
+  A refusal or withdrawal of what is no purpose (``*``, ``all``, a stray character) refuses every purpose in the same
+  way; a grant of it gives nothing. A `valid_until` that cannot be read has passed.
+- Times before 1970-01-02 or after 2200-01-01 are no times, nor is text that does not begin with ``YYYY-MM-DD``: such an
+  interaction is ``malformed``, such a consent record cannot be read, such an erasure counts at once. Only `valid_until`
+  may lie later.
+- A record whose person is missing, or whose id hides blanks or control characters, stops the run, since nobody knows
+  whom it protects; an interaction of such an id is ``malformed``. So does a column that may be a misspelt
+  `valid_until`, `recorded_time`, `minor` or `erased_at`.
 - To give `personalization` does not opt in to a sensitive category; see `tactful.personal.consent.path_of`.
 - A minor flag that is neither yes nor no is a yes. An erasure counts now even when it is dated in the future.
 """
@@ -69,7 +78,7 @@ class ConsentGate:
     Raises
     ------
     SchemaError
-        If a table lacks a column.
+        If a table lacks a column, or has one that may be a misspelt protection.
     ConfigError
         If the policy does not fit the catalogue, or the share is out of range.
     """
@@ -119,7 +128,7 @@ class ConsentGate:
         UsageError
             If `as_of` is in the future, or the purpose is not one.
         SchemaError
-            If a column has the wrong type, no time can be read, or a record names nobody.
+            If a column has the wrong type, no time can be read, or a record names nobody or hides whom.
 
         Privacy
         -------

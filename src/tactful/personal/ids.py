@@ -1,16 +1,37 @@
-"""From ids to pseudonyms, once for each distinct person. Every engine shares these functions."""
+"""From ids to pseudonyms, once for each distinct person. Every engine shares these functions.
+
+Notes
+-----
+Ids are compared byte for byte, after an integer has become its digits: two Unicode forms of é are two ids, capitals are
+not small letters. An id that is not clean (see `is_clean`) is nobody's.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 import pyarrow as pa
 
 from tactful.personal.keys import Keys
 
+_CONTROL = frozenset({"Cc", "Zl", "Zp"})
+_INVISIBLE = _CONTROL | {"Cf", "Zs"}
+
+
+def is_clean(user_id: str) -> bool:
+    """Whether an id neither begins nor ends with a blank or an invisible character, and holds no control character.
+
+    An id that does looks like another, which its refusals would not reach.
+    """
+    if user_id.isprintable():  # then a plain space is its only blank
+        return user_id == user_id.strip(" ")
+    kinds = [unicodedata.category(character) for character in user_id]
+    return not (_INVISIBLE & {kinds[0], kinds[-1]} or _CONTROL.intersection(kinds))
+
 
 def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
-    """For each id its pseudonym, in the order of pseudonyms, so that nothing depends on the order of the rows.
+    """For each clean id its pseudonym, in the order of pseudonyms, so that nothing depends on the order of the rows.
 
     Privacy
     -------
@@ -20,12 +41,12 @@ def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
     Costs: nothing; nothing leaves.
     Assumes: the key is secret.
     """
-    given = [user_id for user_id in user_ids if user_id]
+    given = [user_id for user_id in user_ids if user_id and is_clean(user_id)]
     return {user_id: name for name, user_id in sorted(zip(keys.pseudonyms(given), given, strict=True))}
 
 
 def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float) -> tuple[pa.Table, pa.Table]:
-    """The tables ``ids(user_id, person)`` and ``people(person, pseudonym, part)``; missing ids are nobody.
+    """The tables ``ids(user_id, person)`` and ``people(person, pseudonym, part)``; missing and unclean ids are nobody.
 
     A person's part, ``training`` or ``evaluation``, depends on their id, the assignment key and the share, on nothing
     else.

@@ -29,8 +29,8 @@ class Source:
         What errors call it: the file's name, or the table's role.
     columns : mapping of str to int
         The columns to read and their positions in the file.
-    width : int
-        How many columns the file has.
+    header : tuple of str
+        The names of all its columns.
     path : Path, optional
         The Parquet or CSV file.
     table : pyarrow.Table, optional
@@ -39,7 +39,7 @@ class Source:
 
     name: str
     columns: dict[str, int]
-    width: int
+    header: tuple[str, ...]
     path: Path | None = None
     table: pa.Table | None = None
 
@@ -62,8 +62,8 @@ class Source:
         found = _columns(source) if path is None else _columns_of_file(path, role)
         columns = _chosen(found, tuple(required), tuple(optional), name)
         if path is not None:
-            return cls(name=name, columns=columns, width=len(found), path=path)
-        return cls(name=name, columns=columns, width=len(found), table=_narrowed(source, list(columns), name))
+            return cls(name=name, columns=columns, header=tuple(found), path=path)
+        return cls(name=name, columns=columns, header=tuple(found), table=_narrowed(source, list(columns), name))
 
 
 def _columns(source: Tabular) -> list[str]:
@@ -119,6 +119,6 @@ def _narrowed(source: Tabular, columns: list[str], name: str) -> pa.Table:
     in_utc = {
         name: frame[name].dt.tz_convert(None) for name in columns if isinstance(frame[name].dtype, pd.DatetimeTZDtype)
     }
-    with suppress(pa.ArrowException):  # kept as context, it would quote a cell
+    with suppress(pa.ArrowException, UnicodeError):  # kept as context, it would quote a cell
         return pa.Table.from_pandas(frame.assign(**in_utc), preserve_index=False)
     raise SchemaError(f"each column of {name} has one type", given="one mixes types", do="Convert it to text")

@@ -11,9 +11,10 @@ Tables that the statements read, all times ``BIGINT`` microseconds in UTC:
 ``paths(target, node, grants)``
     For each purpose asked about: itself, its parents and the root ``''``; `grants` is 1 where giving the node gives the
     target.
-``moments(moment, instant, oldest, erasures_until)``
-    ``then`` (as of) and ``now``: rows must pass at both. `oldest` is the end of retention; erasures up to the last one
-    count.
+``moments(moment, instant, oldest, known_until)``
+    ``then`` (as of) and ``now``: rows must pass at both. `oldest` is the end of retention. Grants recorded up to
+    `instant` count, refusals and erasures up to `known_until`: for a past moment it is `instant`, for the present it is
+    2^62, since what is in hand now counts whatever its dates say.
 ``outcomes(place, outcome)``
     What happens to rows, in order of precedence.
 ``log``, ``consent_rows``, ``subject_rows``
@@ -45,20 +46,31 @@ JOIN ids p ON p.user_id = s.user_id
 GROUP BY p.person
 """
 
-# A record that cannot be read refuses its purpose (or, without a purpose, everything) from the beginning of time. A
-# refusal counts from the earlier of its two times, so that a clock that runs ahead cannot delay it.
+# A record that cannot be read refuses its purpose from the beginning of time. A record without a purpose refuses
+# everything, and so does one that gives nothing and whose purpose is none, or is `all`: nobody knows what was refused.
+# `happened` orders the events of a node. `earliest` is the earlier of an event's two times, since nothing happens after
+# it was recorded; by the same token a grant cannot undo a refusal that is later by that clock.
 CONSENTS = """
 SELECT person, purpose, state, recorded, valid_until,
+  CASE WHEN state = 'unreadable' THEN -4611686018427387904 ELSE event_time END AS happened,
   CASE
     WHEN state = 'unreadable' THEN -4611686018427387904
-    WHEN state = 'given' OR recorded > event_time THEN event_time
-    ELSE recorded
-  END AS effective
+    WHEN recorded < event_time THEN recorded
+    ELSE event_time
+  END AS earliest
 FROM (
-  SELECT p.person, COALESCE(LOWER(c.purpose), '') AS purpose, c.event_time,
+  SELECT p.person, c.event_time,
+    CASE
+      WHEN c.purpose IS NULL THEN ''
+      WHEN LOWER(c.state) = 'given' THEN c.purpose
+      WHEN c.purpose_unreadable = 1 OR c.purpose IN ('all', 'any', 'everything') THEN ''
+      ELSE c.purpose
+    END AS purpose,
     CASE
       WHEN c.purpose IS NULL OR c.event_time IS NULL OR c.recorded_time_unreadable = 1 THEN 'unreadable'
-      WHEN LOWER(c.state) IN ('given', 'refused', 'withdrawn') THEN LOWER(c.state)
+      WHEN LOWER(c.state) = 'given' THEN 'given'
+      WHEN c.purpose_unreadable = 1 OR c.purpose IN ('all', 'any', 'everything') THEN 'unreadable'
+      WHEN LOWER(c.state) IN ('refused', 'withdrawn') THEN LOWER(c.state)
       ELSE 'unreadable'
     END AS state,
     CASE
@@ -71,8 +83,11 @@ FROM (
 ) AS readable
 """
 
-# known     what was recorded and had happened by each moment, once for each node
-# spans     how long each event is the last word on its node; an unreadable record is never superseded
+# known     at each moment, the grants that were recorded and had happened by then, and the refusals in hand
+# ordered   each with the time of the next on its node, and the latest `earliest` of the refusals up to it
+# spans     how long each event is the last word on its node, by event time; an unreadable record is never superseded. A
+#           refusal starts at its `earliest`, at the moment itself at the latest. A grant that is dated after a refusal
+#           but was recorded before it withdraws
 # asked     the spans on the path of each target
 # edges     +1 and -1 where a span begins and ends
 # levels    the sums of those up to each instant: in force while something gives and nothing blocks
@@ -84,25 +99,39 @@ FROM (
 # standing  the same, both moments side by side
 STANDING = """
 WITH known AS (
-  SELECT m.moment, m.instant, c.person, c.purpose AS node, c.state, c.effective, c.recorded, c.valid_until
+  SELECT m.moment, m.instant, c.person, c.purpose AS node, c.state, c.happened, c.earliest, c.recorded, c.valid_until,
+    CASE WHEN c.state = 'unreadable' THEN 1 ELSE 0 END AS unreadable
   FROM consents c
-  JOIN moments m ON c.recorded <= m.instant AND c.effective <= m.instant
+  JOIN moments m ON c.recorded <= CASE WHEN c.state = 'given' THEN m.instant ELSE m.known_until END
+    AND (c.state <> 'given' OR c.happened <= m.instant)
 ),
 ordered AS (
-  SELECT moment, instant, person, node, state, effective, valid_until,
-    LEAD(effective, 1, 4611686018427387904) OVER (
-      PARTITION BY moment, person, node, CASE WHEN state = 'unreadable' THEN 1 ELSE 0 END
-      ORDER BY effective, CASE WHEN state = 'given' THEN 0 ELSE 1 END, recorded,
+  SELECT moment, instant, person, node, state, happened, earliest, valid_until,
+    LEAD(happened, 1, 4611686018427387904) OVER (
+      PARTITION BY moment, person, node, unreadable
+      ORDER BY happened, CASE WHEN state = 'given' THEN 0 ELSE 1 END, recorded,
         COALESCE(valid_until, 4611686018427387904) DESC, state DESC
-    ) AS superseded
+    ) AS superseded,
+    MAX(CASE WHEN state = 'given' THEN NULL ELSE earliest END) OVER (
+      PARTITION BY moment, person, node, unreadable
+      ORDER BY happened, CASE WHEN state = 'given' THEN 0 ELSE 1 END, recorded,
+        COALESCE(valid_until, 4611686018427387904) DESC, state DESC
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS refused
   FROM known
 ),
 spans AS (
-  SELECT moment, instant, person, node, state, effective AS starts,
+  SELECT moment, instant, person, node,
+    CASE WHEN state = 'given' AND refused > earliest THEN 'withdrawn' ELSE state END AS state,
     CASE
-      WHEN state <> 'given' OR valid_until IS NULL OR valid_until >= superseded THEN superseded
-      WHEN valid_until > effective THEN valid_until
-      ELSE effective
+      WHEN state = 'given' THEN happened
+      WHEN earliest < instant THEN earliest
+      ELSE instant
+    END AS starts,
+    CASE
+      WHEN state <> 'given' OR refused > earliest OR valid_until IS NULL OR valid_until >= superseded THEN superseded
+      WHEN valid_until > happened THEN valid_until
+      ELSE happened
     END AS ends
   FROM ordered
 ),
@@ -167,7 +196,7 @@ opted AS (
 verdicts AS (
   SELECT m.moment, p.person, o.since,
     CASE
-      WHEN s.erased_at <= m.erasures_until THEN 'erased'
+      WHEN s.erased_at <= m.known_until THEN 'erased'
       WHEN s.minor = 1 THEN 'minor'
       WHEN o.since IS NOT NULL THEN NULL
       ELSE COALESCE(l.lapse, 'no_record')

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 
 from tactful.personal.source import Source
 
-Kind = Literal["id", "time", "word", "flag"]
-"""How a column is read: an id (text or integer), an instant, a word (text, integer or boolean) or a yes-or-no."""
+Kind = Literal["id", "time", "end", "word", "purpose", "flag"]
+"""How a column is read: an id (text or integer), an instant, an instant that may lie in the far future, a word (text,
+integer or boolean), a word that is a purpose, or a yes-or-no."""
+
+EARLIEST, LATEST = 86_400_000_000, 7_258_118_400_000_000
+"""The first instants of 1970-01-02 and of 2200. What lies outside them is no instant, only an end may lie later: a zero
+or a two-digit year that was read as a time would give consent since long ago."""
 
 Columns = dict[str, NDArray[Any]]
 
@@ -22,9 +27,9 @@ class Session(Protocol):
     def stage(self, name: str, source: Source | None, kinds: Mapping[str, Kind]) -> None:
         """The view `name` reads these columns of the source, each as one type; columns it lacks are missing values.
 
-        Ids, words and flags are text, empty text being a missing value; words and flags are trimmed. An instant is a
-        ``BIGINT`` of microseconds since 1970 in UTC, and ``<column>_unreadable`` is 1 where there is a value that is no
-        time.
+        Ids, words, purposes and flags are text, empty text being a missing value. All but ids are trimmed, purposes are
+        in lower case. An instant is a ``BIGINT`` of microseconds since 1970 in UTC; where it is text, that looks like
+        ``YYYY-MM-DD…``. ``<column>_unreadable`` is 1 where there is a value that is no instant, or no purpose.
 
         Raises
         ------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
@@ -13,15 +12,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tactful.errors import SchemaError, TactfulError
-from tactful.personal.engines.base import Columns, Kind
+from tactful.personal.consent import PURPOSE
+from tactful.personal.engines.base import EARLIEST, LATEST, Columns, Kind
 from tactful.personal.source import Source
 
 _TEXT = r"VARCHAR|ENUM\(.*\)|\"?NULL\"?"
 _INTEGER = r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER"
+_TIME = (re.compile(f"{_TEXT}|DATE|TIMESTAMP.*"), "a timestamp, a date, or text in ISO 8601")
+_WORD = (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN"), "text, integer or boolean")
 _TYPES: dict[Kind, tuple[re.Pattern[str], str]] = {
     "id": (re.compile(f"{_TEXT}|{_INTEGER}"), "text or integer"),
-    "time": (re.compile(f"{_TEXT}|DATE|TIMESTAMP.*"), "a timestamp, a date, or text in ISO 8601"),
-    "word": (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN"), "text, integer or boolean"),
+    "time": _TIME,
+    "end": _TIME,
+    "word": _WORD,
+    "purpose": _WORD,
     "flag": (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN|FLOAT|DOUBLE"), "boolean, text or a number"),
 }
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -70,7 +74,7 @@ class DuckDBSession:
         types = _quietly(_READABLE, lambda: self._attach(f"{name}_source", source)) if source else {}
         for column, kind in kinds.items():
             _check_type(source, column, kind, types.get(column, "NULL"))
-        selected = ", ".join(_read(column, kind, column in types) for column, kind in kinds.items())
+        selected = ", ".join(_read(column, kind, types.get(column)) for column, kind in kinds.items())
         rows = f"FROM {name}_source" if source else "LIMIT 0"
         self._database.execute(f"CREATE TEMP VIEW {name} AS SELECT {selected} {rows}")
         self._staged.add(name)
@@ -112,10 +116,10 @@ class DuckDBSession:
         if source.path is None:
             self._database.register(f"{name.removesuffix('_source')}_table", source.table)
             return f"{', '.join(map(_quoted, source.columns))} FROM {name.removesuffix('_source')}_table"
-        where = _literal(source.path)
+        where = _literal(re.sub(r"([*?\[])", r"[\1]", str(source.path)))  # nothing in a path is a wildcard
         if source.path.suffix == ".parquet":
             return f"{', '.join(map(_quoted, source.columns))} FROM read_parquet({where})"
-        cells = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(source.width))
+        cells = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(source.header)))
         chosen = ", ".join(f"c{position} AS {_quoted(column)}" for column, position in source.columns.items())
         return (
             f"{chosen} FROM read_csv({where}, columns = {{{cells}}}, auto_detect = false, header = true, "
@@ -132,22 +136,36 @@ def _unmasked(values: Any) -> NDArray[Any]:
     return filled
 
 
-def _read(column: str, kind: Kind, present: bool) -> str:
-    """The SELECT items that normalise one column."""
-    cell = _quoted(column) if present else "CAST(NULL AS VARCHAR)"
-    if kind == "time":
-        instant = f"epoch_us({_instant(cell)})"
-        blank = f"NULLIF(TRIM(CAST({cell} AS VARCHAR)), '')"
-        unreadable = f"CASE WHEN {blank} IS NOT NULL AND {instant} IS NULL THEN 1 ELSE 0 END"
-        return f"{instant} AS {_quoted(column)}, {unreadable} AS {_quoted(f'{column}_unreadable')}"
+def _read(column: str, kind: Kind, found: str | None) -> str:
+    """The SELECT items that normalise one column of the type found; None where there is no such column."""
+    cell = _quoted(column) if found else "CAST(NULL AS VARCHAR)"
     text = f"CAST({cell} AS VARCHAR)"
-    return f"NULLIF({text if kind == 'id' else f'TRIM({text})'}, '') AS {_quoted(column)}"
+    if kind == "id":
+        return f"NULLIF({text}, '') AS {_quoted(column)}"
+    word = f"NULLIF(TRIM({text}), '')"
+    if kind == "purpose":
+        strange = f"NOT regexp_full_match(LOWER({word}), {_literal(PURPOSE)})"
+        return f"LOWER({word}) AS {_quoted(column)}, {_unreadable(column, word, strange)}"
+    if kind in ("time", "end"):
+        instant = _instant(cell, kind, found is None or re.fullmatch(_TEXT, found) is not None)
+        return f"{instant} AS {_quoted(column)}, {_unreadable(column, word, f'{instant} IS NULL')}"
+    return f"{word} AS {_quoted(column)}"
 
 
-def _instant(cell: str) -> str:
-    """A timestamp, also from text whose zone is written without a colon (``+0200``)."""
-    zoned = f"regexp_replace(CAST({cell} AS VARCHAR), '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
-    return f"COALESCE(TRY_CAST({cell} AS TIMESTAMPTZ), TRY_CAST({zoned} AS TIMESTAMPTZ))"
+def _unreadable(column: str, word: str, strange: str) -> str:
+    """The flag beside a column: 1 where it has a value and that is strange."""
+    return f"CASE WHEN {word} IS NOT NULL AND {strange} THEN 1 ELSE 0 END AS {_quoted(f'{column}_unreadable')}"
+
+
+def _instant(cell: str, kind: Kind, is_text: bool) -> str:
+    """Microseconds since 1970 if they are sound; also from text whose zone is written without a colon (``+0200``)."""
+    at = f"epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ))"
+    sound = f"{at} >= {EARLIEST}" if kind == "end" else f"{at} BETWEEN {EARLIEST} AND {LATEST}"
+    if not is_text:
+        return f"CASE WHEN {sound} THEN {at} END"
+    zoned = f"regexp_replace({cell}, '([+-][0-9]{{2}})([0-9]{{2}})\\s*$', '\\1:\\2')"
+    either = f"COALESCE(TRY_CAST({cell} AS TIMESTAMPTZ), TRY_CAST({zoned} AS TIMESTAMPTZ))"
+    return _instant(f"CASE WHEN LTRIM({cell}) LIKE '____-__-__%' THEN {either} END", kind, is_text=False)
 
 
 def _check_type(source: Source | None, column: str, kind: Kind, found: str) -> None:
@@ -167,10 +185,9 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(path: Path) -> str:
-    """A path as an SQL text in which nothing is a wildcard."""
-    plain = re.sub(r"([*?\[])", r"[\1]", str(path))
-    return "'" + plain.replace("'", "''") + "'"
+def _literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quietly(must: str, action: Callable[[], T]) -> T:
