@@ -195,7 +195,19 @@ def wrong_tables(world: World) -> list[tuple[Path, str]]:
         (changed(world, "events.csv", "consents", filled("event_time")), "event_time"),
         (changed(world, "nameless.csv", "consents", nobody), "user_id"),
         (changed(world, "minors.csv", "subjects", nobody), "user_id"),
-        (changed(world, "twice.csv", "attributes", lambda rows: rows + rows[:20]), "one row"),
+        (replaced(world, "more.csv", "attributes", f"user_id,age\n{ids[0]},young,{ids[1]}\n".encode()), "to its end"),
+        (changed(world, "hidden.csv", "consents", filled("user_id", f"{ids[0]} ", rows=slice(1, 2))), "hides blanks"),
+        (changed(world, "blank.csv", "subjects", filled("user_id", f"{ids[0]}\t", rows=slice(1, 2))), "hides blanks"),
+        (
+            changed(
+                world,
+                "close.csv",
+                "subjects",
+                lambda rows: [{"user_id": r["user_id"], "minor": "", "erased": ""} for r in rows],
+            ),
+            "erased_at",
+        ),
+        (changed(world, "bare.csv", "subjects", lambda rows: [{"user_id": r["user_id"]} for r in rows]), "minor or"),
         (changed(world, "groups.csv", "attributes", lambda rows: [{"user_id": r["user_id"]} for r in rows]), "age"),
         (changed(world, "people.csv", "items", lambda _: world.table("interactions")), "public"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from personal_reference import KEYS, PURPOSE, event, gate, log, moment, world
@@ -31,7 +32,8 @@ def setting(now: float = 9):
     """Everybody trains; most agreed to be assessed."""
     consents = [event(user, "given", 0) for user in PEOPLE]
     consents += [event(user, "given", 1, FAIR) for user in [*WORDS, "absent", "left", "erased", "minor"]]
-    consents += [event("refused", "refused", 1, FAIR), event("left", "withdrawn", 8, "fairness")]
+    consents += [event("refused", "refused", 1, FAIR)]
+    consents += [event("left", "withdrawn", 8, "fairness")] if now >= 8 else []
     consents += [event("mitigation", "given", 1, "fairness.mitigation")]
     judge = gate(world(consents), now, share=1 - 2**-40)
     rows = [(user, item, 2) for user in PEOPLE for item in ("bread", "milk")]
@@ -106,16 +108,62 @@ def test_only_declared_columns_and_willing_people_are_fetched(monkeypatch):
     assert not {"refused", "left", "erased", "minor", "silent", "stranger"} & set(with_ages[0]["user_id"])
 
 
-def test_a_table_that_contradicts_itself_is_refused():
-    """Two rows of one person; a column that is a fraction; a declared column that is not there."""
+def found_in(source: pa.Table) -> dict[str, dict[str, int]]:
+    """The codes of everybody by both attributes."""
     people, judge = setting()
-    twice = pa.concat_tables([table(), table().slice(0, 1)])
-    with pytest.raises(SchemaError, match="one row"):
-        Demographics.open(twice, [AGE]).groups(people, judge, [AGE])
+    found = Demographics.open(source, [AGE, HOME]).groups(people, judge, [AGE, HOME])
+    return {name: codes(people, values) for name, values in found.items()}
+
+
+def test_rows_of_one_person_that_differ_disclose_nothing():
+    """Of what they differ in, of that person, whatever their order; a repeated row is no contradiction."""
+    alone = found_in(table())
+    assert found_in(pa.concat_tables([table(), table()])) == alone
+    for age in ("old", "middle", "", None):
+        other = table().slice(0, 1).set_column(1, "age", pa.array([age], pa.string()))
+        told = found_in(pa.concat_tables([table(), other, table().slice(0, 1)]))
+        assert told == alone | {"age": alone["age"] | {"declared": 3}}
+        assert found_in(pa.concat_tables([other, table()])) == told
+
+
+def test_a_row_of_somebody_else_changes_nothing():
+    """Not of a person who did not agree, nor of an id that only looks like one."""
+    rows = {
+        "user_id": ["silent", "declared ", "\u200bdeclared"],
+        "age": ["old"] * 3,
+        "home": [1] * 3,
+        "diary": ["x"] * 3,
+    }
+    assert found_in(pa.concat_tables([table(), pa.table(rows), pa.table(rows)])) == found_in(table())
+    only = pa.table({name: values[1:] for name, values in rows.items()})
+    assert found_in(only)["age"]["declared"] == 3
+
+
+@pytest.mark.parametrize("form", ["arrow", "pandas", "parquet"])
+def test_a_wrong_type_is_found_before_anything_is_read(form, tmp_path):
+    """Opening the table names the column; so does a declared one that is not there."""
+    wrong = table(age=[1.5] * len(table()))
+    path = tmp_path / "people.parquet"
+    pyarrow.parquet.write_table(wrong, path)
     with pytest.raises(SchemaError, match="age"):
-        Demographics.open(table(age=[1.5] * len(table())), [AGE]).groups(people, judge, [AGE])
+        Demographics.open({"arrow": wrong, "pandas": wrong.to_pandas(), "parquet": path}[form], [AGE])
     with pytest.raises(SchemaError, match="income"):
         Demographics.open(table(), [AttributeSpec(name="income", levels=("low",))])
+
+
+@pytest.mark.parametrize("line", [b"absent,young,1,more\n", b'absent,"young,1\n', b"absent,\xff\xfe,1\n"])
+def test_a_table_that_cannot_be_read_to_its_end_is_found_by_a_check(line, tmp_path):
+    """Before a run pays: a row too long, an open quote, bytes that are no text."""
+    people, judge = setting()
+    path = tmp_path / "people.csv"
+    lines = b"user_id,age,home\ndeclared,young,1\n" + b"stranger,old,1\n" * 1000
+    path.write_bytes(lines + line)
+    demographics = Demographics.open(path, [AGE, HOME])
+    with pytest.raises(SchemaError, match="to its end"):
+        demographics.check(judge)
+    path.write_bytes(lines)
+    demographics.check(judge)
+    assert codes(people, demographics.groups(people, judge, [AGE])["age"])["declared"] == 0
 
 
 @pytest.mark.parametrize(

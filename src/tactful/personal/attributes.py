@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tactful.errors import ConfigError, SchemaError, UsageError
-from tactful.personal.engines.base import Kind, Session
+from tactful.errors import ConfigError, UsageError
+from tactful.personal.engines.base import Engine, Kind, Session
+from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.gate import ConsentGate
 from tactful.personal.source import Source, Tabular
 from tactful.personal.split import EvaluationPeople
 
 _PURPOSES = ("fairness.assessment", "fairness.mitigation")
+_Row: TypeAlias = tuple[str | None, ...]
 OTHER, UNDISCLOSED = "other", "undisclosed"
 NOT_ASSESSED = -1
 """The code of people who did not agree to be assessed."""
@@ -71,18 +74,41 @@ class Demographics:
     source: Source
 
     @classmethod
-    def open(cls, source: Tabular, specs: Sequence[AttributeSpec]) -> Demographics:
+    def open(cls, source: Tabular, specs: Sequence[AttributeSpec], *, engine: Engine | None = None) -> Demographics:
         """The attributes in a Parquet or CSV file, an Arrow table or a pandas frame, narrowed to the declared ones.
+
+        The types of the columns are looked at here, before a run has paid for anything; no row is read.
 
         Raises
         ------
         SchemaError
-            If ``user_id`` or a declared attribute is missing.
+            If ``user_id`` or a declared attribute is missing, or has the wrong type.
         NotFoundError
             If the file does not exist.
         """
         names = [spec.name for spec in specs]
-        return cls(source=Source.open(source, role="attributes", required=("user_id", *names)))
+        found = cls(source=Source.open(source, role="attributes", required=("user_id", *names)))
+        found._stage((engine or DuckDB()).session())
+        return found
+
+    def check(self, gate: ConsentGate) -> None:
+        """The table can be read to its end: `groups` will not meet a broken line after the run has paid.
+
+        Raises
+        ------
+        SchemaError
+            If it cannot.
+
+        Privacy
+        -------
+        Reads: the declared attributes of everybody, to no other end than that they can be read.
+        Returns: nothing.
+        Costs: nothing, if it is called before a run pays. After that, whether it raised would tell about one person.
+        Assumes: the table does not change before `groups` reads it.
+        """
+        session = gate.workspace()
+        self._stage(session)
+        session.query("SELECT COUNT(*) AS n FROM (SELECT DISTINCT * FROM attribute_rows) AS everything")
 
     def groups(
         self,
@@ -96,14 +122,15 @@ class Demographics:
         """For each attribute one code a person, aligned with the rows of `people`.
 
         Codes 0 to L − 1 are the declared levels, L is ``other``, L + 1 ``undisclosed``, −1 not assessed: no consent to
-        the purpose at `as_of` and now, erased, or a minor. Read-only.
+        the purpose at `as_of` and now, erased, or a minor. Where the rows of one person differ, that attribute of
+        theirs is ``undisclosed``; ids that are not clean (see `tactful.personal.ids`) are nobody's. Read-only.
 
         Raises
         ------
         UsageError
             If the purpose is neither ``fairness.assessment`` nor ``fairness.mitigation``.
         SchemaError
-            If a column has the wrong type, or a person has several rows.
+            If the table cannot be read to its end, which `check` finds before.
 
         Privacy
         -------
@@ -123,39 +150,32 @@ class Demographics:
         told = [values.get(name, nothing) if name in willing else None for name in people._pseudonyms]
         return {spec.name: _codes(spec, position, told) for position, spec in enumerate(specs)}
 
-    def _values(self, gate: ConsentGate, willing: set[str], names: Sequence[str]) -> dict[str, tuple[str | None, ...]]:
+    def _stage(self, session: Session) -> None:
+        """The view ``attribute_rows`` reads the declared columns, which have types that are allowed."""
+        kinds: dict[str, Kind] = dict.fromkeys(self.source.columns, "word")
+        session.stage("attribute_rows", self.source, kinds | {"user_id": "id"})
+
+    def _values(self, gate: ConsentGate, willing: set[str], names: Sequence[str]) -> dict[str, _Row]:
         """The attributes of willing people by pseudonym; nobody else's are fetched."""
         session = gate.workspace()
-        kinds: dict[str, Kind] = dict.fromkeys(names, "word")
-        session.stage("attribute_rows", self.source, {"user_id": "id", **kinds})
-        kept = {
-            user_id: name
-            for user_id, name in gate.pseudonyms(_distinct(session, self.source)).items()
-            if name in willing
-        }
+        self._stage(session)
+        ids = session.query("SELECT DISTINCT user_id FROM attribute_rows")["user_id"]
+        kept = {user_id: name for user_id, name in gate.pseudonyms(ids).items() if name in willing}
         session.put("allowed", pa.table({"user_id": pa.array(kept, pa.string())}))
-        found = session.query("SELECT a.* FROM attribute_rows a JOIN allowed w ON w.user_id = a.user_id")
-        rows = zip(*(found[name] for name in names), strict=True)
-        return dict(zip((kept[user_id] for user_id in found["user_id"]), rows, strict=True))
+        found = session.query("SELECT DISTINCT a.* FROM attribute_rows a JOIN allowed w ON w.user_id = a.user_id")
+        values: dict[str, _Row] = {}
+        for user_id, *row in zip(found["user_id"], *(found[name] for name in names), strict=True):
+            name = kept[user_id]
+            values[name] = _agreed(values.get(name, tuple(row)), tuple(row))
+        return values
 
 
-def _distinct(session: Session, source: Source) -> list[str]:
-    """The ids of the attributes table, if each has one row."""
-    found = session.query(
-        "SELECT user_id, COUNT(*) AS n FROM attribute_rows WHERE user_id IS NOT NULL GROUP BY user_id"
-    )
-    repeated = int((found["n"] > 1).sum())
-    if repeated:
-        raise SchemaError(
-            f"each person has one row in {source.name}",
-            given=f"{repeated} have several",
-            do="Keep the row that holds",
-            people=repeated,
-        )
-    return list(found["user_id"])
+def _agreed(one: _Row, other: _Row) -> _Row:
+    """What two rows of a person agree on, and None elsewhere."""
+    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
-def _codes(spec: AttributeSpec, position: int, told: Sequence[tuple[str | None, ...] | None]) -> NDArray[np.int64]:
+def _codes(spec: AttributeSpec, position: int, told: Sequence[_Row | None]) -> NDArray[np.int64]:
     """One code a person, read-only."""
     codes = np.array([NOT_ASSESSED if row is None else spec.code(row[position]) for row in told], dtype=np.int64)
     codes.flags.writeable = False
