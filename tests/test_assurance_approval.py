@@ -390,7 +390,10 @@ def stated(world: World, number: int = 0) -> dict[str, Any]:
     return dict(world.records.entries()[number].body["payload"])
 
 
-@pytest.mark.parametrize("change", [{}, {"model_id": "m-other"}, {"manifest_digest": "0" * 64}, {"version": "2"}])
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"model_id": "m-other"}, {"manifest_digest": "0" * 64}, {"manifest_digest": "0" * 64, "version": "2"}],
+)
 def test_a_training_is_stated_once(world: World, change: dict[str, Any]) -> None:
     """A second entry about a version, a logged model or its bytes, by whatever key, replaces nothing.
 

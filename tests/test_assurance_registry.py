@@ -317,6 +317,8 @@ def test_the_whole_path_works_through_an_mlflow_server(
     place = ["--artifacts-destination", str(world.folder / "remote"), "--host", "127.0.0.1", "--workers", "1"]
     with _server([*command, *place], world, "/health") as port:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        monkeypatch.chdir(world.folder)
+        (world.folder / "models").mkdir()  # where what was seen is kept: a remote store has no folder here
         world.registry = Registry()
         world.train()
         candidate = world.train()
@@ -330,4 +332,5 @@ def test_the_whole_path_works_through_an_mlflow_server(
         with pytest.raises(ModelRefusedError):
             Recommender.load(f"models:/{world.model}/1")
         assert world.registry.champion(world.model) is None
+        assert set(json.loads(Path("models/seen.json").read_text())) >= {world.model}
     assert capsys.readouterr().out == ""

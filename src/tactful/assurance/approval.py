@@ -8,8 +8,9 @@ calling again finishes it and decides nothing anew.
 Notes
 -----
 A key stands for a person, but nothing here can see that two keys belong to one person: who is listed as a reviewer is
-for the organisation to decide. A rejection ends what loads from the registry; a copy of the artifact that was taken
-while the approval held goes on loading elsewhere until that approval expires.
+for the organisation to decide. A rejection ends what loads from the registry. A copy of the artifact that was taken
+while the approval held, and MLflow if somebody puts the old approval back, go on loading until that approval expires
+wherever the rejection was neither decided nor met; see `tactful.scoring.seen`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def record_candidate(
     Raises
     ------
     RefusedError
-        The journal knows this version or these bytes already: what was said of a training is never said again.
+        The journal knows this logged model or these bytes already: what was said of a training is never said again.
     JournalBrokenError
         What the journal says about models does not hold.
 

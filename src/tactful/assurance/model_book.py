@@ -142,10 +142,9 @@ class Book:
         return next((each for each in self.candidates if _place(each.candidate) == wanted), None)
 
     def knows(self, candidate: Candidate, manifest_digest: str) -> bool:
-        """Whether a candidate was recorded already: this version, this logged model, or these bytes of the model."""
+        """Whether a candidate was recorded already: this logged model, or these bytes of the model."""
         return any(
-            _place(each.candidate) == _place(candidate)
-            or each.candidate.model_id == candidate.model_id
+            each.candidate.model_id == candidate.model_id
             or (each.candidate.model, each.manifest_digest) == (candidate.model, manifest_digest)
             for each in self.candidates
         )
