@@ -22,7 +22,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful import __version__
-from tactful.assurance.candidates import Candidate
+from tactful.assurance.candidates import KINDS, Candidate, replay
 from tactful.assurance.evaluation import LIFT_CLIP, design, measure
 from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Estimate, overall_estimates
@@ -206,6 +206,7 @@ class _Run:
         """Raise unless the run fits what is left of the budget and δ fits the declared population. Reads no row."""
         self._check_delta(self.settings.privacy.population_at_most, "declared")
         self._check_minimum()
+        replay(self.records.entries(KINDS))  # a journal that does not hold is no place to put a candidate
         price = self.ledger.price(
             self.plan.events, limit=self._limit(), assignment=self.assignment, noise=self.noise.kind
         )
