@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from personal_reference import PURPOSE, event, gate, log, moment, texts, world
+from personal_reference import KEYS, PURPOSE, event, gate, log, moment, outcomes, texts, world
 from tactful.errors import SchemaError
 from tactful.personal.books import consents as open_consents
 from tactful.personal.books import subjects as open_subjects
@@ -14,6 +14,7 @@ from tactful.personal.ids import is_clean
 from tactful.personal.log import InteractionLog
 
 A = "ann"
+NO = ("refused", "withdrawn", "withdrawm")
 STRANGE = [
     f"{PURPOSE}\t",
     f"{PURPOSE}\r",
@@ -42,35 +43,37 @@ def counted(consents: object, rows: list[tuple], now: float = 7, **options: obje
     return judge.replay(log(rows), PURPOSE, moment(now))
 
 
-@pytest.mark.parametrize("state", ["refused", "withdrawn", "withdrawm"])
-@pytest.mark.parametrize("purpose", STRANGE)
-def test_a_refusal_of_a_purpose_that_is_none_refuses_everything(purpose, state):
+def fates(consents: list[dict], users: list[str], at: float = 4, **options: object) -> dict[str, str]:
+    """What becomes of one row of each user."""
+    rows = [(user, "bread", at) for user in users]
+    names = dict(zip(KEYS.pseudonyms(users), users, strict=True))
+    return {names[name]: outcome for name, _, _, outcome in outcomes(world(consents), rows, 7, 7, **options)}
+
+
+def test_a_refusal_of_a_purpose_that_is_none_refuses_everything():
     """Nobody knows what was refused; no grant before or after it stands, and nobody else is touched."""
-    consents = [
-        event(A, "given", 1),
-        event(A, state, 2, purpose),
-        event(A, "given", 3),
-        event(A, "given", 3, purpose),
-        event("zoe", "given", 1),
-    ]
-    counts = counted(consents, [(A, "bread", 4), ("zoe", "bread", 4)])
-    assert (counts.admitted, counts.excluded["refused"]) == (1, 1)
+    said = {f"{state}-{n}": (state, p) for state in NO for n, p in enumerate(STRANGE)}
+    consents = [event(user, state, 2, purpose) for user, (state, purpose) in said.items()]
+    consents += [event(user, "given", 3, purpose) for user, (_, purpose) in said.items()]
+    consents += [event(user, "given", day) for user in [*said, "zoe"] for day in (1, 3)]
+    assert fates(consents, [*said, "zoe"]) == dict.fromkeys(said, "refused") | {"zoe": "admitted"}
 
 
-@pytest.mark.parametrize("purpose", STRANGE)
-def test_a_grant_of_a_purpose_that_is_none_gives_nothing(purpose):
+def test_a_grant_of_a_purpose_that_is_none_gives_nothing():
     """And takes nothing away."""
-    given = event(A, "given", 1, purpose)
-    assert counted([given], [(A, "bread", 4)]).excluded["no_record"] == 1
-    assert counted([given, event(A, "given", 1)], [(A, "bread", 4)]).admitted == 1
+    given = [event(f"{user}-{n}", "given", 1, p) for user in ("new", "old") for n, p in enumerate(STRANGE)]
+    new, old = ([f"{user}-{n}" for n in range(len(STRANGE))] for user in ("new", "old"))
+    found = fates([*given, *(event(user, "given", 1) for user in old)], [*new, *old])
+    assert found == dict.fromkeys(new, "no_record") | dict.fromkeys(old, "admitted")
 
 
-@pytest.mark.parametrize("purpose", ["Personalization.Training", f" {PURPOSE} ", f"{PURPOSE}\u00a0"])
-def test_capitals_and_spaces_around_a_purpose_are_no_misspelling(purpose):
+def test_capitals_and_spaces_around_a_purpose_are_no_misspelling():
     """A refusal of it is lifted by a later grant, as any other."""
-    consents = [event(A, "withdrawn", 2, purpose), event(A, "given", 3)]
-    assert counted(consents, [(A, "bread", 4)]).admitted == 1
-    assert counted(consents[:1], [(A, "bread", 4)]).excluded["withdrawn"] == 1
+    alike = ["Personalization.Training", f" {PURPOSE} ", f"{PURPOSE}\u00a0"]
+    consents = [event(f"{user}-{n}", "withdrawn", 2, p) for user in ("out", "back") for n, p in enumerate(alike)]
+    consents += [event(f"back-{n}", "given", 3) for n in range(3)]
+    out, back = ([f"{user}-{n}" for n in range(3)] for user in ("out", "back"))
+    assert fates(consents, [*out, *back]) == dict.fromkeys(out, "withdrawn") | dict.fromkeys(back, "admitted")
 
 
 UNCLEAN = ["ann ", " ann", "ann\t", "\rann", "ann\u00a0", "\u200bann", "ann\ufeff"]
@@ -97,11 +100,11 @@ def test_a_record_about_an_id_that_hides_something_stops_the_run(user_id):
         counted([event(A, "given", 1)], rows, subjects=subjects)
 
 
-@pytest.mark.parametrize("user_id", UNCLEAN)
-def test_a_row_of_an_id_that_hides_something_is_malformed(user_id):
+def test_a_row_of_an_id_that_hides_something_is_malformed():
     """And of nobody."""
-    consented = gate(world([event(A, "given", 1)]), 7).admit(log([(A, "bread", 4), (user_id, "bread", 4)]), PURPOSE)
-    assert consented.counts.excluded["malformed"] == 1
+    rows = [(user, "bread", 4) for user in [A, *UNCLEAN]]
+    consented = gate(world([event(A, "given", 1)]), 7).admit(log(rows), PURPOSE)
+    assert consented.counts.excluded["malformed"] == len(UNCLEAN)
     assert sum(sum(parts.values()) for parts in consented.people_by_outcome().values()) == 1
 
 
@@ -132,24 +135,39 @@ ABSURD = [
 SOUND = ["2026-01-05", "2026-01-05T00:00:00Z", " 2026-01-05 03:00:00+0300 ", "2026-01-05 00:00:00 UTC"]
 
 
-@pytest.mark.parametrize("time", ABSURD)
-def test_an_absurd_time_is_no_time(time):
-    """A row is malformed; a grant gives nothing and, as everything unreadable, refuses; an erasure counts at once."""
-    others = [event("zoe", "given", 1)]
-    rows = [(A, "bread", 4), ("zoe", "bread", 4)]
-    assert counted([event(A, "given", 0), *others], [(A, "bread", time), rows[1]]).excluded["malformed"] == 1
-    assert counted([event(A, "given", time, recorded=1), *others], rows).excluded["refused"] == 1
-    assert counted([event(A, "given", 1, recorded=time), *others], rows).excluded["refused"] == 1
-    lapsed = counted([event(A, "given", 1), event(A, "withdrawn", time, recorded=2), *others], rows)
-    assert lapsed.excluded["refused"] == 1
-    subjects = texts([{"user_id": A, "erased_at": time}], "user_id erased_at")
-    assert counted([event(A, "given", 1), *others], rows, subjects=subjects).excluded["erased"] == 1
+def test_an_absurd_time_is_no_time_of_an_interaction():
+    """The row is malformed."""
+    rows = [(A, "bread", time) for time in [*ABSURD, 4]]
+    counts = counted([event(A, "given", 0)], rows)
+    assert (counts.admitted, counts.excluded["malformed"]) == (1, len(ABSURD))
 
 
-@pytest.mark.parametrize("time", SOUND)
-def test_a_sound_time_is_one(time):
-    """With and without a zone, spaces around it or not."""
-    assert counted([event(A, "given", time, recorded=4)], [(A, "bread", 4), (A, "bread", 3.9)]).admitted == 1
+@pytest.mark.parametrize("which", ["event", "recorded", "withdrawal"])
+def test_an_absurd_time_makes_a_consent_record_unreadable(which):
+    """It gives nothing and, as everything unreadable, refuses."""
+    users = {f"user-{n}": time for n, time in enumerate(ABSURD)}
+    consents = [event("zoe", "given", 1)]
+    for user, time in users.items():
+        event_time, recorded = (time, 1) if which == "event" else (1, time if which == "recorded" else None)
+        consents.append(event(user, "given", event_time, recorded=recorded))
+        consents += [event(user, "withdrawn", time, recorded=2)] if which == "withdrawal" else []
+    assert fates(consents, [*users, "zoe"]) == dict.fromkeys(users, "refused") | {"zoe": "admitted"}
+
+
+def test_an_absurd_erasure_counts_at_once():
+    """Of that person."""
+    users = {f"user-{n}": time for n, time in enumerate(ABSURD)}
+    subjects = texts([{"user_id": user, "erased_at": time} for user, time in users.items()], "user_id erased_at")
+    found = fates([event(user, "given", 1) for user in [*users, "zoe"]], [*users, "zoe"], subjects=subjects)
+    assert found == dict.fromkeys(users, "erased") | {"zoe": "admitted"}
+
+
+def test_a_sound_time_is_one():
+    """With and without a zone, spaces around it or not; the row is judged by it."""
+    users = {f"user-{n}": time for n, time in enumerate(SOUND)}
+    consents = [event(user, "given", time, recorded=4) for user, time in users.items()]
+    assert fates(consents, [*users]) == dict.fromkeys(users, "admitted")
+    assert fates(consents, [*users], at=3.9) == dict.fromkeys(users, "before_grant")
 
 
 @pytest.mark.parametrize("instant", [0, 10**15 * 100, -1, 2**62])

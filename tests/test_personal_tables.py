@@ -76,6 +76,14 @@ def test_times_are_read(times, form, tmp_path):
     assert admitted(written(interactions(["7"] * len(times), times), form, tmp_path)) == len(times)
 
 
+def test_columns_of_categories_are_read_as_their_values():
+    """Ids, words, purposes and times that Arrow keeps as a dictionary."""
+    table = interactions(["7", "8"], ["2026-01-02", "2026-01-02T03:00:00+0200"])
+    coded = pa.table({name: table[name].dictionary_encode() for name in table.column_names})
+    consents = pa.table({name: CONSENT[name].dictionary_encode() for name in CONSENT.column_names})
+    assert admitted(coded, consents=consents) == 1
+
+
 def test_microseconds_decide(tmp_path):
     """A row one microsecond before the grant is before the grant."""
     consents = texts(

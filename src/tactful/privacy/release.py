@@ -13,8 +13,10 @@ slack.
 
 *Composition.* Releases of a run see the same people and are Gaussian with everybody in them; the head of the Gram
 depends on earlier released values only. So the run is μ-GDP with μ² = Σ 1/noise_multiplier² (Dong, Roth & Su 2022,
-Corollary 3.3; adaptively chosen statistics at multipliers fixed beforehand). Stopping early on a released value only
-leaves releases out.
+Corollary 3.3). Which releases follow may depend on earlier ones (a run that stops early gives back the rest, the next
+config is written by people who saw the last report): that the sum of μ² stays within the limit is then a privacy
+filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022, "Fully adaptive
+composition for Gaussian differential privacy"); ε since the first debit is the reading of that sum.
 
 *Training and evaluation people.* A keyed hash of the id puts each person into one of the two, whoever else is there.
 Adding a person changes the rows of one part only, so a release about one part costs the other nothing. The consent

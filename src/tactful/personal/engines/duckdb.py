@@ -147,7 +147,8 @@ def _read(column: str, kind: Kind, found: str | None) -> str:
         strange = f"NOT regexp_full_match(LOWER({word}), {_literal(PURPOSE)})"
         return f"LOWER({word}) AS {_quoted(column)}, {_unreadable(column, word, strange)}"
     if kind in ("time", "end"):
-        instant = _instant(cell, kind, found is None or re.fullmatch(_TEXT, found) is not None)
+        is_text = found is None or re.fullmatch(_TEXT, found) is not None
+        instant = _sound(_written(text) if is_text else f"TRY_CAST({cell} AS TIMESTAMPTZ)", kind)
         return f"{instant} AS {_quoted(column)}, {_unreadable(column, word, f'{instant} IS NULL')}"
     return f"{word} AS {_quoted(column)}"
 
@@ -157,15 +158,18 @@ def _unreadable(column: str, word: str, strange: str) -> str:
     return f"CASE WHEN {word} IS NOT NULL AND {strange} THEN 1 ELSE 0 END AS {_quoted(f'{column}_unreadable')}"
 
 
-def _instant(cell: str, kind: Kind, is_text: bool) -> str:
-    """Microseconds since 1970 if they are sound; also from text whose zone is written without a colon (``+0200``)."""
-    at = f"epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ))"
-    sound = f"{at} >= {EARLIEST}" if kind == "end" else f"{at} BETWEEN {EARLIEST} AND {LATEST}"
-    if not is_text:
-        return f"CASE WHEN {sound} THEN {at} END"
-    zoned = f"regexp_replace({cell}, '([+-][0-9]{{2}})([0-9]{{2}})\\s*$', '\\1:\\2')"
-    either = f"COALESCE(TRY_CAST({cell} AS TIMESTAMPTZ), TRY_CAST({zoned} AS TIMESTAMPTZ))"
-    return _instant(f"CASE WHEN LTRIM({cell}) LIKE '____-__-__%' THEN {either} END", kind, is_text=False)
+def _written(text: str) -> str:
+    """The time in a text that begins like ISO 8601, also where its zone is written without a colon (``+0200``)."""
+    zoned = f"regexp_replace({text}, '([+-][0-9]{{2}})([0-9]{{2}})\\s*$', '\\1:\\2')"
+    either = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({zoned} AS TIMESTAMPTZ))"
+    return f"CASE WHEN LTRIM({text}) LIKE '____-__-__%' THEN {either} END"
+
+
+def _sound(time: str, kind: Kind) -> str:
+    """Microseconds since 1970, where they are sound."""
+    instant = f"epoch_us({time})"
+    sound = f"{instant} >= {EARLIEST}" if kind == "end" else f"{instant} BETWEEN {EARLIEST} AND {LATEST}"
+    return f"CASE WHEN {sound} THEN {instant} END"
 
 
 def _check_type(source: Source | None, column: str, kind: Kind, found: str) -> None:
