@@ -43,7 +43,12 @@ def spend_carelessly(url: str, start: Barrier, times: int) -> None:
         fits = ledger.price([event()]).fits
         start.wait(60)
         if fits:
-            body = {"id": f"{os.getpid()}.{attempt}", "run": "careless", "events": [event().as_json()]}
+            body = {
+                "id": f"{os.getpid()}.{attempt}",
+                "run": "careless",
+                "noise": "system",
+                "events": [event().as_json()],
+            }
             with records.transaction() as transaction:
                 transaction.append("budget.debited", body)
         start.wait(60)
@@ -66,7 +71,7 @@ def die(url: str, moment: str) -> None:
     ledger = BudgetLedger(records)
     if moment == "while debiting":
         with records.transaction() as transaction:
-            body = {"id": "x", "run": "killed", "events": [event().as_json()]}
+            body = {"id": "x", "run": "killed", "noise": "system", "events": [event().as_json()]}
             transaction.append("budget.debited", body)
             os.kill(os.getpid(), signal.SIGKILL)
     debit = ledger.debit("killed", [event("popularity"), event("gram")])
