@@ -29,9 +29,16 @@ class Attack:
     Attributes
     ----------
     scores : float array of shape (n_repeats,)
-        Log-likelihood ratios, scaled: N(0, 1) without the person and N(shift, 1) with, if the release is what it says.
+        One number for the whole release: N(0, 1) without the person and N(shift, 1) with, if the release is what it
+        says. It is the log-likelihood ratio, scaled, wherever the person is in every part of it.
     shifts : float array of shape (n_repeats,)
         They depend on the head alone.
+
+    Notes
+    -----
+    Each part gives one N(0, 1) given the parts before it, which is what the head depends on; they are added with
+    weights that nothing depends on. Dividing the ratio by its own shift instead would let the head's dependence on the
+    popularity's noise into the score. A part that the person is not in adds a draw of its own.
     """
 
     scores: NDArray[np.float64]
@@ -45,7 +52,8 @@ class Worlds:
         self.run, self.kind = run, kind
         self.sigmas = [run.event(name).noise_multiplier for name in ("consent", "people", "popularity", "gram")]
         self.people = [bounded(OTHERS, N_ITEMS), bounded([*OTHERS, list(person)], N_ITEMS)]
-        self._known: dict[bytes, tuple[list[NDArray], list[NDArray], float]] = {}
+        self._known: dict[bytes, tuple[list[NDArray], list[NDArray]]] = {}
+        self.mu, self.fill = math.sqrt(sum(1 / s**2 for s in self.sigmas)), np.random.default_rng(11)
 
     def attack(self, source: NoiseSource, *, present: bool, repeats: int) -> Attack:
         """The whole release again and again in one of the worlds, each time scored by who knows everything else."""
@@ -68,18 +76,21 @@ class Worlds:
         return head, [counts, np.array([count.value]), popularity.values, upper]
 
     def _score(self, head: NDArray, seen: list[NDArray]) -> tuple[float, float]:
-        exact, added, shift = self._exact(head)
-        parts = zip(seen, exact, added, self.sigmas, strict=True)
-        return sum(float((y - q) @ a) / s**2 for y, q, a, s in parts) / shift, shift
+        exact, added = self._exact(head)
+        score = shift = 0.0
+        for y, q, a, s in zip(seen, exact, added, self.sigmas, strict=True):
+            weight, size = 1 / (s * self.mu), float(np.linalg.norm(a))
+            score += weight * (float((y - q) @ a) / (s * size) if size else self.fill.standard_normal())
+            shift += weight * size / s
+        return score, shift
 
-    def _exact(self, head: NDArray) -> tuple[list[NDArray], list[NDArray], float]:
-        """What would be released of this head without noise, what the person adds to it, and how far that is."""
+    def _exact(self, head: NDArray) -> tuple[list[NDArray], list[NDArray]]:
+        """What would be released of this head without noise, and what the person adds to it."""
         if head.tobytes() not in self._known:
             plain = door(NoNoise(), run=self.run, kind=self.kind)
             without, with_them = (self._released(plain, present=there, head=head)[1] for there in (False, True))
             added = [w - q for q, w in zip(without, with_them, strict=True)]
-            shift = math.sqrt(sum(float(a @ a) / s**2 for a, s in zip(added, self.sigmas, strict=True)))
-            self._known[head.tobytes()] = without, added, shift
+            self._known[head.tobytes()] = without, added
         return self._known[head.tobytes()]
 
 

@@ -225,6 +225,8 @@ class _Run:
         self.counts = consented.counts
         self.say("bounding what each person adds")
         bounded = bound(consented, max_items=self.settings.privacy.max_items)
+        if self.demographics:
+            self.demographics.check(self.gate)  # what cannot be read shows now, not after paying
         door = self._pay()
         try:
             return self._release(door, consented, bounded)
