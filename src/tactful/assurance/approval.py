@@ -192,6 +192,7 @@ class _Case:
 
     @property
     def reviewer(self) -> str:
+        """The public key of whoever decides."""
         return public_text(self.key)
 
 

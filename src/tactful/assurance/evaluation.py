@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.assurance.groups import OTHER, UNDISCLOSED
+from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.personal.split import EvaluationPeople
 from tactful.privacy.release import CellDesign
 from tactful.scoring.artifact import Artifact

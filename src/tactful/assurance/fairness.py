@@ -28,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment, GroupResult, plain
-from tactful.assurance.groups import OTHER, UNDISCLOSED, Group, merge_small, pool, read_groups, unassessed
+from tactful.assurance.groups import Group, merge_small, pool, read_groups, unassessed
 from tactful.assurance.intervals import Estimate, Interval, critical_value, mean_estimate
 from tactful.assurance.summary import metric_name, readable
 from tactful.assurance.verdicts import FairnessRule, Verdict, gap_intervals, judge, undecided
 from tactful.errors import ConfigError
+from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.privacy.statistics import EvaluationSums
 
 __all__ = ["AttributeResult", "FairnessAssessment", "FairnessRule", "GroupResult", "Verdict", "assess"]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from tactful.assurance.intervals import people_in
 from tactful.errors import ConfigError
+from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.privacy.statistics import Cell, EvaluationSums, Measured
-
-OTHER, UNDISCLOSED = "other", "undisclosed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

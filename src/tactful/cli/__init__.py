@@ -20,6 +20,7 @@ def main() -> None:
     interrupted: list[int] = []
 
     def interrupt(signum: int, _: object) -> None:
+        """Remember the signal, then do what Python does."""
         interrupted.append(signum)
         raise KeyboardInterrupt
 

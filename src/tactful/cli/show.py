@@ -35,6 +35,7 @@ def steps(title: str) -> Iterator[Progress]:
     with console.status(title) as status:
 
         def say(step: str) -> None:
+            """Close the step before and name this one."""
             nonlocal began, current
             _done(current, began)
             began, current = time.monotonic(), step
