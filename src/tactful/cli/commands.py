@@ -12,6 +12,7 @@ from tactful import __version__, training
 from tactful.assurance import approval
 from tactful.assurance.registry import Registry
 from tactful.cli import demonstration, show
+from tactful.cli.benchmarking import benchmark
 from tactful.errors import JournalBrokenError, RefusedError, UsageError
 from tactful.personal.keys import DEFAULT_FILE as SECRETS
 from tactful.personal.keys import Keys
@@ -30,6 +31,7 @@ keys = typer.Typer(help="Signing keys of trainers and reviewers.", no_args_is_he
 journal = typer.Typer(help="The append-only journal.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(journal, name="journal")
+app.add_typer(benchmark, name="benchmark")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of standard output.")]
 Key = Annotated[Path, typer.Option(help="File of the reviewer's private key, from `tactful keys new`.")]
