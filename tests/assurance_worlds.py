@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tactful.assurance.attacks import Unmeasured
 from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.statistics import Cell, EvaluationSums, Measured
@@ -84,9 +85,12 @@ def summary(**changes: Any) -> RunSummary:
         "not_covered": ("Health or dietary advice", "Households that did not consent", "Prices, credit or eligibility"),
         "budget": Pair(epsilon=8.0, delta=1e-6),
         "losses": losses,
-        "partition_loss": {p: (math.sqrt(x.mu_squared), x.epsilon(1e-6)) for p, x in loss.items()},
+        "partition_loss": {p: (math.sqrt(x.mu_squared), x.epsilon(0.99e-6)) for p, x in loss.items()},
         "since_first_epsilon": 11.31,
         "limit": Pair(epsilon=20.0, delta=1e-6),
+        "period_days": None,
+        "scale": 1 << 20,
+        "refusal_delta": 1e-8,
         "noise": "system",
         "max_items": 200,
         "head_size": 96,
@@ -105,6 +109,10 @@ def summary(**changes: Any) -> RunSummary:
         "metrics": {"recall@20": 0.312, "popularity_recall@20": 0.271, "lift@20": 0.041},
         "metric_intervals": {"recall@20": (0.28, 0.35), "lift@20": (0.012, 0.071)},
         "config_text": '[model]\nname = "grocery"\n\n[privacy]\nepsilon = 8.0\ndelta = 1e-6\n',
+        "tuning": "none",
+        "evaluation_share": 0.2,
+        "audit": Unmeasured(reason="no audit of these releases was found: run `tactful audit CONFIG`"),
+        "membership": Unmeasured(reason="not measured for these releases: run `tactful benchmark membership CONFIG`"),
         "actor": "ed25519:" + "ab" * 32,
         "trainer": "The demo's trainer",
     }

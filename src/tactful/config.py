@@ -39,6 +39,14 @@ class ModelSection(_Section):
     """What the guarantee protects, in words."""
     notes: Texts = ()
     """Remarks that every document repeats."""
+    curator: str = "not stated"
+    """Who publishes the model; the privacy statement names them, as the registry of deployments asks."""
+    curator_type: str = "not stated"
+    """The registry's word for them: Government, Industry or Nonprofit."""
+    region: str = "not stated"
+    """Where the people live, or whose law applies."""
+    sector: str = "not stated"
+    """The industry, e.g. Technology."""
 
 
 class DataSection(_Section):
@@ -73,6 +81,10 @@ class PrivacySection(_Section):
     """Refuse to train on fewer (released) people."""
     population_at_most: int | None = Field(default=None, ge=1)
     """A public upper bound on the number of people, if there is one: lets δ be checked before anything is spent."""
+    tuning: Literal["none", "public data", "paid trials"] = "none"
+    """Where these settings came from. ``none``: rules and defaults, nobody's data was looked at. ``public data``:
+    public or synthetic data. ``paid trials``: runs about these very people, all debited to this records store. Whatever else
+    settings are chosen on is a release that nobody paid for. The privacy statement repeats the choice."""
     public_data: bool = False
     """Say so if these are public or synthetic data; needed for `reproducible_seed`, and changes nothing else."""
     reproducible_seed: int | None = None

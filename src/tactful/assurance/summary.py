@@ -10,9 +10,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
+from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.privacy.statistics import Measured, Noise
+
+Tuning = Literal["none", "public data", "paid trials"]
+"""Where settings came from: `tactful.config.PrivacySection.tuning`."""
 
 OUTCOMES: Mapping[str, str] = {
     "admitted": "used: at least one row was consented to",
@@ -105,6 +109,21 @@ class PolicyFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curator:
+    """Who publishes the model, in the words of the registry of deployments.
+
+    Attributes
+    ----------
+    name, kind, region, sector : str
+    """
+
+    name: str = "not stated"
+    kind: str = "not stated"
+    region: str = "not stated"
+    sector: str = "not stated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A training run as it may be told to the outside.
 
@@ -125,9 +144,16 @@ class RunSummary:
         Uses and people the model is not for.
     budget, limit : Loss
         (ε, δ) of this run, and of everything that may ever be released about this population.
+    period_days : int or None, days
+        After which the limit's ε is available again; ε since the first debit is never reset.
     losses : tuple of ReleaseFacts
+    scale : int
+        Integer units of the statistics: one person changes each by at most so much in L2 norm.
     partition_loss : mapping of str to (float, float)
-        For ``training`` and ``evaluation`` people the μ and the ε (at the δ of `budget`) of this run.
+        For ``training`` and ``evaluation`` people the μ and the ε of this run, at what `refusal_delta` leaves of the δ
+        of `budget`.
+    refusal_delta : float
+        The part of δ that is kept for refusing, before any release, a log in which nobody consented.
     since_first_epsilon : float
         ε of everything released since the first debit, at the δ of `limit`; never reset.
     noise : {"system", "reproducible"}
@@ -151,6 +177,12 @@ class RunSummary:
         Public key that the run was started with.
     trainer : str or None
         Who answers for the run, in their own words.
+    tuning : {"none", "public data", "paid trials"}
+    evaluation_share : float
+        Share of people who are set aside, by keyed hash.
+    curator : Curator
+    audit, membership : AuditFacts, MembershipFacts or Unmeasured
+        What attacks on the very releases of this run found.
     """
 
     model: str
@@ -163,9 +195,12 @@ class RunSummary:
     not_covered: tuple[str, ...]
     budget: Loss
     losses: tuple[ReleaseFacts, ...]
+    scale: int
     partition_loss: Mapping[str, tuple[float, float]]
+    refusal_delta: float
     since_first_epsilon: float
     limit: Loss
+    period_days: int | None
     noise: Noise
     max_items: int
     head_size: int
@@ -178,6 +213,11 @@ class RunSummary:
     metrics: Mapping[str, float]
     metric_intervals: Mapping[str, tuple[float, float]]
     config_text: str
+    tuning: Tuning
+    evaluation_share: float
+    audit: AuditFacts | Unmeasured
+    membership: MembershipFacts | Unmeasured
+    curator: Curator = Curator()
     actor: str | None = None
     trainer: str | None = None
 
