@@ -6,6 +6,7 @@ from typing import final
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import NDArray
 
 from tactful.catalogue import Catalogue
 from tactful.errors import ConfigError
@@ -67,7 +68,9 @@ class BoundedInteractions(ClosedDoor):
         return f"BoundedInteractions(at most {self.max_items} of {len(self.catalogue)} items a person)"
 
 
-def bound(consented: ConsentedInteractions, *, max_items: int) -> BoundedInteractions:
+def bound(
+    consented: ConsentedInteractions, *, max_items: int, kept: NDArray[np.bool_] | None = None
+) -> BoundedInteractions:
     """At most `max_items` distinct items of each training person, chosen by keyed hash.
 
     Parameters
@@ -75,6 +78,10 @@ def bound(consented: ConsentedInteractions, *, max_items: int) -> BoundedInterac
     consented : ConsentedInteractions
     max_items : int
         At least 1.
+    kept : bool array of shape (n_people,), optional
+        The rows to keep, of those that come back without it: part of what is bounded is bounded. For shadow models on
+        synthetic and public worlds, in benchmarks alone (a test reads the source for it): people of a real run are
+        left out by the gate and by nothing else.
 
     Raises
     ------
@@ -99,10 +106,13 @@ def bound(consented: ConsentedInteractions, *, max_items: int) -> BoundedInterac
         found = session.query(_BOUNDED)
     finally:
         session.drop("bound")
-    _, rows = np.unique(found["person"], return_inverse=True)
+    (_, rows), items = np.unique(found["person"], return_inverse=True), found["item"]
+    if kept is not None:
+        items = items[kept[rows]]
+        _, rows = np.unique(rows[kept[rows]], return_inverse=True)
     return opened(
         BoundedInteractions,
-        user_items=user_items(rows, found["item"], len(consented.catalogue)),
+        user_items=user_items(rows, items, len(consented.catalogue)),
         max_items=max_items,
         catalogue=consented.catalogue,
     )

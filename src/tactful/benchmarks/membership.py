@@ -1,0 +1,173 @@
+"""Who can tell from recommendations that a person was trained on: a private model beside two that are not.
+
+Shadow models are trained on random halves of a world: each person is in each of them or not by the toss of a coin, so
+that who is judged is added or removed and nobody else changes. The same halves serve all models.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tactful.assurance.leakage import Leakage, Most, leakage, most
+from tactful.benchmarks.attack import Questions, likelihood_ratios
+from tactful.benchmarks.victims import Victim, Victims
+from tactful.benchmarks.worlds import World
+from tactful.errors import UsageError
+from tactful.planning import Planned
+from tactful.privacy.accountant import PrivacyBudget
+from tactful.released.head import head_size
+
+FEWEST, TARGETS = 8, 400
+_WINS = 0.6  # an attack that certainly gets an area above this can see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """What the attack achieved against each model, and the most that the plan allows.
+
+    Attributes
+    ----------
+    world : mapping
+        What the people were, as plain values.
+    shadows, targets : int
+        Models of each kind, and people who were looked for in each.
+    budget : PrivacyBudget
+        What a run under the plan promises.
+    mu : float
+        What training costs a person, sampler's slack apart.
+    max_items, head : int
+        The bound on items a person, and the items in the head where half the people are there.
+    noise_multiplier : float
+        Of the Gram.
+    rows : mapping of str to Leakage
+        By model.
+    bound : Most
+        What no attack on the private model can exceed.
+    seconds : float
+    """
+
+    world: Mapping[str, Any]
+    shadows: int
+    targets: int
+    budget: PrivacyBudget
+    mu: float
+    max_items: int
+    head: int
+    noise_multiplier: float
+    rows: Mapping[str, Leakage]
+    bound: Most
+    seconds: float
+
+    @property
+    def attack_works(self) -> bool:
+        """Whether the attack recognises members of both models without noise: else it says nothing of the private."""
+        return all(self.rows[name].auc_interval[0] > _WINS for name in ("without noise", "als"))
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as plain values."""
+        return {
+            "world": dict(self.world),
+            "shadows": self.shadows,
+            "targets": self.targets,
+            "epsilon": self.budget.epsilon,
+            "delta": self.budget.delta,
+            "mu": self.mu,
+            "k": self.max_items,
+            "head": self.head,
+            "noise_multiplier": self.noise_multiplier,
+            "rows": [
+                {
+                    "model": name,
+                    "auc": row.auc,
+                    "auc_interval": list(row.auc_interval),
+                    "tpr_at_fpr_1pct": row.tpr,
+                    "tpr_interval": list(row.tpr_interval),
+                }
+                for name, row in self.rows.items()
+            ],
+            "bound": {"auc": self.bound.auc, "tpr_at_fpr_1pct": self.bound.tpr},
+            "attack_works": self.attack_works,
+            "seconds": self.seconds,
+        }
+
+
+def measure_membership(
+    world: World,
+    planned: Planned,
+    *,
+    max_items: int,
+    shadows: int = 200,
+    targets: int = TARGETS,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Membership:
+    """Train shadow models of each kind, attack each with the others, and judge the attack.
+
+    Parameters
+    ----------
+    world : World
+        Synthetic or public people.
+    planned : Planned
+        What is released; the noise is drawn from the operating system, as in a run.
+    max_items : int
+        The bound that `world` was made with.
+    shadows : int
+        Models of each kind, at least 8.
+    targets : int
+        The most people who are looked for, chosen at random.
+    seed : int
+        For everything but the noise.
+    progress : callable, optional
+        Told what is being done.
+
+    Raises
+    ------
+    UsageError
+        If there are too few shadow models.
+    MissingExtraError
+        If implicit is not installed.
+
+    Notes
+    -----
+    **Privacy.** *Reads* synthetic or public people. *Returns* exact figures about models of them, two kinds of which
+    have no privacy at all. *Costs* nothing and needs no ledger. *Assumes* what `World` says.
+    """
+    if shadows < FEWEST:
+        raise UsageError(f"an attack needs at least {FEWEST} shadow models", given=str(shadows), do="Ask for more")
+    began, rng = time.perf_counter(), np.random.default_rng(seed)
+    looked_for = np.sort(rng.choice(world.people, min(targets, world.people), replace=False))
+    questions, kept = Questions.about(world, looked_for, rng), rng.random((shadows, world.people)) < 0.5
+    rows = {}
+    with threadpool_limits(limits=1):
+        for name, victim in Victims(world=world, planned=planned).by_name().items():
+            progress(f"training and asking {shadows} models, {name}")
+            told = _answers(victim, kept, questions)
+            scores, members = likelihood_ratios(told, kept[:, looked_for]), kept[:, looked_for]
+            rows[name] = leakage(scores, members, rng=np.random.default_rng(seed))
+    mu, multiplier = planned.plan.loss("training").mu_squared ** 0.5, planned.plan.event("gram").noise_multiplier
+    return Membership(
+        world=world.parameters,
+        shadows=shadows,
+        targets=len(looked_for),
+        budget=planned.budget,
+        mu=mu,
+        max_items=max_items,
+        head=head_size(world.people / 2, noise_multiplier=multiplier, catalogue_size=world.items),
+        noise_multiplier=multiplier,
+        rows=rows,
+        bound=most(mu),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _answers(victim: Victim, kept: NDArray[np.bool_], questions: Questions) -> NDArray[np.float64]:
+    """What the attacker keeps of each model's answers, of shape (n_models, n_targets, 3)."""
+    lists = (victim(present, questions.shown, seed) for seed, present in enumerate(kept))
+    return np.stack([questions.statistics(questions.ranks(scores)) for scores in lists])
