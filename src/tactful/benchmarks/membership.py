@@ -9,22 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tactful.assurance import evidence
 from tactful.assurance.leakage import Leakage, Most, leakage, most
 from tactful.benchmarks.attack import Questions, likelihood_ratios
 from tactful.benchmarks.victims import Victim, Victims
-from tactful.benchmarks.worlds import World
+from tactful.benchmarks.worlds import SyntheticWorld, World
+from tactful.config import TrainingConfig
 from tactful.errors import UsageError
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.released.head import head_size
 
-FEWEST, TARGETS = 8, 400
+SHADOWS, FEWEST, TARGETS = 200, 8, 400
 _WINS = 0.6  # an attack that certainly gets an area above this can see
 
 
@@ -103,7 +106,7 @@ def measure_membership(
     planned: Planned,
     *,
     max_items: int,
-    shadows: int = 200,
+    shadows: int = SHADOWS,
     targets: int = TARGETS,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
@@ -165,6 +168,75 @@ def measure_membership(
         bound=most(mu),
         seconds=time.perf_counter() - began,
     )
+
+
+def benchmark_membership(
+    config: str | Path,
+    *,
+    shadows: int = SHADOWS,
+    people: int | None = None,
+    items: int | None = None,
+    interactions: str | Path | None = None,
+    public_data: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Membership:
+    """What membership inference achieves under the settings of a configuration, also kept as evidence.
+
+    Parameters
+    ----------
+    config : str or Path
+        As for `tactful.train`. Its sections ``privacy`` and ``fairness`` say what is released; tables, records and keys
+        are not touched.
+    shadows : int
+        Models of each kind.
+    people, items : int, optional
+        Of the synthetic world; as `SyntheticWorld` if not given.
+    interactions : str or Path, optional
+        A public table of interactions, or a folder with MovieLens' own files, instead of a synthetic world.
+    public_data : bool
+        That nobody in `interactions` needs protection: two of the models have no privacy.
+
+    Returns
+    -------
+    Membership
+        Also under models/evidence/, for the documents of runs with the same releases to quote.
+
+    Raises
+    ------
+    UsageError
+        If the configuration or the table is wrong, or nobody said that the table is public.
+    MissingExtraError
+        If implicit is not installed.
+
+    Notes
+    -----
+    **Privacy.** As `measure_membership`.
+    """
+    settings = TrainingConfig.load(config)
+    planned, max_items = Planned.of(settings), settings.privacy.max_items
+    if interactions is None:
+        sizes = {name: size for name, size in (("people", people), ("items", items)) if size is not None}
+        world = World.synthetic(SyntheticWorld(**sizes), max_items=max_items)
+    else:
+        _check_public(public_data, people, items)
+        world = World.public(interactions, max_items=max_items)
+    found = measure_membership(world, planned, max_items=max_items, shadows=shadows, progress=progress)
+    evidence.save("membership", planned.plan.events, found.as_json())
+    return found
+
+
+def _check_public(public_data: bool, people: int | None, items: int | None) -> None:
+    """Raise `UsageError` unless the user vouches for the table and leaves its size to it."""
+    if not public_data:
+        raise UsageError(
+            "models without privacy are trained on synthetic or public data only",
+            given="a table of interactions, and nobody says that it is public",
+            do="Add --public-data if it is, or leave out --interactions",
+        )
+    if people is not None or items is not None:
+        raise UsageError(
+            "a table has the people and items that it has", given="--people or --items", do="Leave them out"
+        )
 
 
 def _answers(victim: Victim, kept: NDArray[np.bool_], questions: Questions) -> NDArray[np.float64]:
