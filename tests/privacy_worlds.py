@@ -16,11 +16,12 @@ from tactful.personal.consent import OUTCOMES
 from tactful.personal.doors import opened
 from tactful.personal.matrices import user_items
 from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.cells import CellDesign
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
-from tactful.privacy.release import CellDesign, PrivateRelease
+from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import Noise
 
 CERTAIN = 1e-12

@@ -18,9 +18,10 @@ from tactful.personal.bounding import BoundedInteractions, bound
 from tactful.personal.contributions import SCALE, item_popularity
 from tactful.personal.split import hold_out
 from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.cells import CellDesign
 from tactful.privacy.noise import SeededNoise
 from tactful.privacy.plan import RunPlan
-from tactful.privacy.release import CellDesign, PrivateRelease
+from tactful.privacy.release import PrivateRelease
 from tactful.released.head import choose_head
 from tactful.released.spectral import SpectralRecommender
 from tactful.scoring.artifact import read_artifact

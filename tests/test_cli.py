@@ -188,7 +188,7 @@ def test_an_interrupted_run_says_what_it_cost(tactful: Tactful, monkeypatch: pyt
     def interrupted(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("tactful.training.choose_head", interrupted)
+    monkeypatch.setattr("tactful.planning.choose_head", interrupted)
     called = tactful("train", "shop.toml")
     assert called.code == 130
     assert "tactful budget" in called.err

@@ -17,7 +17,8 @@ from privacy_evidence import one_person_moves_at_most_the_scale
 from privacy_worlds import DESIGN, NoNoise, bounded, door, random_histories, squared_norm
 from tactful.errors import NobodyConsentedError
 from tactful.personal.contributions import SCALE, item_gram, item_popularity, shared_weight
-from tactful.privacy.release import CellDesign, _cells, _outcomes
+from tactful.privacy.cells import CellDesign
+from tactful.privacy.release import _cells, _outcomes
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 N_ITEMS = 12

@@ -16,9 +16,10 @@ from privacy_evidence import scale_is
 from privacy_worlds import DESIGN, Memory, NoNoise, Outcomes, bounded, door, plan, random_histories
 from tactful.errors import BudgetExceededError, ConfigError, RefusedError
 from tactful.personal.contributions import SCALE
+from tactful.privacy.cells import CellDesign
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.privacy.noise import SeededNoise, SystemNoise
-from tactful.privacy.release import CellDesign, PrivateRelease
+from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import Cell
 from tactful.records.store import Records
 

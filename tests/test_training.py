@@ -218,7 +218,7 @@ def test_a_failure_after_the_debit_gives_back_what_was_never_opened(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is gone")
 
-    monkeypatch.setattr("tactful.training.choose_head", broken)
+    monkeypatch.setattr("tactful.planning.choose_head", broken)
     with pytest.raises(RuntimeError):
         train(workspace / "shop.toml")
     states = {d["name"]: d["state"] for d in BudgetLedger(Records.open()).status().as_json()["debits"]}

@@ -10,14 +10,20 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tactful.auditing import audit
     from tactful.outcome import TrainingOutcome
     from tactful.scoring import Recommender
     from tactful.training import train
 
-__all__ = ["Recommender", "TrainingOutcome", "__version__", "train"]
+__all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "train"]
 __version__ = _version("tactful")
 
-_HOME = {"Recommender": "tactful.scoring", "TrainingOutcome": "tactful.outcome", "train": "tactful.training"}
+_HOME = {
+    "Recommender": "tactful.scoring",
+    "TrainingOutcome": "tactful.outcome",
+    "audit": "tactful.auditing",
+    "train": "tactful.training",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,13 +22,15 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful import __version__
+from tactful.assurance import evidence
+from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.candidates import KINDS, Candidate, replay
-from tactful.assurance.evaluation import LIFT_CLIP, design, measure
+from tactful.assurance.evaluation import LIFT_CLIP, measure
 from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Estimate, overall_estimates
 from tactful.assurance.registry import Registry
 from tactful.assurance.submission import submit
-from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
+from tactful.assurance.summary import Curator, PolicyFacts, ReleaseFacts, RunSummary
 from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
 from tactful.errors import (
@@ -44,20 +46,19 @@ from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import BoundedInteractions, bound
 from tactful.personal.consent import GateCounts
 from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.contributions import SCALE
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.split import hold_out
-from tactful.privacy.accountant import PrivacyBudget
+from tactful.planning import SPARED, Planned
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
-from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import ConsentCounts, Measured, PeopleCount
 from tactful.records.store import Records
-from tactful.released.head import choose_head
 from tactful.released.model import ReleasedModel
 from tactful.released.spectral import SpectralRecommender
 from tactful.scoring.artifact import read_artifact
@@ -65,7 +66,6 @@ from tactful.scoring.signing import load_private, public_text
 
 Progress = Callable[[str], None]
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
-_SPARED = 0.01  # the share of δ kept for the one refusal that depends on exact data, see `_Run._check_minimum`
 _NO_GUARANTEE = (
     "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
     "meant for public or synthetic data only, and can never be approved."
@@ -172,12 +172,9 @@ class _Run:
         self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
         self.counts: GateCounts | None = None
         self.prices: dict[str, float] = {}
-        privacy, rules = settings.privacy, settings.fairness.rules
-        self.budget = PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta)
-        spent = PrivacyBudget(epsilon=privacy.epsilon, delta=(1 - _SPARED) * privacy.delta)
+        privacy, self.planned = settings.privacy, Planned.of(settings)
+        self.budget, self.plan, self.design = self.planned.budget, self.planned.plan, self.planned.design
         self.levels = {name: section.levels for name, section in settings.fairness.attributes.items()}
-        self.design = design(self.levels, (rule.metric for rule in rules))
-        self.plan = RunPlan.of(spent, max_items=privacy.max_items, evaluation_cells=self.design.touched)
         seed = privacy.reproducible_seed
         self.noise: NoiseSource = SystemNoise() if seed is None else SeededNoise(seed)
         self.catalogue = Catalogue.open(settings.data.items)
@@ -271,7 +268,7 @@ class _Run:
         people = door.people(bounded)
         self._check_people(people)
         consent, popularity = door.consent(consented), door.popularity(bounded)
-        head = choose_head(popularity, people, noise_multiplier=self.plan.event("gram").noise_multiplier)
+        head = self.planned.head(popularity, people)
         gram = door.gram(bounded, head)
         self.say("fitting the model from what was released")
         model = SpectralRecommender().fit(gram, popularity).model_
@@ -345,8 +342,11 @@ class _Run:
             not_covered=told.not_covered,
             budget=self.budget,
             limit=self._limit(),
+            period_days=self.settings.budget.period_days,
             losses=tuple(_facts(event) for event in self.plan.events),
-            partition_loss={p: (sqrt(loss.mu_squared), loss.epsilon(self.budget.delta)) for p, loss in losses.items()},
+            scale=SCALE,
+            partition_loss={p: (sqrt(x.mu_squared), x.epsilon(self.plan.budget.delta)) for p, x in losses.items()},
+            refusal_delta=self.budget.delta - self.plan.budget.delta,
             since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,
             noise=self.noise.kind,
             max_items=self.settings.privacy.max_items,
@@ -360,6 +360,11 @@ class _Run:
             metrics=judged.metrics,
             metric_intervals=judged.intervals,
             config_text=self.text,
+            tuning=self.settings.privacy.tuning,
+            evaluation_share=self.settings.privacy.evaluation_share,
+            audit=AuditFacts.of_json(evidence.find("audit", self.plan.events)),
+            membership=MembershipFacts.of_json(evidence.find("membership", self.plan.events)),
+            curator=Curator(name=told.curator, kind=told.curator_type, region=told.region, sector=told.sector),
             actor=public_text(self.actor) if self.actor else None,
         )
 
@@ -372,10 +377,10 @@ class _Run:
         """Raise if the noise alone could pass for enough people.
 
         A log in which nobody consented is refused before anything is released, so whether one person did could show in
-        whether there is a candidate. The minimum keeps that chance under the share of δ that `_SPARED` sets aside.
+        whether there is a candidate. The minimum keeps that chance under the share of δ that `SPARED` sets aside.
         """
         privacy, sigma = self.settings.privacy, self.plan.event("people").noise_multiplier
-        least = ceil(1 + sigma * NormalDist().inv_cdf(1 - _SPARED * self.budget.delta))
+        least = ceil(1 + sigma * NormalDist().inv_cdf(1 - SPARED * self.budget.delta))
         if privacy.minimum_people < least:
             raise ConfigError(
                 f"minimum_people must be at least {least} here, or noise alone could reach it",

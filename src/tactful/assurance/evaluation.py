@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.personal.split import EvaluationPeople
-from tactful.privacy.release import CellDesign
+from tactful.privacy.cells import CellDesign
 from tactful.scoring.artifact import Artifact
 from tactful.scoring.recommender import Recommender
 

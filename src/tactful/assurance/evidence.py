@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -44,7 +43,7 @@ def save(kind: Kind, events: Sequence[GaussianEvent], facts: Mapping[str, Any], 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as draft:
         json.dump(whole, draft, indent=2, ensure_ascii=False, allow_nan=False)
-    os.replace(draft.name, path)
+    Path(draft.name).replace(path)
     return path
 
 

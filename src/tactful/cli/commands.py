@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tactful import __version__, training
+from tactful import __version__, auditing, training
 from tactful.assurance import approval
 from tactful.assurance.registry import Registry
 from tactful.cli import demonstration, show
@@ -68,6 +68,25 @@ def train(
     if json:
         show.as_json(found.as_json())
     if found.status == "refused":
+        raise typer.Exit(RefusedError.exit_code)
+
+
+@app.command()
+def audit(
+    config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
+    trials: Annotated[int, typer.Option(help="Releases of each of the two main worlds.")] = auditing.TRIALS,
+    json: Json = False,
+) -> None:
+    """Attack a run's releases on synthetic people; the bound on what is seen must lie below the claim.
+
+    Example: tactful audit configs/grocery.toml
+    """
+    with show.steps("auditing") as progress:
+        found = auditing.audit(config, trials=trials, progress=progress)
+    show.audit(found)
+    if json:
+        show.as_json(found.as_json())
+    if not found.holds:
         raise typer.Exit(RefusedError.exit_code)
 
 

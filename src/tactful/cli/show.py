@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tactful.outcome import TrainingOutcome
+from tactful.privacy.audit import Audit
 from tactful.scoring.answers import Answer
 from tactful.training import Progress
 
@@ -70,9 +71,9 @@ def outcome(found: TrainingOutcome) -> None:
     say(_came_to(found))
 
 
-def _row(name: str, value: str) -> None:
+def _row(name: str, value: str, *, width: int = 26) -> None:
     """A name and its value."""
-    say(f"{name:26s} {value}")
+    say(f"{name:{width}s} {value}")
 
 
 def _came_to(found: TrainingOutcome) -> str:
@@ -94,6 +95,18 @@ def what_next(found: TrainingOutcome) -> None:
     if found.status == "candidate" and found.attributed:
         words = "".join(f' --override {rule}="why"' for rule, verdict in found.verdicts.items() if verdict != "pass")
         say(f'next, by a reviewer: tactful approve {found.model} {found.version} --key FILE --reason "why"{words}')
+
+
+def audit(found: Audit) -> None:
+    """What the attacker got from each person, and from releases that are broken on purpose."""
+    say(f"claimed: epsilon = {found.claim.epsilon:g} at delta = {found.claim.delta:g}")
+    for attacked in found.people:
+        _row(f"  {attacked.person}", f"at least {attacked.epsilon_lower_bound:.3f}", width=44)
+    for control in found.controls:
+        seen = "caught" if control.caught else "NOT caught: this attack is blind"
+        _row(f"  broken: {control.mutant}", f"at least {control.epsilon_lower_bound:.3f}, {seen}", width=44)
+    holds = "holds: nothing exceeds the claim" if found.holds else "DOES NOT HOLD"
+    say(f"{holds} (lower bounds, together at {found.confidence:.0%} confidence, {found.trials:,} trials)")
 
 
 def recommendations(answer: Answer) -> None:

@@ -32,20 +32,18 @@ vector here. *What is not protected*: running time and memory.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.errors import ConfigError
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
-from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.contributions import SCALE, item_gram, item_popularity
-from tactful.privacy.ledger import Assignment, BudgetLedger
+from tactful.privacy.cells import CellDesign
+from tactful.privacy.events import GaussianEvent
+from tactful.privacy.ledger import Assignment, Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import (
@@ -55,57 +53,36 @@ from tactful.privacy.statistics import (
     ItemGram,
     ItemPopularity,
     Measured,
+    Noise,
     PeopleCount,
 )
 
 _T = TypeVar("_T", bound=np.generic)
-_ROUNDED_DOWN = 1 - 2.0**-50  # keeps the float factors of the evaluation vector below their exact values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellDesign:
-    """How the evaluation vector is laid out, from declared quantities only.
+class Payments(Protocol):
+    """What a release needs of a ledger; `tactful.privacy.ledger.BudgetLedger` is the one that keeps people's budget."""
 
-    Attributes
-    ----------
-    overall, by_group : mapping of str to (clip, importance)
-        For each metric the declared bound on its absolute value for one person, and its share of the squared norm
-        relative to the others. ``people`` must be among both, with clip 1.
-    attributes : mapping of str to sequence of str
-        For each demographic attribute its levels, the catch-all ones included.
+    def debit(
+        self, run: str, events: Sequence[GaussianEvent], *, assignment: Assignment | None = None, noise: Noise = ...
+    ) -> Debit:
+        """All events are paid for, or none is."""
 
-    Raises
-    ------
-    ConfigError
-        If a clip or importance is not a finite number above 0, or ``people`` is missing or clipped otherwise: the norm
-        would not be bounded.
-    """
+    def open(self, debit: Debit, name: str) -> None:
+        """The event is spent, durably."""
 
-    overall: Mapping[str, tuple[float, float]]
-    by_group: Mapping[str, tuple[float, float]]
-    attributes: Mapping[str, Sequence[str]]
+    def released(self, debit: Debit, name: str) -> None:
+        """The noisy value exists."""
 
-    def __post_init__(self) -> None:
-        numbers = [n for part in (self.overall, self.by_group) for pair in part.values() for n in pair]
-        people = [part.get("people", (0.0,))[0] for part in (self.overall, self.by_group)]
-        if people != [1.0, 1.0] or not all(0 < n < math.inf for n in numbers):
-            raise ConfigError(
-                "clips and importances are finite numbers above 0, and people count 1 each, overall and by group",
-                given=f"{dict(self.overall)}, {dict(self.by_group)}",
-                do="Correct the design of the evaluation vector",
-            )
+    def cancel(self, debit: Debit) -> tuple[str, ...]:
+        """What was never opened is given back."""
 
-    @property
-    def touched(self) -> int:
-        """The most entries that one person can change."""
-        return len(self.overall) + len(self.by_group) * len(self.attributes)
 
-    def factor(self, metric: str, *, grouped: bool) -> float:
-        """Integer units for one unit of the metric."""
-        clip, importance = (self.by_group if grouped else self.overall)[metric]
-        total = sum(i for _, i in self.overall.values())
-        total += len(self.attributes) * sum(i for _, i in self.by_group.values())
-        return float(SCALE * np.sqrt(importance / total) * _ROUNDED_DOWN / clip)
+class Outcomes(Protocol):
+    """Who has counted people by consent outcome: `tactful.personal.consented.ConsentedInteractions`."""
+
+    def people_by_outcome(self) -> dict[str, dict[str, int]]:
+        """People by outcome and part, each counted once."""
 
 
 class PrivateRelease:
@@ -113,7 +90,8 @@ class PrivateRelease:
 
     Parameters
     ----------
-    ledger : BudgetLedger
+    ledger : Payments
+        The population's `tactful.privacy.ledger.BudgetLedger`.
     run : str
         A name for the run in the ledger.
     plan : RunPlan
@@ -130,7 +108,7 @@ class PrivateRelease:
     def __init__(
         self,
         *,
-        ledger: BudgetLedger,
+        ledger: Payments,
         run: str,
         plan: RunPlan,
         noise: NoiseSource,
@@ -143,7 +121,7 @@ class PrivateRelease:
         """Returns to the budget what was paid and never opened."""
         self._ledger.cancel(self._debit)
 
-    def consent(self, consented: ConsentedInteractions) -> ConsentCounts:
+    def consent(self, consented: Outcomes) -> ConsentCounts:
         """How many people each consent outcome has, in training and in evaluation.
 
         Notes
@@ -217,10 +195,11 @@ class PrivateRelease:
         """
         names = _names(design)
         noisy, sigma = self._release("evaluation", lambda: _cells(metrics, groups, design))
-        cells = {}
-        for (cell, grouped), value in zip(names, noisy, strict=True):
-            unit = design.factor(cell.metric, grouped=grouped) / SCALE
-            cells[cell] = Measured(value=float(value) / unit, sigma=sigma / unit)
+        units = {which: design.factor(*which) / SCALE for which in {(cell.metric, grouped) for cell, grouped in names}}
+        cells = {
+            cell: Measured(value=value / units[cell.metric, grouped], sigma=sigma / units[cell.metric, grouped])
+            for (cell, grouped), value in zip(names, noisy.tolist(), strict=True)
+        }
         return EvaluationSums(noise=self._noise.kind, cells=cells)
 
     def _release(self, name: str, statistic: Callable[[], NDArray[np.int64]]) -> tuple[NDArray[np.float64], float]:
@@ -233,7 +212,7 @@ class PrivateRelease:
         return noisy / SCALE, multiplier
 
 
-def _outcomes(consented: ConsentedInteractions, names: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
+def _outcomes(consented: Outcomes, names: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
     """People by outcome and part, in units of 1/S. A person is in one cell, to which they add S."""
     counts = consented.people_by_outcome()
     return np.array([counts[outcome][part] * SCALE for outcome, part in names], dtype=np.int64)
@@ -267,12 +246,12 @@ def _cells(
     n_people = len(next(iter(metrics.values())))
     values = {**metrics, "people": np.ones(n_people)}
     parts = [_units(values[m], design, m, grouped=False).sum(keepdims=True) for m in design.overall]
+    by_group = np.stack([_units(values[m], design, m, grouped=True) for m in design.by_group], axis=1)
     for attribute, levels in design.attributes.items():
         codes = groups[attribute]
         member = codes >= 0
         sums = np.zeros((len(levels), len(design.by_group)), dtype=np.int64)
-        for column, metric in enumerate(design.by_group):
-            np.add.at(sums[:, column], codes[member], _units(values[metric], design, metric, grouped=True)[member])
+        np.add.at(sums, codes[member], by_group[member])
         parts.append(sums.ravel())
     return np.concatenate(parts)
 
@@ -281,7 +260,7 @@ def _units(values: NDArray[np.float64], design: CellDesign, metric: str, *, grou
     """One metric of each person in integer units, clipped and cut toward zero."""
     clip = (design.by_group if grouped else design.overall)[metric][0]
     clipped = np.clip(np.nan_to_num(values, nan=0.0), -clip, clip)
-    return np.trunc(clipped * design.factor(metric, grouped=grouped)).astype(np.int64)
+    return np.trunc(clipped * design.factor(metric, grouped)).astype(np.int64)
 
 
 def _read_only(array: NDArray[_T]) -> NDArray[_T]:

@@ -1,0 +1,54 @@
+"""What a configuration says a run will release, before any data is touched; the same for a run and its audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.assurance.evaluation import design
+from tactful.config import TrainingConfig
+from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.cells import CellDesign
+from tactful.privacy.plan import RunPlan
+from tactful.privacy.statistics import ItemPopularity, PeopleCount
+from tactful.released.head import choose_head
+
+SPARED = 0.01
+"""The share of δ kept for the one refusal that depends on exact data, a log in which nobody consented."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The releases of a run.
+
+    Attributes
+    ----------
+    budget : PrivacyBudget
+        What the run promises to each person.
+    design : CellDesign
+        The evaluation vector.
+    plan : RunPlan
+    """
+
+    budget: PrivacyBudget
+    design: CellDesign
+    plan: RunPlan
+
+    @classmethod
+    def of(cls, settings: TrainingConfig) -> Planned:
+        """The releases that these settings ask for. Reads their sections ``privacy`` and ``fairness`` only."""
+        privacy, fairness = settings.privacy, settings.fairness
+        levels = {name: section.levels for name, section in fairness.attributes.items()}
+        cells = design(levels, (rule.metric for rule in fairness.rules))
+        spent = PrivacyBudget(epsilon=privacy.epsilon, delta=(1 - SPARED) * privacy.delta)
+        return cls(
+            budget=PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta),
+            design=cells,
+            plan=RunPlan.of(spent, max_items=privacy.max_items, evaluation_cells=cells.touched),
+        )
+
+    def head(self, popularity: ItemPopularity, people: PeopleCount) -> NDArray[np.int64]:
+        """The head that the run chooses from released values."""
+        return choose_head(popularity, people, noise_multiplier=self.plan.event("gram").noise_multiplier)
