@@ -1,15 +1,36 @@
-"""Fixtures that several rooms use."""
+"""Fixtures that several rooms use, and the figures of the evidence at the end of a run.
+
+A test that measured something says so with ``record_property("evidence", "…")``, a line of words and figures.
+"""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
+from records_postgresql import cluster
 from world import settings, write_world
 
 _ENVIRONMENT = ("TACTFUL_ACTOR_KEY", "TACTFUL_PSEUDONYM_KEY", "TACTFUL_STORAGE_KEY", "TACTFUL_ASSIGNMENT_KEY")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests measured stands at the end of the output, one line each."""
+    reports = [report for listed in terminalreporter.stats.values() for report in listed]
+    lines = {
+        f"{report.nodeid.rpartition('/')[2]}: {figures}"
+        for report in reports
+        for name, figures in getattr(report, "user_properties", ())
+        if name == "evidence"
+    }
+    if lines:
+        terminalreporter.section("evidence")
+        terminalreporter.write("".join(f"{line}\n" for line in sorted(lines)))
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +59,19 @@ def workspace(_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[str]:
+    """A PostgreSQL server of this session's own."""
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql(_postgresql: str) -> str:
+    """The address of an empty PostgreSQL database of its own."""
+    with create_engine(_postgresql, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+        count = connection.execute(text("SELECT count(*) FROM pg_database")).scalar_one()
+        connection.execute(text(f"CREATE DATABASE books{count}"))
+    return _postgresql.replace("/postgres?", f"/books{count}?")

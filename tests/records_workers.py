@@ -11,10 +11,11 @@ from multiprocessing.synchronize import Barrier
 from tactful.errors import BudgetExceededError
 from tactful.privacy.events import GaussianEvent, SamplerSlack
 from tactful.privacy.ledger import BudgetLedger
+from tactful.records.journal import JSON
 from tactful.records.store import Records
 
-_FRESH = get_context("forkserver")  # processes that share nothing with this one and start fast
-_FRESH.set_forkserver_preload(["records_workers"])
+FRESH = get_context("forkserver")  # processes that share nothing with this one and start fast
+FRESH.set_forkserver_preload(["tactful.privacy.ledger", "psycopg"])  # what takes seconds to import; no test module does
 
 
 def event(name: str = "gram", sigma: float = 10.0) -> GaussianEvent:
@@ -43,7 +44,7 @@ def spend_carelessly(url: str, start: Barrier, times: int) -> None:
         fits = ledger.price([event()]).fits
         start.wait(60)
         if fits:
-            body = {
+            body: dict[str, JSON] = {
                 "id": f"{os.getpid()}.{attempt}",
                 "run": "careless",
                 "noise": "system",
@@ -56,8 +57,8 @@ def spend_carelessly(url: str, start: Barrier, times: int) -> None:
 
 def together(work: object, url: str, *, processes: int, times: int) -> list[int | None]:
     """Exit codes of so many processes that start at once."""
-    start = _FRESH.Barrier(processes)
-    running = [_FRESH.Process(target=work, args=(url, start, times)) for _ in range(processes)]  # type: ignore[arg-type]
+    start = FRESH.Barrier(processes)
+    running = [FRESH.Process(target=work, args=(url, start, times)) for _ in range(processes)]  # type: ignore[arg-type]
     for process in running:
         process.start()
     for process in running:
@@ -71,7 +72,7 @@ def die(url: str, moment: str) -> None:
     ledger = BudgetLedger(records)
     if moment == "while debiting":
         with records.transaction() as transaction:
-            body = {"id": "x", "run": "killed", "noise": "system", "events": [event().as_json()]}
+            body: dict[str, JSON] = {"id": "x", "run": "killed", "noise": "system", "events": [event().as_json()]}
             transaction.append("budget.debited", body)
             os.kill(os.getpid(), signal.SIGKILL)
     debit = ledger.debit("killed", [event("popularity"), event("gram")])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from records_postgresql import cluster
 from records_workers import event, spend, together
 from tactful.errors import UsageError
 from tactful.privacy.accountant import PrivacyLoss
@@ -20,20 +17,9 @@ pytestmark = pytest.mark.prove
 LIMIT = BudgetLimit(epsilon=1.0, delta=1e-6)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="no PostgreSQL driver is installed")
-    with cluster() as url:
-        yield url
-
-
 @pytest.fixture
-def url(server: str) -> str:
-    """An empty database of its own."""
-    with create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
-        count = connection.execute(text("SELECT count(*) FROM pg_database")).scalar_one()
-        connection.execute(text(f"CREATE DATABASE books{count}"))
-    return server.replace("/postgres?", f"/books{count}?")
+def url(postgresql: str) -> str:
+    return postgresql
 
 
 def test_entries_survive_and_verify(url: str) -> None:
