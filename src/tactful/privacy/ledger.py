@@ -168,9 +168,10 @@ class BudgetLedger:
         _check_names(events)
         with self._records.transaction() as transaction:
             _check_chain(transaction)
-            _check_noise(_balance(transaction), noise)
-            _pin(transaction, assignment)
-            price = price_of(_balance(transaction), events, transaction.now())
+            balance = _balance(transaction)
+            _check_noise(balance, noise)
+            _pin(transaction, balance, assignment)
+            price = price_of(balance, events, transaction.now())
             if not price.fits:
                 raise BudgetExceededError(
                     requested=price.requested,
@@ -248,15 +249,16 @@ def _balance(transaction: Transaction) -> Balance:
     return Balance.replay(transaction.entries(KINDS))
 
 
-def _pin(transaction: Transaction, assignment: Assignment | None) -> None:
-    """The way people are divided is on record."""
-    known = _balance(transaction).assignments
+def _pin(transaction: Transaction, balance: Balance, assignment: Assignment | None) -> None:
+    """The way people are divided is on record, and in the balance."""
+    known = balance.assignments
     if assignment is not None and assignment not in known:
         body: dict[str, JSON] = {
             "fingerprint": assignment.fingerprint,
             "evaluation_share": float(assignment.evaluation_share),
         }
         transaction.append("assignment.changed" if known else "assignment.pinned", body)
+        known.append(assignment)
 
 
 def _check_noise(balance: Balance, noise: Noise) -> None:
