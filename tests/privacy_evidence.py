@@ -72,6 +72,17 @@ def _in_child(source: NoiseSource) -> NDArray[np.int64]:
     return np.frombuffer(told, dtype=np.int64)
 
 
+def weights_stay_within_the_scale(weight: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> None:
+    """For every l from 0 to 2,000 items and n = l or l(l+1)/2 touched entries, n·w² ≤ 2⁴⁰ < n·(w + 1)², in integers."""
+    lengths = np.arange(2001)
+    for entries in (lengths, lengths * (lengths + 1) // 2):
+        weights = weight(entries).tolist()
+        assert weights[0] == 0, "nobody's items weigh something"
+        for n, w in zip(entries.tolist()[1:], weights[1:], strict=True):
+            assert n * w * w <= 1 << 40, f"{n} entries of {w} are more than the sensitivity"
+            assert n * (w + 1) * (w + 1) > 1 << 40, f"{n} entries could weigh more than {w}"
+
+
 def one_person_moves_at_most_the_scale(statistic: Statistic) -> None:
     """In every one of many worlds, leaving one person out moves the statistic by at most 2²⁰ in L2 norm."""
     for seed in range(8):

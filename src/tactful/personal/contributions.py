@@ -13,8 +13,11 @@ entries (i, j), i ≤ j, of the upper triangle, diagonal included. The norm is w
 repeats the upper one and is never released by itself.
 
 Both weights are ⌊S/√n⌋ for a whole number n, which equals isqrt(⌊S²/n⌋): integer arithmetic throughout, so the bound
-n·w² ≤ S² holds exactly and no summation order, engine or retry changes a bit. The head must not depend on the rows
-other than through released values. Sums of int64 cannot overflow below 2⁴³ people.
+n·w² ≤ S² holds exactly for every l, and no summation order, engine or retry changes a bit. To round to the nearest
+instead would break it: three items would get 605,396 each, and 3 · 605,396² > S². The diagonal counts among the
+entries because it is released with them. The head must not depend on the rows other than through released values.
+
+*No overflow.* A person adds at most S to an entry, so that sums stay within 2⁶² for 2⁴² people; more are refused.
 """
 
 from __future__ import annotations
@@ -25,9 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
+from tactful.errors import TactfulError
 from tactful.personal.bounding import BoundedInteractions
 
 SCALE = 1 << 20  # the L2 sensitivity of every statistic, in integer units
+MOST_PEOPLE = 1 << 42
 
 
 def shared_weight(entries: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -49,7 +54,7 @@ def item_popularity(bounded: BoundedInteractions) -> NDArray[np.int64]:
     **Privacy.** *Reads* bounded rows. *Returns* an exact sum over people, for `tactful.privacy.release` only.
     *Costs* nothing by itself. *Assumes* distinct items a person, which `bound` makes.
     """
-    rows = bounded.user_items
+    rows = _few_enough(bounded.user_items)
     lengths = np.diff(rows.indptr).astype(np.int64)
     per_entry = np.repeat(shared_weight(lengths), lengths)
     total = np.zeros(rows.shape[1], dtype=np.int64)
@@ -74,9 +79,20 @@ def item_gram(bounded: BoundedInteractions, head: NDArray[np.int64]) -> NDArray[
     -----
     **Privacy.** As for `item_popularity`.
     """
-    rows = csr_array(bounded.user_items[:, head], dtype=np.int64)
+    rows = csr_array(_few_enough(bounded.user_items)[:, head], dtype=np.int64)
     lengths = np.diff(rows.indptr).astype(np.int64)
     weights = shared_weight(lengths * (lengths + 1) // 2)
     gram = (rows.T @ (diags_array(weights, dtype=np.int64) @ rows)).toarray()
     upper: NDArray[np.int64] = gram[np.triu_indices(len(head))].astype(np.int64)
     return upper
+
+
+def _few_enough(rows: csr_array) -> csr_array:
+    """The rows; raise if sums over so many people might not fit an int64 beside their noise."""
+    if rows.shape[0] > MOST_PEOPLE:
+        raise TactfulError(
+            f"sums in 64 bits hold up to {MOST_PEOPLE:,} people",
+            given="there are more",
+            do="Divide the population into several, each with records of its own",
+        )
+    return rows

@@ -2,32 +2,64 @@
 
 Notes
 -----
-*Unit and neighbours.* Two data sets are neighbours if one has all rows of one more person (one ``user_id``). Everything
-below protects that person's presence and every value of their rows.
+This is the whole argument. S = 2²⁰ is the sensitivity in integer units; σ, multipliers and μ are in units of S.
 
-*One release.* Each statistic is an integer vector q = Σ over people of q(person) with ‖q(person)‖₂ ≤ S = 2²⁰ (the
-argument stands beside each sum: `tactful.personal.contributions`, `_cells`, `_outcomes`). What leaves is q +
-round(Z), Z ~ N(0, σ²) independent on every entry, σ = noise_multiplier · S: the Gaussian mechanism followed by
-rounding, since q is an integer (`tactful.privacy.noise`). Its loss is 1/noise_multiplier² in μ² plus the sampler's
-slack.
+*Unit and neighbours.* Two data sets are neighbours if one has everything of one more person: all rows, consent events,
+attributes and subject records under one ``user_id``. The guarantee hides which of the two it was, hence everything the
+person's tables say.
 
-*Composition.* Releases of a run see the same people and are Gaussian with everybody in them; the head of the Gram
-depends on earlier released values only. So the run is μ-GDP with μ² = Σ 1/noise_multiplier² (Dong, Roth & Su 2022,
-Corollary 3.3). Which releases follow may depend on earlier ones (a run that stops early gives back the rest, the next
-config is written by people who saw the last report): that the sum of μ² stays within the limit is then a privacy
+*What a person can change before the sums.* The gate judges a row by its own person's events, the clock and the policy;
+the keyed hashes that assign a person to a part and choose their items look at their id and items only; repeats are
+dropped before anything is counted. So neighbours differ, after gate and bound, by one row of `BoundedInteractions` (or
+none), or by one evaluation person, and by 1 in one consent count. No other row changes.
+
+*Sensitivity.* Each statistic is an integer vector q = Σ over people of q(person) and ‖q(person)‖₂ ≤ S:
+
+- consent counts: S in one cell (`_outcomes`);
+- people: S in one entry;
+- item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
+- Gram: ⌊S/√(l(l+1)/2)⌋ in the l(l+1)/2 entries of the upper triangle, diagonal included (there, too);
+- evaluation: shares of S by declared importance, clipped and cut toward zero (`_cells`).
+
+Weights are floors, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
+bound and beyond it: the bound limits cost, and the coordinates that the sampler's slack is charged for; the norm does
+not need it. Integer sums are exact: no order of summation, engine or retry changes them, and none adds sensitivity as
+float sums do (Casacuberta et al. 2022).
+
+*One release.* What leaves is q + round(Z), Z ~ N(0, σ²S²) independent on every entry. As q is an integer, q + round(Z)
+= round(q + Z): the Gaussian mechanism and then rounding, which is post-processing, on a lattice that is the same
+whatever q is (Mironov 2012 has no hold on it). It is 1/σ-GDP (Dong, Roth & Su 2022, Theorem 2.7). The Gram's lower
+triangle is a copy of the upper one: post-processing, not a second release. The sampler differs from round(Z) by what
+`tactful.privacy.noise` bounds, which is charged to ε and δ.
+
+*No overflow.* |q| ≤ 2⁶² for up to 2⁴² people, more of whom are refused; |round(Z)| ≤ 11 · 2⁵⁰ < 2⁵⁴, beyond which
+nothing is drawn. The sum fits an int64.
+
+*Composition.* What a run releases about the same people is chosen in turn: the head of the Gram depends on released
+values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² = Σ 1/σᵢ²
+(ibid., Corollary 3.3). Whether and what follows may depend on what was released (a run that stops gives back the rest;
+the next config is written by people who saw the last report): that Σ μ² stays within the limit is then a privacy
 filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022, "Fully adaptive
 composition for Gaussian differential privacy"); ε since the first debit is the reading of that sum.
 
-*Training and evaluation people.* A keyed hash of the id puts each person into one of the two, whoever else is there.
-Adding a person changes the rows of one part only, so a release about one part costs the other nothing. The consent
-counts are about both and are debited to both.
+*Training and evaluation people.* A keyed hash of the id puts each person into one part, whoever else is there. A person
+who trains changes no evaluation row: what they change in the evaluation release is the model that is measured, and that
+is post-processing of releases already paid for. A person who is held out changes no training row. So each pays for
+their own part, the larger of the two bounds both, and consent counts, which are about everybody, are debited to both.
+This rests on each person staying in their part: key and share are pinned in the ledger, and once another was ever used
+every debit counts against both.
+
+*The catalogue and the head.* The items, their order and features are declared by the business and do not depend on
+rows; an item nobody bought is there with the others. M follows from released or declared numbers, and the head from
+released popularity: functions of what has left already cost nothing.
 
 *Order.* The exact statistic is computed first; then the debit of this release is marked opened, durably; only then is
 noise drawn. If anything fails in between, budget is lost and nothing has leaked. The exact value is bound to a name in
 `PrivateRelease._release` and nowhere else.
 
-*What is public.* The catalogue, the declared levels and metrics, the configuration, and with them the shape of every
-vector here. *What is not protected*: running time and memory.
+*What is not covered.* Running time and memory; the terminal, which shows the operator exact row counts; that a run did
+not start because a table cannot be read or a record names nobody, which depends on exact data and releases nothing. A
+run in which nobody's row passes is refused too: δ sets a share aside for what that can tell (`tactful.planning`).
 """
 
 from __future__ import annotations
