@@ -26,11 +26,11 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from sklearn.metrics import auc, roc_curve
 
 from tactful.errors import UsageError
 
 ACCUSED = 0.01  # the false positive rate at which the true positive rate is told
+_ROUNDING = 1e-12
 
 Interval = tuple[float, float]
 
@@ -98,9 +98,9 @@ def leakage(
         If the shapes differ, a score is not finite, or everybody or nobody is a member.
     """
     _check(scores, members)
-    ones = np.ones(scores.shape)
-    found = _figures(scores, members, ones)
-    drawn = np.array([_figures(scores, members, _weights(scores.shape, rng)) for _ in range(repeats)])
+    curve = _Curve.of(scores, members)
+    found = curve.figures(np.ones(scores.shape))
+    drawn = np.array([curve.resampled(rng) for _ in range(repeats)])
     (low_auc, low_tpr), (high_auc, high_tpr) = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return Leakage(
         auc=found[0],
@@ -115,22 +115,44 @@ def most(mu: float) -> Most:
     return Most(auc=float(ndtr(mu / sqrt(2))), tpr=float(ndtr(ndtri(ACCUSED) + mu)))
 
 
-def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-    """How much each case counts after models and people were drawn with replacement."""
-    models, people = (rng.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for n in shape)
-    weights: NDArray[np.float64] = np.outer(models, people)
-    return weights
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Curve:
+    """Every case in the order of its score, so that a curve for other weights is two running sums.
 
+    Attributes
+    ----------
+    order : int array of shape (n_cases,)
+        Positions of the cases by falling score.
+    ends : int array
+        Where in that order cases of one score end: no threshold divides them.
+    members : bool array of shape (n_models, n_people)
+    """
 
-def _figures(
-    scores: NDArray[np.float64], members: NDArray[np.bool_], weights: NDArray[np.float64]
-) -> tuple[float, float]:
-    """The area under the ROC curve, and its height at `ACCUSED`."""
-    counted = weights > 0
-    false, true, _ = roc_curve(
-        members[counted], scores[counted], sample_weight=weights[counted], drop_intermediate=False
-    )
-    return float(auc(false, true)), float(true[np.searchsorted(false, ACCUSED * (1 + 1e-12), side="right") - 1])
+    order: NDArray[np.intp]
+    ends: NDArray[np.intp]
+    members: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64], members: NDArray[np.bool_]) -> _Curve:
+        """The cases of an attack, sorted."""
+        order = np.argsort(-scores, axis=None, kind="stable")
+        ends = np.append(np.flatnonzero(np.diff(scores.ravel()[order])), scores.size - 1)
+        return cls(order=order, ends=ends, members=members)
+
+    def figures(self, weights: NDArray[np.float64]) -> tuple[float, float]:
+        """The area under the ROC curve, and its height at `ACCUSED`."""
+        sums = (np.cumsum((weights * kind).ravel()[self.order])[self.ends] for kind in (~self.members, self.members))
+        false, true = (np.append(0.0, s / s[-1]) for s in sums)
+        height = float(true[np.searchsorted(false, ACCUSED + _ROUNDING, side="right") - 1])
+        return float(np.trapezoid(true, false)), height
+
+    def resampled(self, rng: np.random.Generator) -> tuple[float, float]:
+        """The figures after models and people were drawn with replacement; a draw of members alone is drawn again."""
+        while True:
+            models, people = (rng.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for n in self.members.shape)
+            weights: NDArray[np.float64] = np.outer(models, people)
+            if 0 < weights[self.members].sum() < weights.sum():
+                return self.figures(weights)
 
 
 def _check(scores: NDArray[np.float64], members: NDArray[np.bool_]) -> None:
