@@ -61,7 +61,7 @@ def simulated(rng: np.random.Generator, *, shift: float, people: float, models: 
 def test_intervals_cover(people: float, models: float) -> None:
     """Whether cases share their person, their model or neither, 95 % intervals hold the true area nine times in ten.
 
-    100 simulations of a sound interval fall short of 75 once in 10¹² times; that is what is asserted.
+    100 simulations of a sound interval fall short of 75 three times in 10¹²; that is what is asserted.
     """
     truth = float(ndtr(0.8 / np.sqrt(2 * (1 + people**2 + models**2))))
     rng, covered = np.random.default_rng(5), 0
