@@ -57,10 +57,10 @@ class KeyedOnce(SystemNoise):
     """One key for the life of the process, as numpy's own generators have: a fork repeats its parent."""
 
     def __init__(self) -> None:
-        self._bits = noise.AESCounter(key=noise.secrets.randbits(128))
+        self._stream = noise._Keystream(noise.secrets.token_bytes(16))
 
     def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
-        return noise._draw(self._bits, sigma, size)
+        return noise._draw(self._stream, sigma, size)
 
 
 class ExactDiagonal(PrivateRelease):

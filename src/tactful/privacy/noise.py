@@ -8,17 +8,22 @@ the guarantee of the Gaussian mechanism exactly, and its output lies on the inte
 to tell neighbours apart by (Mironov 2012).
 
 *What is drawn.* Every integer k with |k| ≤ Tσ with probability proportional to exp(−k²/2σ²), T = 11, in two steps that
-lose nothing to floating point where it matters: a cell of 2^w neighbouring integers from an alias table whose
+lose nothing to floating point where it matters: a cell of W = 2^w neighbouring integers from an alias table whose
 thresholds are 128-bit integers, then an integer of the cell, uniform, kept with probability exp(−(k² − k₀²)/2σ²) where
-k₀ is the cell's integer nearest to 0.
+k₀ is the cell's integer nearest to 0; if it is not kept, both steps are done again. A proposal takes two words of 64
+bits. The first holds the slot of the table (13 bits) and the upper 51 bits of the number that is compared with the
+threshold; the lower 77 are drawn only where those tie. The second holds the place in the cell (w bits) and the upper
+bits of the uniform number that decides whether the proposal is kept. By exp(−x) ≥ 1 − x most are kept whatever the
+lower bits are; only for the others, fewer than one in a hundred, the lower bits are drawn and the exponential is taken.
+`_sure` stays clear of the edge by more than all roundings around it, so the short cut changes no decision.
 
 *How far apart they are.* Let p(k) = P(round(Z) = k). With x = |k|/2σ²,
 p(k)·σ·√(2π)/exp(−k²/2σ²) = ∫ exp(−kt/σ² − t²/2σ²) dt over |t| ≤ ½, which lies between exp(−1/8σ²) and sinh(x)/x
 ≤ exp(x²/6). For |k| ≤ Tσ the log-ratio is therefore at most max(1/8, T²/24)/σ² in either direction. Arithmetic adds:
-the table's weights come from float64 exponentials of arguments up to T²/2 that carry five roundings (relative error ≤
-2⁻⁵³ (5T²/2 + 2) < 4·10⁻¹⁴) and become integers without loss, thresholds are cut at 2⁻¹²⁸ (relative 7·10⁻¹⁴ in the last
-cell), the acceptance test compares with a 53-bit uniform (3·10⁻¹⁶), and the normalisation moves by the tail beyond T
-(4·10⁻²⁸). `_ARITHMETIC` = 2·10⁻¹³ covers the sum; a test compares with 40 digits.
+the table's weights carry fifty digits, thresholds are cut at 2⁻¹²⁸ (relative 7·10⁻¹⁴ in the last cell, to which
+exp(−T²/2)·8192 W/(√(2π)σ) > 4·10⁻²⁶ of a slot is due), the acceptance test compares a 53-bit uniform with a Padé
+approximant at x ≤ 0.06 (its error x⁹/25,401,600, four roundings and the last bit: 10⁻¹⁵), and the normalisation moves
+by the tail beyond T (4·10⁻²⁸). `_ARITHMETIC` = 10⁻¹³ covers the sum; a test compares with 45 digits.
 
 *What that costs.* η bounds the log-ratio for each coordinate. On outcomes with |noise| < tσ + ½ in all of the c
 coordinates that one person can touch, t = 10.99, probabilities of the real and the ideal mechanism differ by at most a
@@ -27,8 +32,15 @@ outcomes have mass at most 2cΦ(−t), since |round(Z)| ≥ tσ + ½ takes |Z| �
 (t lies below T so that neither the last cell's end nor the rounding of Tσ needs an argument.) `slack` returns both; the
 accountant adds them. Coordinates that the person does not touch have the same law on both sides, whatever it is.
 
-*What is assumed.* AES-128 in counter mode is indistinguishable from uniform words. Each draw is keyed afresh from
-the operating system and the key is dropped, so no stream is ever used twice, in forks and threads as well.
+*Why int64 cannot overflow.* σ ≤ 2⁵⁰ makes W ≤ 2⁴², and the table has 4,096 cells on either side of 0: whatever the
+random words are, −2⁵⁴ ≤ noise < 2⁵⁴. What fewer than 2⁴² people add to one entry, 2²⁰ each at most, is below 2⁶².
+
+*What is assumed.* AES-128 in counter mode is indistinguishable from uniform words (that the n blocks of a draw are all
+different gives away n²/2¹²⁹). Each draw is keyed afresh from the operating system and its key and stream are dropped
+when it returns, so no stream is ever used twice, in forks and threads as well.
+
+*What repeats.* A seeded stream is the same on every machine: it is made of the cipher, integers, decimals, and sums,
+products and quotients of float64, which IEEE 754 rounds alike everywhere; of no library's exponential.
 """
 
 from __future__ import annotations
@@ -36,13 +48,14 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
+from collections.abc import Iterator
+from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
-from randomgen import AESCounter
-from scipy.stats import norm
 
 from tactful.errors import UsageError
 from tactful.privacy.events import SamplerSlack
@@ -50,10 +63,13 @@ from tactful.privacy.statistics import Noise
 
 _T = 11.0  # standard deviations that the sampler reaches
 _COUNTED = 10.99  # standard deviations beyond which an outcome counts as tail
-_CELLS = 1 << 13
-_ARITHMETIC = 2e-13
+_CELL_BITS = 13
+_CELLS = 1 << _CELL_BITS
+_LATER_BITS = 128 - (64 - _CELL_BITS)  # of a threshold: those that the first word does not decide
+_ARITHMETIC = 1e-13
 _SMALLEST, _LARGEST = float(1 << 13), float(1 << 50)  # σ for which the argument above holds and int64 cannot overflow
-_BLOCK = 1 << 16  # draws at a time: the working set stays in the cache
+_BLOCK = 1 << 14  # draws at a time: the working set stays in the cache
+_NOTHING = memoryview(bytes(16 * _BLOCK))  # what is encrypted: zeros, so that the stream itself comes out
 
 
 class NoiseSource(Protocol):
@@ -77,7 +93,7 @@ class SystemNoise:
 
     def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
         """`size` independent rounded Gaussians of standard deviation `sigma`, under a fresh key."""
-        return _draw(AESCounter(key=secrets.randbits(128)), sigma, size)
+        return _draw(_Keystream(secrets.token_bytes(16)), sigma, size)
 
 
 class SeededNoise:
@@ -101,7 +117,7 @@ class SeededNoise:
         """The next `size` rounded Gaussians of this seed."""
         self._draws += 1
         digest = hashlib.sha256(f"tactful noise {self._seed} {self._draws}".encode()).digest()
-        return _draw(AESCounter(key=int.from_bytes(digest[:16], "big")), sigma, size)
+        return _draw(_Keystream(digest[:16]), sigma, size)
 
 
 def slack(sigma: float, coordinates: int) -> SamplerSlack:
@@ -116,66 +132,152 @@ def slack(sigma: float, coordinates: int) -> SamplerSlack:
     """
     _check(sigma)
     eta = max(1 / 8, _T * _T / 24) / sigma**2 + _ARITHMETIC
-    return SamplerSlack(epsilon=2 * coordinates * eta, tail=2 * coordinates * float(norm.sf(_COUNTED)))
+    return SamplerSlack(epsilon=2 * coordinates * eta, tail=coordinates * math.erfc(_COUNTED / math.sqrt(2)))
+
+
+class _Keystream:
+    """AES-128 in counter mode from counter 0, as words of 64 bits.
+
+    Parameters
+    ----------
+    key : bytes of length 16
+        Of this stream and no other.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """The next `count` words."""
+        return np.frombuffer(self._cipher.update(_NOTHING[: 8 * count]), dtype="<u8")
 
 
 class _Table(NamedTuple):
-    """The alias table of the cells; thresholds in two 64-bit halves."""
+    """The alias table of the cells for one σ; the slot of a cell is drawn first, then the cell or its alias.
 
-    width_bits: int
-    high: NDArray[np.uint64]
-    low: NDArray[np.uint64]
-    alias: NDArray[np.int64]
+    Attributes
+    ----------
+    sigma : float
+    thresholds : tuple of int
+        In units of 2⁻¹²⁸: a number below it stays in the slot's own cell, any other goes to its alias.
+    alias : tuple of int
+    limit : uint64 array of shape (8192,)
+        The first 51 bits of the threshold, then the slot's own 13 bits: how a first word looks that ties with it.
+    starts : int64 array of shape (16384,)
+        The lowest integer of each slot's own cell, then of each slot's alias.
+    sure : uint64 array of shape (16384,)
+        A second word below it keeps its proposal, wherever in that cell.
+    inside : int
+        W − 1, which masks the place in the cell.
+    """
+
+    sigma: float
+    thresholds: tuple[int, ...]
+    alias: tuple[int, ...]
+    limit: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    sure: NDArray[np.uint64]
+    inside: int
 
 
-def _draw(bits: AESCounter, sigma: float, size: int) -> NDArray[np.int64]:
-    """`size` draws from the words of `bits`."""
+def _draw(stream: _Keystream, sigma: float, size: int) -> NDArray[np.int64]:
+    """`size` draws from the words of `stream`."""
     _check(sigma)
     table = _table(sigma)
     out = np.empty(size, dtype=np.int64)
-    done = 0
-    while done < size:
-        accepted = _block(bits, table, sigma, min(_BLOCK, (size - done) + (size - done) // 16 + 16))
-        take = min(len(accepted), size - done)
-        out[done : done + take] = accepted[:take]
-        done += take
+    for start in range(0, size, _BLOCK):
+        block = out[start : start + _BLOCK]
+        rejected = _propose(stream, table, block)
+        while len(rejected):
+            again = np.empty(len(rejected), dtype=np.int64)
+            refused = _propose(stream, table, again)
+            block[rejected] = again
+            rejected = rejected[refused]
     return out
 
 
-def _block(bits: AESCounter, table: _Table, sigma: float, count: int) -> NDArray[np.int64]:
-    """The accepted ones of `count` proposals."""
-    place, high, uniform = bits.random_raw(3 * count).reshape(3, count)
-    cell = (place & np.uint64(_CELLS - 1)).astype(np.int64)
-    stay = high < table.high[cell]
-    tied = np.flatnonzero(high == table.high[cell])
-    if len(tied):
-        stay[tied] = bits.random_raw(len(tied)) < table.low[cell[tied]]
-    cell = np.where(stay, cell, table.alias[cell]) - _CELLS // 2
-    width = 1 << table.width_bits
-    offset = (place >> np.uint64(64 - table.width_bits)).astype(np.int64)
-    proposal = (cell << table.width_bits) + offset
-    nearest = np.where(cell >= 0, cell << table.width_bits, (cell << table.width_bits) + (width - 1))
-    excess = (proposal - nearest).astype(np.float64) * (proposal + nearest).astype(np.float64) / (2 * sigma * sigma)
-    accept = (uniform >> np.uint64(11)).astype(np.float64) * 2.0**-53 < np.exp(-excess)
-    kept: NDArray[np.int64] = proposal[accept]
-    return kept
+def _propose(stream: _Keystream, table: _Table, out: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Fills `out` with proposals and returns the places of those that are rejected."""
+    first, second = stream.words(2 * len(out)).reshape(2, len(out))
+    slot = (first & (_CELLS - 1)).view(np.int64)
+    limit = table.limit[slot]
+    leaves = first > limit
+    for tied in (first == limit).nonzero()[0]:
+        leaves[tied] = _later_bits(stream) >= table.thresholds[slot[tied]] % (1 << _LATER_BITS)
+    cell = slot | leaves.astype(np.int64) << _CELL_BITS
+    np.add(table.starts[cell], (second & table.inside).view(np.int64), out=out)
+    doubtful: NDArray[np.intp] = (second >= table.sure[cell]).nonzero()[0]
+    if len(doubtful):
+        doubtful = doubtful[~_kept(stream, table, out[doubtful], second[doubtful])]
+    return doubtful
+
+
+def _later_bits(stream: _Keystream) -> int:
+    """The 77 bits that follow the 51 of a first word that ties."""
+    high, low = stream.words(2).tolist()
+    return int((high << 64 | low) >> (128 - _LATER_BITS))
+
+
+def _kept(
+    stream: _Keystream, table: _Table, proposal: NDArray[np.int64], second: NDArray[np.uint64]
+) -> NDArray[np.bool_]:
+    """Whether each proposal is kept, by all bits of its uniform number: those of its second word, then fresh ones."""
+    place = second & table.inside
+    start = proposal - place.view(np.int64)
+    nearest = np.where(start >= 0, start, start + table.inside)
+    excess = (proposal - nearest).astype(np.float64) * (proposal + nearest).astype(np.float64)
+    excess /= 2 * table.sigma * table.sigma
+    square = excess * excess
+    even, odd = 1 + square * (3 / 28 + square / 1680), excess * (1 / 2 + square / 84)
+    keeps = (even - odd) / (even + odd)  # exp(−excess), Padé's approximant of degree 4
+    uniform = (second - place) | (stream.words(len(second)) & table.inside)
+    found: NDArray[np.bool_] = (uniform >> 11).astype(np.float64) * 2.0**-53 < keeps
+    return found
 
 
 @lru_cache(maxsize=32)
 def _table(sigma: float) -> _Table:
     """The alias table for `sigma` (Vose 1991, on exact integers)."""
-    width_bits = max(0, math.ceil(math.log2(2 * _T * sigma / _CELLS)))
-    cells = np.arange(_CELLS) - _CELLS // 2
-    nearest = np.where(cells >= 0, cells, -cells - 1).astype(np.float64) * 2.0**width_bits + (cells < 0)
-    weights = np.where(nearest <= _T * sigma, np.exp(-((nearest / sigma) ** 2) / 2), 0.0)
-    thresholds, alias = _alias([int(w * 2.0**192) for w in weights])  # whole numbers: no weight loses a bit
-    mask = (1 << 64) - 1
+    width_bits = math.frexp(2 * _T * sigma / _CELLS)[1]  # 2Tσ ≤ 8192 W < 4Tσ
+    width = 1 << width_bits
+    thresholds, alias = _alias(_weights(sigma, width))
+    slots = np.arange(_CELLS)
+    decided_first = np.array([t >> _LATER_BITS for t in thresholds], dtype=np.uint64)
+    starts = (np.concatenate([slots, alias]) - _CELLS // 2) << width_bits
     return _Table(
-        width_bits=width_bits,
-        high=np.array([t >> 64 for t in thresholds], dtype=np.uint64),
-        low=np.array([t & mask for t in thresholds], dtype=np.uint64),
-        alias=np.array(alias, dtype=np.int64),
+        sigma=sigma,
+        thresholds=tuple(thresholds),
+        alias=tuple(alias),
+        limit=decided_first << np.uint64(_CELL_BITS) | slots.astype(np.uint64),
+        starts=starts,
+        sure=_sure(starts, sigma, width),
+        inside=width - 1,
     )
+
+
+def _sure(starts: NDArray[np.int64], sigma: float, width: int) -> NDArray[np.uint64]:
+    """1 − x in units of 2⁻⁶⁴, where x is above (k² − k₀²)/2σ² everywhere in a cell, by 2⁻⁵⁰ at least."""
+    nearest = np.where(starts >= 0, starts, -starts - width)  # k₀, or one less in the cells below 0
+    above = width * (2.0 * nearest + width + 1) / (2 * sigma * sigma) + 2.0**-50
+    return ((1 - above) * 2.0**64).astype(np.uint64) & ~np.uint64(width - 1)
+
+
+def _weights(sigma: float, width: int) -> list[int]:
+    """exp(−k²/2σ²) in units of 10⁻⁸⁰ for the integer k of each cell that is nearest to 0; nothing beyond Tσ."""
+    with localcontext(Context(prec=60)):
+        below, above = (list(_falling(Decimal(sigma), first, width)) for first in (1, 0))
+    return below[::-1] + above
+
+
+def _falling(sigma: Decimal, first: int, width: int) -> Iterator[int]:
+    """The weights of half of the cells, outward: for k = first, first + W and so on."""
+    weight = (-((first / sigma) ** 2) / 2).exp()
+    ratio = (-(2 * first + width) * width / (2 * sigma**2)).exp()
+    bend = (-((width / sigma) ** 2)).exp()
+    reach = Decimal(_T) * sigma
+    for k in range(first, first + width * _CELLS // 2, width):
+        yield int(weight.scaleb(80)) if k <= reach else 0
+        weight, ratio = weight * ratio, ratio * bend
 
 
 def _alias(weights: list[int]) -> tuple[list[int], list[int]]:
