@@ -120,7 +120,11 @@ class Fighter:
             return
         self.draw(debit, name)
         if self.rng.random() < 0.8:
-            self.calls(self.book.released, debit, name)
+            self.release(debit, name)
+
+    def release(self, debit: Debit, name: str) -> None:
+        """The sample may be used."""
+        self.calls(self.book.released, debit, name)
 
     def draw(self, debit: Debit, name: str) -> None:
         """The moment from which the sample may exist; on disk before that."""
@@ -151,6 +155,9 @@ class Forgetful(Fighter):
     """Has the ledger that opens what is open already."""
 
     ledger = ForgetfulLedger
+
+    def release(self, debit: Debit, name: str) -> None:
+        """Left out: somebody else may have released the same event."""
 
 
 class DrawsFirst(Fighter):

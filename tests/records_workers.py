@@ -15,7 +15,9 @@ from tactful.records.journal import JSON
 from tactful.records.store import Records
 
 FRESH = get_context("forkserver")  # processes that share nothing with this one and start fast
-FRESH.set_forkserver_preload(["tactful.privacy.ledger", "psycopg"])  # what takes seconds to import; no test module does
+FRESH.set_forkserver_preload(  # what takes long to import; the server finds installed modules only
+    ["tactful.privacy.ledger", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "psycopg_binary"]
+)
 
 
 def event(name: str = "gram", sigma: float = 10.0) -> GaussianEvent:
