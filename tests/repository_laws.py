@@ -41,6 +41,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fairlearn": ("assurance/fairness.py",),
     "implicit": ("benchmarks/", "personal/"),
     "jinja2": ("assurance/report.py",),
+    "jsonschema": ("assurance/statement.py",),
     "mlflow": ("assurance/registry.py", "scoring/address.py"),
     "numba": ("personal/",),
     "pydantic": ("config.py",),
@@ -69,8 +70,12 @@ NOT_ROWS = frozenset({"SCALE", "AttributeSpec", "OTHER", "UNDISCLOSED"})
 NOISE = frozenset({"NoiseSource", "SeededNoise", "SystemNoise", "", "*", "_draw", "_Keystream"})
 MEET = ("privacy/release.py", "training.py")
 """Where rows and noise meet; training only hands both to the release and can draw nothing, see `draws_elsewhere`."""
-REHEARSE = {"Rehearsal": ("privacy/attacker.py",), "Neighbours": ("privacy/audit.py", "privacy/neighbours.py")}
-"""The ledger that keeps no budget and the people who are made up, and who may speak of them besides benchmarks."""
+REHEARSE = {
+    "Rehearsal": ("privacy/attacker.py",),
+    "Silence": ("privacy/attacker.py",),
+    "Neighbours": ("privacy/audit.py", "privacy/neighbours.py"),
+}
+"""The ledger without a budget, noise of size 0 and people who are made up: who speaks of them, besides benchmarks."""
 
 
 def room_order(package: Path) -> list[str]:
@@ -242,6 +247,19 @@ def rehearsed_elsewhere(package: Path) -> list[str]:
         for name, allowed in REHEARSE.items()
         if name in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", ""))
         and module.path not in allowed
+    ]
+
+
+def parted_elsewhere(package: Path) -> list[str]:
+    """Law 2: which rows `bound` keeps is said in benchmarks alone; people of a run are left out by the gate."""
+    return [
+        f"{module.path}:{_line(node)} keeps a part of what is bounded"
+        for module in modules(package)
+        if module.room != "benchmarks"
+        for node, _ in module.nodes
+        if called(node) in ("bound", "partial")
+        for keyword in getattr(node, "keywords", ())
+        if keyword.arg in ("kept", None)
     ]
 
 
