@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tactful.assurance.attacks import Unmeasured
+from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.statistics import Cell, EvaluationSums, Measured
@@ -111,8 +111,8 @@ def summary(**changes: Any) -> RunSummary:
         "config_text": '[model]\nname = "grocery"\n\n[privacy]\nepsilon = 8.0\ndelta = 1e-6\n',
         "tuning": "none",
         "evaluation_share": 0.2,
-        "audit": Unmeasured(reason="no audit of these releases was found: run `tactful audit CONFIG`"),
-        "membership": Unmeasured(reason="not measured for these releases: run `tactful benchmark membership CONFIG`"),
+        "audit": AuditFacts.of_json(None),
+        "membership": MembershipFacts.of_json(None),
         "actor": "ed25519:" + "ab" * 32,
         "trainer": "The demo's trainer",
     }

@@ -1,62 +1,138 @@
-"""The privacy statement and the consent manifest: complete, and checkable from their text alone."""
+"""The privacy statement: complete, valid by its schema, checkable from its text alone, and read from the run."""
 
 from __future__ import annotations
 
+import ast
+import math
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
-from scipy.optimize import brentq
-from scipy.stats import norm
 
+import tactful.assurance.statement as module
+from assurance_attacks import AUDIT, MEMBERSHIP
+from assurance_mutations import at, changed, numbers, paths, settled
 from assurance_worlds import Pair, summary
-from tactful.assurance.consent_manifest import consent_manifest
-from tactful.assurance.statement import privacy_statement
-from tactful.assurance.summary import OUTCOMES, PolicyFacts
+from tactful.assurance import evidence
+from tactful.assurance.attacks import AuditFacts, MembershipFacts
+from tactful.assurance.statement import UNPROTECTED, privacy_statement, validate
+from tactful.assurance.summary import Curator, PolicyFacts, RunSummary
+from tactful.config import TrainingConfig
 from tactful.errors import TactfulError
-from tactful.privacy.statistics import Measured
+from tactful.planning import Planned
+from tactful.training import train
+
+PROJECT = Path(__file__).parents[1]
+ATTACKED = {"audit": AuditFacts.of_json(AUDIT), "membership": MembershipFacts.of_json(MEMBERSHIP)}
 
 
-def epsilon_again(deployment: dict[str, Any], partition: str) -> float:
-    """ε of a partition by the statement's own formula, from the statement alone."""
-    releases = [r for r in deployment["implementation"]["releases"] if partition in r["about"]]
-    delta = deployment["privacy_loss"]["privacy_parameters"]["delta"]
-    mu = np.sqrt(sum(1 / r["noise_multiplier"] ** 2 for r in releases))
-    s = sum(r["sampler_slack_epsilon"] for r in releases)
-    t = sum(r["sampler_tail"] for r in releases)
-
-    def excess(epsilon: float) -> float:
-        e = epsilon - s
-        ideal = norm.cdf(mu / 2 - e / mu) - np.exp(e) * norm.cdf(-mu / 2 - e / mu)
-        return float(np.exp(s / 2) * ideal + (1 + np.exp(epsilon)) * t - delta)
-
-    return float(brentq(excess, 0.01, 8.5, xtol=1e-12))
-
-
-def stated(**changes: Any) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(privacy_statement(summary(**changes)))["deployment"]
+def loaded(run: RunSummary) -> dict[str, Any]:
+    """Its statement as a reader loads it."""
+    document: dict[str, Any] = yaml.load(privacy_statement(run), Loader=yaml.CSafeLoader)
     return document
 
 
-@pytest.mark.parametrize("partition", ["training", "evaluation"])
-def test_epsilon_follows_from_the_statement_alone(partition: str) -> None:
-    """Twenty lines of numpy give the accountant's ε, slack and tail included, and it keeps the promise."""
-    deployment = stated()
-    found = epsilon_again(deployment, partition)
-    assert found == pytest.approx(deployment["privacy_loss"]["by_partition"][partition]["epsilon"], rel=1e-6)
-    assert found <= deployment["privacy_loss"]["privacy_parameters"]["epsilon"]
+def whole(**changes: Any) -> dict[str, Any]:
+    """The statement of a run like others but for these."""
+    return loaded(summary(**changes))
 
 
-def test_the_sampler_s_slack_matters_to_the_figure() -> None:
-    """Leaving it out of the statement would give another ε, so it is not decoration."""
-    deployment = stated()
-    ideal = stated()
-    for release in ideal["implementation"]["releases"]:
-        release["sampler_slack_epsilon"] = release["sampler_tail"] = 0.0
-    assert epsilon_again(deployment, "training") > epsilon_again(ideal, "training") + 1e-3
+def ours(**changes: Any) -> dict[str, Any]:
+    """The part of it that is tactful's own."""
+    document: dict[str, Any] = whole(**changes)["tactful"]
+    return document
+
+
+ATTACKED_STATEMENT = whole(**ATTACKED)
+PLAIN_STATEMENT = whole()
+
+
+# --- epsilon again, from the statement alone ---
+
+
+def recomputed(folder: Path, text: str) -> dict[str, tuple[float, float]]:
+    """People to (ε found, ε stated), by running the program that stands in the statement, beside the statement."""
+    (folder / "privacy_statement.yaml").write_text(text, encoding="utf-8")
+    program = yaml.safe_load(text)["tactful"]["accounting"]["recompute"]
+    run = subprocess.run([sys.executable, "-I", "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in run.stdout.splitlines()]
+    return {people: (float(found), float(stated)) for people, found, stated in lines}
+
+
+def agrees(folder: Path, text: str) -> bool:
+    """Whether each ε is found again."""
+    return all(math.isclose(found, stated, rel_tol=1e-4) for found, stated in recomputed(folder, text).values())
+
+
+def without(text: str, name: str) -> str:
+    """The statement with one release left out, as someone might who wants to look better."""
+    document = yaml.safe_load(text)
+    document["tactful"]["releases"] = [r for r in document["tactful"]["releases"] if r["name"] != name]
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def test_the_program_is_twenty_lines_of_numpy() -> None:
+    """A stranger reads it in a minute: at most 20 lines, and nothing but numpy, yaml and the standard library."""
+    program = ours()["accounting"]["recompute"]
+    imported = [
+        alias.name for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Import) for alias in node.names
+    ]
+    assert len(program.splitlines()) <= 20
+    assert set(imported) == {"math", "numpy", "yaml"}
+    assert not [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.ImportFrom)]
+
+
+def test_a_stranger_recomputes_epsilon_from_the_statement_of_a_real_run(workspace: Path, tmp_path: Path) -> None:
+    """The statement of a `tactful.train` has a program that finds each partition's ε in it; with a release less it does
+    not. The audit that was saved for these releases is quoted.
+    """
+    config = TrainingConfig.load(workspace / "shop.toml")
+    evidence.save("audit", Planned.of(config).plan.events, AUDIT)
+    assert train(workspace / "shop.toml").status == "candidate"
+    (file,) = workspace.rglob("privacy_statement.yaml")
+    text = file.read_text(encoding="utf-8")
+    found = recomputed(tmp_path, text)
+    assert set(found) == {"training", "evaluation"}
+    for epsilon, stated in found.values():
+        assert epsilon == pytest.approx(stated, rel=1e-4)
+        assert epsilon == pytest.approx(config.privacy.epsilon, rel=1e-3)
+        assert stated <= config.privacy.epsilon
+    assert [
+        name
+        for name in ("consent", "people", "popularity", "gram", "evaluation")
+        if agrees(tmp_path, without(text, name))
+    ] == []
+    assert yaml.safe_load(text)["tactful"]["audit_results"]["epsilon_lower_bound"] == AUDIT["epsilon_lower_bound"]
+    validate(yaml.safe_load(text))
+
+
+def test_the_program_counts_the_sampler_s_error(tmp_path: Path) -> None:
+    """Leaving slack and tail out of the statement would give another ε, so they are not decoration."""
+    text = privacy_statement(summary())
+    assert agrees(tmp_path, text)
+    assert not agrees(tmp_path, re.sub(r"sampler_slack_epsilon: .*", "sampler_slack_epsilon: 0.0", text))
+    assert not agrees(tmp_path, re.sub(r"sampler_tail: .*", "sampler_tail: 0.0", text))
+
+
+def test_the_curve_goes_through_the_stated_point_and_falls() -> None:
+    """ε at smaller δ is larger, on both sides of the stated δ, at which it is the stated ε; or there is none."""
+    loss = ours()["privacy_loss"]
+    for name, points in loss["curve"].items():
+        stated = [p["epsilon"] for p in points if p["delta"] == loss["delta_of_releases"]]
+        assert stated == [loss["by_partition"][name]["epsilon"]]
+        finite = [p["epsilon"] for p in points if p["epsilon"] is not None]
+        assert finite == sorted(finite)
+        assert points[-1] == {"delta": pytest.approx(1e-10), "epsilon": None}  # the tail of this sampler outgrows it
+
+
+# --- nothing is missing ---
 
 
 @pytest.mark.parametrize("missing", ["consent", "gram", "evaluation"])
@@ -66,102 +142,220 @@ def test_a_statement_that_leaves_out_a_release_is_not_written(missing: str) -> N
         privacy_statement(summary(losses=tuple(r for r in summary().losses if r.name != missing)))
 
 
+def leaves(document: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every field and every field below it."""
+    if not isinstance(document, dict):
+        return [path]
+    return [path, *(leaf for name, part in document.items() for leaf in leaves(part, (*path, name)))]
+
+
+def test_a_statement_that_lacks_a_field_or_has_one_too_many_is_invalid() -> None:
+    """Each of its fields, at every depth, is required, and no other is allowed; free names stay free."""
+    free = {("tactful", part, name) for part in ("membership_results", "audit_results") for name in ("world", "people")}
+    free |= {("tactful", "membership_results", "models"), ("tactful", "audit_results", "broken_on_purpose")}
+    paths_of = [p for p in leaves(ATTACKED_STATEMENT) if p and (p in free or p[:3] not in free)]
+    assert len(paths_of) > 110
+    for path in paths_of:
+        document = deepcopy(ATTACKED_STATEMENT)
+        parent = at(document, path[:-1])
+        value = parent.pop(path[-1])
+        with pytest.raises(TactfulError, match="schema"):
+            validate(document)
+        parent.update({path[-1]: value, "surprise": "one"})
+        with pytest.raises(TactfulError, match="schema"):
+            validate(document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created": "today"},
+        {"privacy_loss": {"epsilon": -1.0}},
+        {"unit": {"distinct_items_at_most": 0}},
+        {"mechanism": {"noise": "none"}},
+        {"hyperparameter_tuning": {"declared": "on the test set"}},
+    ],
+)
+def test_a_value_out_of_range_is_invalid(change: dict[str, Any]) -> None:
+    """The error names the field."""
+    document = whole()
+    (name, value), *_ = change.items()
+    field = next(iter(value)) if isinstance(value, dict) else name
+    document["tactful"] = {
+        **document["tactful"],
+        name: {**document["tactful"][name], **value} if isinstance(value, dict) else value,
+    }
+    with pytest.raises(TactfulError, match=field):
+        validate(document)
+
+
+def test_an_invalid_statement_is_not_written() -> None:
+    """What the schema forbids raises before anything is logged."""
+    with pytest.raises(TactfulError, match=r"intended_use"):
+        privacy_statement(summary(intended_use=""))
+
+
+REGISTRY = {
+    "": ("url_slug", "status", "tier", "deployment"),
+    "product": (
+        *("name", "data_curators", "data_curator_type", "intended_use", "data_product_type", "data_product_region"),
+        *("data_product_sector", "description", "publication_date"),
+    ),
+    "dp_flavor": (
+        *("name", "input_metric", "bound_on_input_distance", "output_measure", "bound_on_output_distance"),
+        *("data_domain", "unprotected_quantities"),
+    ),
+    "privacy_loss": (
+        *("privacy_unit", "privacy_unit_description", "number_of_privacy_units", "privacy_parameters"),
+        "privacy_parameters_description",
+    ),
+    "model": (
+        *("model_name", "model_name_description", "actors", "trust_assumptions", "release_type"),
+        *("release_type_description", "data_source_type", "data_source_type_description", "access_type"),
+        "access_type_description",
+    ),
+    "accounting": ("post_processing", "composition"),
+    "implementation": ("pre_processing_eda_hyperparameter_tuning", "mechanisms", "justification", "utility"),
+    "resources": ("sources", "registry_authors"),
+}
+"""Groups and fields of the registry of deployments; of two revisions of its schema where they differ."""
+
+
+def test_it_has_every_field_of_the_registry_of_deployments_and_each_says_something() -> None:
+    """By its names, in its groups; and in `deployment` nothing else, so that what is ours is plainly ours."""
+    document = whole()
+    deployment = document["deployment"]
+    assert set(REGISTRY[""]) | {"tactful"} == set(document)
+    assert set(deployment) == set(REGISTRY) - {""} | {"additional_information"}
+    for group, names in REGISTRY.items():
+        if group:
+            assert set(deployment[group]) == set(names)
+            assert all(deployment[group].values())
+    assert document["status"] == "Draft"
+
+
+def test_the_readme_and_the_statement_name_the_same_limits() -> None:
+    """Each point under "What is not protected" has its counterpart, or is about approval and not this guarantee."""
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    listed = re.split(r"\n- ", re.search(r"## What is not protected\n(.*?)\n## ", readme, re.S)[1])[1:]  # type: ignore[index]
+    keywords = ("how long it took", "Two ids of one person", "other", "operator", "records store", "AES", "withdrew")
+    pairs = [*keywords, "reproducible_seed"]
+    about_approval = ("The journal", "model store", "approvals and rejections", "A key stands")
+    said = "\n".join(UNPROTECTED)
+    for point in listed:
+        plain = re.sub(r"[*`\s]+", " ", point)
+        found = [word for word in pairs if word in plain and word in said]
+        assert found or any(word in plain for word in about_approval), plain
+    for word in (*pairs, "memory", "k people together", "list"):
+        assert word in said
+        assert word in readme
+
+
+# --- every figure is read from the run ---
+
+NOT_IN_IT = {"people", "metric_intervals", "consent"}
+"""Numbers of a run that other documents tell; of the consent counts the statement tells one, see below."""
+
+
+@pytest.mark.parametrize("path", [p for p in paths(summary(**ATTACKED)) if p[0] not in NOT_IN_IT], ids=str)
+def test_every_number_follows_the_run(path: tuple[str | int, ...]) -> None:
+    """Each number of the summary, changed, changes the statement to that number, or the statement is not written."""
+    run: RunSummary = summary(**ATTACKED)
+    other = changed(run, path)
+    if path[0] == "partition_loss" and path[2] == 0:
+        with pytest.raises(TactfulError, match="add up"):
+            privacy_statement(other)
+        return
+    other = settled(other)
+    wanted = at(other, path)
+    before, after = list(numbers(ATTACKED_STATEMENT)), list(numbers(loaded(other)))
+    assert not any(math.isclose(number, wanted, rel_tol=2e-5) for number in before)
+    assert any(math.isclose(number, wanted, rel_tol=2e-5) for number in after)
+
+
+def test_the_number_of_units_is_the_released_one() -> None:
+    """A count that was released, rounded; and none where none was."""
+    people = dict(summary().consent)
+    admitted = people["admitted"]
+    assert whole()["deployment"]["privacy_loss"]["number_of_privacy_units"] == round(admitted.value)
+    none = whole(consent={**people, "admitted": replace(admitted, value=float("nan"))})
+    assert none["deployment"]["privacy_loss"]["number_of_privacy_units"] is None
+
+
 @pytest.mark.parametrize(
     ("change", "read"),
     [
+        ({"unit": "one device."}, lambda d: d["tactful"]["unit"]["what"] == "one device"),
+        ({"features": ("aisle",)}, lambda d: d["tactful"]["public_inputs"]["item_features"] == ["aisle"]),
+        ({"features": ()}, lambda d: "features" not in d["deployment"]["product"]["description"]),
+        ({"purpose": "a.b"}, lambda d: "a.b" in d["deployment"]["dp_flavor"]["data_domain"]),
+        ({"intended_use": "tests"}, lambda d: d["deployment"]["product"]["intended_use"] == "tests"),
+        ({"curator": Curator(name="Ada")}, lambda d: d["deployment"]["product"]["data_curators"] == ["Ada"]),
         (
-            {"budget": Pair(epsilon=7.5, delta=1e-6)},
-            lambda d: d["privacy_loss"]["privacy_parameters"]["epsilon"] == 7.5,
+            {"curator": Curator(sector="Retail")},
+            lambda d: d["deployment"]["product"]["data_product_sector"] == "Retail",
         ),
-        ({"since_first_epsilon": 13.7}, lambda d: d["privacy_loss"]["since_first_debit"]["epsilon"] == 13.7),
+        ({"actor": None}, lambda d: "cannot be approved" in d["tactful"]["started_by_key"]),
+        ({"noise": "reproducible"}, lambda d: "protects nobody" in d["tactful"]["mechanism"]["randomness_source"]),
+        ({"noise": "reproducible"}, lambda d: "guarantees nothing" in d["tactful"]["status"]),
         (
-            {"limit": Pair(epsilon=33.0, delta=1e-7)},
-            lambda d: d["privacy_loss"]["limit"] == {"epsilon": 33.0, "delta": 1e-7},
+            {"noise": "reproducible"},
+            lambda d: "NOTHING" in d["deployment"]["privacy_loss"]["privacy_parameters_description"],
         ),
-        ({"unit": "one device"}, lambda d: d["privacy_loss"]["privacy_unit_description"] == "one device"),
-        ({"max_items": 77}, lambda d: "77 distinct" in d["privacy_loss"]["contribution_bound"]),
-        ({"head_size": 4321}, lambda d: "4321" in d["product"]["description"]),
-        ({"rank": 987}, lambda d: "987" in d["product"]["description"]),
-        ({"catalogue_size": 5150}, lambda d: d["implementation"]["public_inputs"]["catalogue_items"] == 5150),
-        ({"features": ("aisle",)}, lambda d: d["implementation"]["public_inputs"]["item_features"] == ["aisle"]),
-        ({"purpose": "a.b"}, lambda d: "a.b" in d["dp_flavor"]["data_domain"]),
-        ({"policy": PolicyFacts(retention_days=12)}, lambda d: "12 days" in d["dp_flavor"]["data_domain"]),
-        ({"intended_use": "tests"}, lambda d: d["product"]["intended_use"] == "tests"),
-        ({"trainer": None}, lambda d: d["product"]["data_curators"] == ["not stated"]),
-        ({"actor": None}, lambda d: "cannot be approved" in d["product"]["started_by_key"]),
-        ({"features": ()}, lambda d: "features" not in d["product"]["description"]),
-        ({"noise": "reproducible"}, lambda d: "protects nobody" in d["implementation"]["randomness_source"]),
+        (
+            {"tuning": "paid trials"},
+            lambda d: "Every trial was a run" in d["tactful"]["hyperparameter_tuning"]["meaning"],
+        ),
+        ({"tuning": "public data"}, lambda d: d["tactful"]["hyperparameter_tuning"]["declared"] == "public data"),
+        (
+            {"since_first_epsilon": math.inf},
+            lambda d: d["tactful"]["privacy_loss"]["since_first_debit"]["epsilon"] is None,
+        ),
+        (
+            {"policy": PolicyFacts(retention_days=365, sensitive_categories=("health",))},
+            lambda d: d["tactful"]["public_inputs"]["sensitive_categories"] == ["health"],
+        ),
+        (
+            {"limit": Pair(epsilon=33.0, delta=1e-7), "period_days": 28},
+            lambda d: (
+                "limit of 33, which is available again every 28 days"
+                in d["deployment"]["model"]["release_type_description"]
+            ),
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_every_fact_is_read_from_the_run(change: dict[str, Any], read: Callable[[dict[str, Any]], bool]) -> None:
-    """Another run, another statement: nothing is a constant that only looks like a figure."""
-    assert read(stated(**change))
-    assert not read(stated())
+def test_every_word_follows_the_run(change: dict[str, Any], read: Callable[[dict[str, Any]], bool]) -> None:
+    """Another run, another statement."""
+    assert read(whole(**change))
+    assert not read(PLAIN_STATEMENT)
 
 
-def test_a_run_with_reproducible_noise_is_no_candidate() -> None:
-    """The statement's first line says that nothing is guaranteed."""
-    assert "guarantees nothing" in yaml.safe_load(privacy_statement(summary(noise="reproducible")))["status"]
-    assert yaml.safe_load(privacy_statement(summary()))["status"] == "Candidate"
+def test_no_figure_is_typed_into_the_words() -> None:
+    """Outside the formula and the program the words hold no digits but those of names, papers and orders of nothing."""
+    words = yaml.safe_load(module._template("privacy_statement.yaml"))
+    del words["tactful"]["accounting"]["formula"], words["tactful"]["accounting"]["recompute"], words["tier"]
+    typed = {digits for line in re.findall(r"[^\n]+", yaml.safe_dump(words)) for digits in re.findall(r"\d+", line)}
+    assert typed <= {"0", "1", "2", "64", "800", "226", "2012", "2022"}
+    strings = [n.value for n in ast.walk(ast.parse(Path(module.__file__).read_text())) if isinstance(n, ast.Constant)]
+    named = re.compile(r"AES-128|\.6g|utf-8|Draft202012|tag:yaml.org,2002|NIST SP 800-226|nist_sp_800_226")
+    prose = [named.sub("", s) for s in strings if isinstance(s, str)]
+    assert [line for line in prose if re.search(r"\d", line)] == []
 
 
-def test_each_release_is_stated_with_its_noise() -> None:
-    """In full precision, so that the sum can be checked."""
-    for release, facts in zip(stated()["implementation"]["releases"], summary().losses, strict=True):
-        assert release["noise_multiplier"] == facts.noise_multiplier
-        assert (release["sigma"], release["sensitivity"]) == (facts.sigma, facts.sensitivity)
-        assert (release["sampler_slack_epsilon"], release["sampler_tail"]) == (facts.slack_epsilon, facts.tail)
+# --- attacks ---
 
 
-def test_it_has_the_registry_s_groups_and_every_point_of_a_claim() -> None:
-    """Unit, adjacency, bound, domain, mechanism, accounting and trust, by the names of the deployments registry."""
-    deployment = stated()
-    asked = {
-        "product": ("name", "data_curators", "intended_use", "description", "publication_date"),
-        "dp_flavor": ("name", "input_metric", "bound_on_input_distance", "data_domain", "unprotected_quantities"),
-        "privacy_loss": (
-            "privacy_unit",
-            "privacy_unit_description",
-            "adjacency",
-            "contribution_bound",
-            "contribution_rule",
-        ),
-        "model": ("model_name", "actors", "release_type", "data_source_type", "access_type"),
-        "accounting": ("accountant", "formula", "composition", "post_processing"),
-        "implementation": ("mechanisms", "sampler", "randomness_source", "pre_processing_eda_hyperparameter_tuning"),
-    }
-    assert all(deployment[group][point] for group, points in asked.items() for point in points)
-    assert len(deployment["dp_flavor"]["unprotected_quantities"]) >= 5
+def test_a_run_that_was_not_attacked_says_so() -> None:
+    """And says what would measure it; no figure stands in for one."""
+    said = ours()
+    assert said["audit_results"] == {"measured": False, "reason": "not audited: run `tactful audit CONFIG`"}
+    assert said["membership_results"]["measured"] is False
+    assert "tactful benchmark membership CONFIG" in said["membership_results"]["reason"]
 
 
 def test_text_from_outside_stays_text() -> None:
-    """A model named like YAML, or spanning lines, comes back as it was."""
-    name = 'x"\n- y: !!python/object:os.system &a *a'
-    assert stated(model=name)["product"]["name"] == name
-
-
-class TestConsentManifest:
-    """How many people, and how many not and why."""
-
-    def test_it_has_each_outcome_as_released(self) -> None:
-        """Value, σ and meaning; negative values are left as released."""
-        people = yaml.safe_load(consent_manifest(summary()))["people"]
-        assert set(people) == set(summary().consent)
-        assert people["minor"] == {"meaning": OUTCOMES["minor"], "released": -3.2, "sigma": 7.0}
-
-    def test_reasons_come_in_the_order_by_which_people_are_counted(self) -> None:
-        """What is about the person before what is about a row, since the first that holds is the one that counts."""
-        given = ("unknown_item", "refused", "malformed", "admitted", "minor")
-        run = summary(consent={outcome: Measured(value=9.0, sigma=1.0) for outcome in given})
-        people = yaml.safe_load(consent_manifest(run))["people"]
-        assert list(people) == ["admitted", "minor", "refused", "malformed", "unknown_item"]
-
-    def test_it_says_what_is_simulated(self) -> None:
-        """The notes of the run are in it."""
-        assert yaml.safe_load(consent_manifest(summary()))["notes"] == list(summary().notes)
-
-    def test_an_outcome_without_words_is_still_listed(self) -> None:
-        """A reason code that is new to this file is shown by its code."""
-        run = replace(summary(), consent={"new_reason": Measured(value=4.0, sigma=1.0)})
-        assert yaml.safe_load(consent_manifest(run))["people"]["new_reason"]["meaning"] == "new_reason"
+    """A model named like YAML, like a placeholder, or spanning lines, comes back as it was."""
+    for name in ('x"\n- y: !!python/object:os.system &a *a', "$epsilon", "${unit} $$ {0}"):
+        assert whole(model=name)["deployment"]["product"]["name"] == name
+        assert ours(notes=(name,))["notes"] == [name]

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tactful.errors import ConfigError, NotFoundError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Texts = tuple[str, ...]
+Text = Annotated[str, Field(min_length=1)]
+Texts = tuple[Text, ...]
 
 
 class _Section(BaseModel):
@@ -31,21 +32,21 @@ class ModelSection(_Section):
     """Name in the registry; lower-case letters, digits, ``-`` and ``_``."""
     purpose: str = Field(default="personalization.training", pattern=r"^personalization\.training(\.[a-z0-9_]+)*$")
     """Purpose that people must have agreed to: ``personalization.training`` or one below it."""
-    intended_use: str
+    intended_use: Text
     """What the model is for, in a sentence that reviewers and the report show."""
     not_covered: Texts = ()
     """Who or what the model does not cover, one sentence each."""
-    unit: str = "one person: all rows under one user_id"
+    unit: Text = "one person: all rows under one user_id"
     """What the guarantee protects, in words."""
     notes: Texts = ()
     """Remarks that every document repeats."""
-    curator: str = "not stated"
+    curator: Text = "not stated"
     """Who publishes the model; the privacy statement names them, as the registry of deployments asks."""
-    curator_type: str = "not stated"
+    curator_type: Text = "not stated"
     """The registry's word for them: Government, Industry or Nonprofit."""
-    region: str = "not stated"
+    region: Text = "not stated"
     """Where the people live, or whose law applies."""
-    sector: str = "not stated"
+    sector: Text = "not stated"
     """The industry, e.g. Technology."""
 
 
@@ -82,9 +83,9 @@ class PrivacySection(_Section):
     population_at_most: int | None = Field(default=None, ge=1)
     """A public upper bound on the number of people, if there is one: lets δ be checked before anything is spent."""
     tuning: Literal["none", "public data", "paid trials"] = "none"
-    """Where these settings came from. ``none``: rules and defaults, nobody's data was looked at. ``public data``:
-    public or synthetic data. ``paid trials``: runs about these very people, all debited to this records store. Whatever else
-    settings are chosen on is a release that nobody paid for. The privacy statement repeats the choice."""
+    """Where these settings came from; the privacy statement repeats it. ``none``: rules and defaults, nobody's data was
+    looked at. ``public data``: public or synthetic data. ``paid trials``: runs about these very people, each debited to
+    this records store. Whatever else settings are chosen on is a release that nobody paid for."""
     public_data: bool = False
     """Say so if these are public or synthetic data; needed for `reproducible_seed`, and changes nothing else."""
     reproducible_seed: int | None = None

@@ -6,10 +6,11 @@ out of range, is no evidence, and the documents say so.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+
+from tactful.assurance.plain import above_0, number, plain, some, text, truth, whole
 
 _Facts = TypeVar("_Facts")
 Interval = tuple[float, float]
@@ -26,6 +27,10 @@ class Unmeasured:
     """
 
     reason: str
+
+    def stated(self) -> dict[str, Any]:
+        """What a privacy statement says instead of figures."""
+        return {"measured": False, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +67,46 @@ class AuditFacts:
     @classmethod
     def of_json(cls, facts: Mapping[str, Any] | None) -> Self | Unmeasured:
         """The audit that was saved, or why it cannot be quoted."""
-        return _quoted(cls._read, facts, "no audit of these releases was found: run `tactful audit CONFIG`")
+        return _quoted(cls._read, facts, "not audited: run `tactful audit CONFIG`")
 
     @property
     def holds(self) -> bool:
         """Whether the claim was not exceeded, by an attack that saw what was broken on purpose."""
         return self.epsilon_lower_bound <= self.epsilon_claimed and all(caught for caught, _ in self.controls.values())
 
+    def stated(self) -> dict[str, Any]:
+        """The audit as plain values, for a privacy statement."""
+        return {
+            "measured": True,
+            "holds": self.holds,
+            "epsilon_claimed": self.epsilon_claimed,
+            "epsilon_lower_bound": self.epsilon_lower_bound,
+            "delta": self.delta,
+            "confidence": self.confidence,
+            "trials": self.trials,
+            "people": dict(self.people),
+            "broken_on_purpose": {
+                name: {"caught": caught, "epsilon_lower_bound": bound}
+                for name, (caught, bound) in self.controls.items()
+            },
+            "date": self.created,
+            "tactful": self.tactful,
+        }
+
     @classmethod
     def _read(cls, facts: Mapping[str, Any]) -> Self:
         return cls(
-            epsilon_claimed=_number(facts["epsilon_claimed"]),
-            delta=_number(facts["delta"], high=1),
-            epsilon_lower_bound=_number(facts["epsilon_lower_bound"]),
-            confidence=_number(facts["confidence"], high=1),
-            trials=_whole(facts["trials"]),
-            people={_text(p["person"]): _number(p["epsilon_lower_bound"]) for p in facts["people"]},
-            controls={
-                _text(c["mutant"]): (_truth(c["caught"]), _number(c["epsilon_lower_bound"])) for c in facts["controls"]
-            },
-            tactful=_text(facts["tactful"]),
-            created=_text(facts["created"]),
+            epsilon_claimed=above_0(facts["epsilon_claimed"]),
+            delta=above_0(facts["delta"], high=1),
+            epsilon_lower_bound=number(facts["epsilon_lower_bound"]),
+            confidence=number(facts["confidence"], high=1),
+            trials=whole(facts["trials"]),
+            people=some({text(p["person"]): number(p["epsilon_lower_bound"]) for p in facts["people"]}),
+            controls=some(
+                {text(c["mutant"]): (truth(c["caught"]), number(c["epsilon_lower_bound"])) for c in facts["controls"]}
+            ),
+            tactful=text(facts["tactful"]),
+            created=text(facts["created"]),
         )
 
 
@@ -101,6 +125,15 @@ class AttackedModel:
     auc_interval: Interval
     tpr: float
     tpr_interval: Interval
+
+    def stated(self) -> dict[str, Any]:
+        """The figures as plain values, for a privacy statement."""
+        return {
+            "auc": self.auc,
+            "auc_interval": list(self.auc_interval),
+            "tpr_at_fpr_1pct": self.tpr,
+            "tpr_interval": list(self.tpr_interval),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,27 +181,47 @@ class MembershipFacts:
     @classmethod
     def of_json(cls, facts: Mapping[str, Any] | None) -> Self | Unmeasured:
         """The benchmark that was saved, or why it cannot be quoted."""
-        return _quoted(cls._read, facts, "not measured for these releases: run `tactful benchmark membership CONFIG`")
+        return _quoted(cls._read, facts, "not measured for these settings: run `tactful benchmark membership CONFIG`")
+
+    def stated(self) -> dict[str, Any]:
+        """The benchmark as plain values, for a privacy statement."""
+        return {
+            "measured": True,
+            "world": dict(self.world),
+            "shadow_models": self.shadows,
+            "people_asked_about": self.targets,
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "mu": self.mu,
+            "distinct_items_at_most": self.k,
+            "head": self.head,
+            "noise_multiplier": self.noise_multiplier,
+            "models": {name: row.stated() for name, row in self.models.items()},
+            "most_that_mu_allows": {"auc": self.bound_auc, "tpr_at_fpr_1pct": self.bound_tpr},
+            "attack_works_without_privacy": self.attack_works,
+            "date": self.created,
+            "tactful": self.tactful,
+        }
 
     @classmethod
     def _read(cls, facts: Mapping[str, Any]) -> Self:
         bound = facts["bound"]
         return cls(
-            world={_text(name): _plain(value) for name, value in facts["world"].items()},
-            shadows=_whole(facts["shadows"]),
-            targets=_whole(facts["targets"]),
-            epsilon=_number(facts["epsilon"]),
-            delta=_number(facts["delta"], high=1),
-            mu=_number(facts["mu"]),
-            k=_whole(facts["k"]),
-            head=_whole(facts["head"]),
-            noise_multiplier=_number(facts["noise_multiplier"]),
-            models={_text(row["model"]): _attacked(row) for row in facts["rows"]},
-            bound_auc=_number(bound["auc"], high=1),
-            bound_tpr=_number(bound["tpr_at_fpr_1pct"], high=1),
-            attack_works=_truth(facts["attack_works"]),
-            tactful=_text(facts["tactful"]),
-            created=_text(facts["created"]),
+            world=some({text(name): plain(value) for name, value in facts["world"].items()}),
+            shadows=whole(facts["shadows"]),
+            targets=whole(facts["targets"]),
+            epsilon=above_0(facts["epsilon"]),
+            delta=above_0(facts["delta"], high=1),
+            mu=above_0(facts["mu"]),
+            k=whole(facts["k"]),
+            head=whole(facts["head"]),
+            noise_multiplier=number(facts["noise_multiplier"]),
+            models=some({text(row["model"]): _attacked(row) for row in facts["rows"]}),
+            bound_auc=number(bound["auc"], high=1),
+            bound_tpr=number(bound["tpr_at_fpr_1pct"], high=1),
+            attack_works=truth(facts["attack_works"]),
+            tactful=text(facts["tactful"]),
+            created=text(facts["created"]),
         )
 
 
@@ -187,51 +240,16 @@ def _quoted(
 def _attacked(row: Mapping[str, Any]) -> AttackedModel:
     """One row of the benchmark."""
     return AttackedModel(
-        auc=_number(row["auc"], high=1),
+        auc=number(row["auc"], high=1),
         auc_interval=_interval(row["auc_interval"]),
-        tpr=_number(row["tpr_at_fpr_1pct"], high=1),
+        tpr=number(row["tpr_at_fpr_1pct"], high=1),
         tpr_interval=_interval(row["tpr_interval"]),
     )
 
 
 def _interval(pair: Any) -> Interval:
     """Two numbers between 0 and 1 in order."""
-    low, high = (_number(end, high=1) for end in pair)
+    low, high = (number(end, high=1) for end in pair)
     if low > high:
         raise ValueError("an interval starts at its lower end")
     return low, high
-
-
-def _number(value: Any, *, high: float = math.inf) -> float:
-    """A finite number from 0 to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high or value == math.inf:
-        raise ValueError("not a number in its range")
-    return float(value)
-
-
-def _whole(value: Any) -> int:
-    """A whole number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("not a whole number")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise TypeError("neither true nor false")
-    return value
-
-
-def _text(value: Any) -> str:
-    """Words."""
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
-
-
-def _plain(value: Any) -> str | int | float | bool | None:
-    """A value without parts."""
-    if value is not None and not isinstance(value, str | int | float | bool):
-        raise TypeError("not a plain value")
-    return value

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
+from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.assurance.intervals import Estimate
 from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
 
@@ -26,6 +27,9 @@ def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
         _data(summary),
         "## Privacy",
         _privacy(summary),
+        "### What attacks found",
+        _audit(summary.audit),
+        _membership(summary.membership),
         "## How well it recommends",
         _quality(summary),
         "## How differently groups are served",
@@ -121,6 +125,43 @@ def _privacy(summary: RunSummary) -> str:
         f"{summary.limit.epsilon:g}. The privacy statement has every figure."
     )
     return f"{text}\n\n{_table(['people', 'μ', 'ε', 'δ'], table)}"
+
+
+def _audit(audit: AuditFacts | Unmeasured) -> str:
+    """How much of the claim an attack on the releases themselves could show."""
+    if isinstance(audit, Unmeasured):
+        return f"Audit of the releases: {_plain(audit.reason)}."
+    caught = sum(found for found, _ in audit.controls.values())
+    claim = f"ε = {audit.epsilon_lower_bound:.4g} of the claimed {audit.epsilon_claimed:g} at δ = {audit.delta:g}"
+    text = _plain(
+        f"Audit of the releases ({audit.created}, tactful {audit.tactful}): an attacker who knows everybody else and "
+        f"sees all that leaves could show at least {claim}, with confidence {audit.confidence:g}, from "
+        f"{audit.trials:,} releases of each of two synthetic worlds; the person easiest to tell: "
+        f"{max(audit.people, key=audit.people.__getitem__)}. Of {len(audit.controls)} releases broken on purpose the "
+        f"same attack caught {caught}."
+    )
+    return text if audit.holds else f"**The audit contradicts the claim, or its own controls.** {text}"
+
+
+def _membership(found: MembershipFacts | Unmeasured) -> str:
+    """How well members were told from recommendation lists, beside what ε allows."""
+    if isinstance(found, Unmeasured):
+        return f"Membership inference from recommendation lists: {_plain(found.reason)}."
+    world = ", ".join(f"{readable(name)} {value}" for name, value in found.world.items())
+    text = _plain(
+        f"Membership inference from recommendation lists ({found.created}, tactful {found.tactful}), on a world of "
+        f"nobody's ({world}), with the noise of this run (ε = {found.epsilon:g}, δ = {found.delta:g}), at most "
+        f"{found.k} items a person and a head of {found.head} there: {found.shadows:,} shadow models on random halves, "
+        f"{found.targets:,} people asked about. AUC is 0.5 for an attacker who knows nothing."
+    )
+    if not found.attack_works:
+        text += "\n\n**The attack does not work without privacy either, so it shows nothing about this model.**"
+    rows = [
+        [name, f"{row.auc:.4f} ({_range(row.auc_interval)})", f"{row.tpr:.4f} ({_range(row.tpr_interval)})"]
+        for name, row in found.models.items()
+    ]
+    rows.append(["the most that any attack can reach at this ε", f"{found.bound_auc:.4f}", f"{found.bound_tpr:.4f}"])
+    return f"{text}\n\n{_table(['model', 'AUC (interval)', 'members found at 1 % false alarms (interval)'], rows)}"
 
 
 def _quality(summary: RunSummary) -> str:

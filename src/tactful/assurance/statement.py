@@ -1,48 +1,78 @@
 """The privacy statement: what is promised to whom, and every figure needed to check it.
 
-The groups and field names are those of the OpenDP project's registry of deployments; the points are those that NIST SP
-800-226 asks of a claim of differential privacy. ε can be computed again from the statement alone: `accounting.formula`
-and the noise multipliers under `implementation.releases` are all it takes.
+The words are in templates/privacy_statement.yaml, which shows the whole document; here they are joined with the facts
+of a run, and what comes out is checked against templates/privacy_statement.schema.json before anybody sees it. ε can be
+computed again from the statement alone: `tactful.accounting.recompute` is the program.
+
+Notes
+-----
+The groups and names under `deployment` are those of the OpenDP project's registry of deployments (product, dp_flavor,
+privacy_loss, model, accounting, implementation, resources). A later revision of its schema renames some groups (basic,
+dp_variant, deployment_model, administrative) and adds fields; those that it adds stand here in the group that they
+would be in. The points under `tactful.nist_sp_800_226` are those by which NIST SP 800-226 evaluates a claim.
 """
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from string import Template
 from typing import Any
 
 import yaml
 
-from tactful.assurance.summary import ReleaseFacts, RunSummary
+from tactful.assurance.summary import ReleaseFacts, RunSummary, in_order, metric_name
 from tactful.errors import TactfulError
+from tactful.privacy.accountant import PrivacyLoss
 
-FORMULA = (
-    "For each partition mu^2 = sum over its releases of 1/noise_multiplier^2, s = sum of sampler_slack_epsilon, "
-    "t = sum of sampler_tail. With e = epsilon - s, epsilon is the smallest number for which "
-    "exp(s/2) * [Phi(mu/2 - e/mu) - exp(e) * Phi(-mu/2 - e/mu)] + (1 + exp(epsilon)) * t <= delta "
-    "(Balle & Wang 2018, Theorem 8; Dong, Roth & Su 2022, Corollaries 2.13 and 3.3)."
-)
-
-_UNPROTECTED = (
+UNPROTECTED = (
     "The catalogue of items and their features: declared by the business, public by assumption.",
     "Configuration: purposes, retention, bounds, levels of demographic attributes, metrics and rules.",
     "That a run took place, when, how long it took and how much memory it used.",
     "Two ids of one person: each id is protected as a person of its own.",
     "Groups of people: k people together are protected at k times mu.",
-    "What can be learned about a person from others: the guarantee is about their own rows.",
-    (
-        "The list a person is shown: it is computed from their own history at the time, and is protected from nobody "
-        "who sees it."
-    ),
+    "What can be learned about a person from other people: the guarantee is about their own rows.",
+    "The list a person is shown: it is computed from their own history, and is protected from nobody who sees it.",
+    "Anything from the operator: whoever holds the rows, the keys and the machine sees everything, exact counts too.",
+    "What is released from another records store: the ledger knows one, and another store starts another ledger.",
+    "What breaking AES or the operating system's randomness would show: the noise is only as good as they are.",
+    "Rows of people who withdrew after the training: epsilon bounds what this model can tell about them.",
+    "Anybody in a run with reproducible_seed: its noise can be taken away again.",
 )
+"""What the guarantee does not cover, as the README lists it."""
+
+_TUNING: Mapping[str, str] = {
+    "none": (
+        "Settings are rules and defaults; nobody's data was looked at to choose them. What was learned from earlier "
+        "releases is covered by since_first_debit."
+    ),
+    "public data": (
+        "Settings were chosen on public or synthetic data, which costs these people nothing. What was learned from "
+        "earlier releases is covered by since_first_debit."
+    ),
+    "paid trials": (
+        "Settings were chosen by trials on these very people. Every trial was a run of this records store, debited "
+        "like any other, so it is in since_first_debit."
+    ),
+}
+_KEYED = "AES-128 in counter mode, keyed afresh from the operating system for each release; the key is dropped."
+_SEEDED = "REPRODUCIBLE: a seeded source for tests. It protects nobody, and the model cannot be approved."
+_HOLDS = "The run keeps them for every unit."
+_HOLDS_NOT = "WITH THIS NOISE NOTHING IS GUARANTEED: they are what the same run would keep with noise from the system."
+_POINTS = tuple(10.0**-digits for digits in range(3, 11))
 
 
 def privacy_statement(summary: RunSummary) -> str:
-    """The statement as YAML; every figure in it is read from `summary`.
+    """The statement as YAML, valid by its schema; every figure in it is read from `summary`.
 
     Raises
     ------
     TactfulError
-        If the listed releases do not add up to the stated μ: a statement that leaves out a release is not written.
+        If the listed releases do not add up to the stated μ, or a field is missing or out of range: such a statement is
+        not written.
 
     Notes
     -----
@@ -51,170 +81,202 @@ def privacy_statement(summary: RunSummary) -> str:
     """
     for partition, (mu, _) in summary.partition_loss.items():
         _check(summary.losses, partition, mu)
-    document = {
-        "url_slug": f"{summary.model}-{summary.created:%Y-%m-%d}",
-        "status": "Candidate" if summary.noise == "system" else "Test run: this noise guarantees nothing to anybody",
-        "deployment": {
-            "product": _product(summary),
-            "dp_flavor": _flavour(summary),
-            "privacy_loss": _privacy_loss(summary),
-            "model": _trust(summary),
-            "accounting": _accounting(summary),
-            "implementation": _implementation(summary),
-        },
-        "notes": list(summary.notes),
-    }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    document = _filled(_words(), {**_said(summary), **_figures(summary)})
+    validate(document)
+    return yaml.dump(document, Dumper=_Blocks, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _product(summary: RunSummary) -> dict[str, Any]:
-    """What is released and for whom."""
+class _Blocks(yaml.SafeDumper):
+    """Writes text of several lines as it is read."""
+
+
+_Blocks.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+def validate(document: Any) -> None:
+    """Returns if the document is a privacy statement.
+
+    Raises
+    ------
+    TactfulError
+        Naming the first field that is missing, unknown or out of range.
+    """
+    problem = min(_schema().iter_errors(document), key=lambda error: error.json_path, default=None)
+    if problem is not None:
+        raise TactfulError(
+            "a privacy statement has every field of its schema, and no other",
+            given=f"{problem.json_path}: {problem.message}",
+            do="Report this as a bug: the statement is not written",
+            field=problem.json_path,
+        )
+
+
+@cache
+def _words() -> Any:
+    """The words of every statement, parsed."""
+    return yaml.safe_load(_template("privacy_statement.yaml"))
+
+
+@cache
+def _schema() -> Any:
+    """What checks a document."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(_template("privacy_statement.schema.json")))
+
+
+def _template(name: str) -> str:
+    """The text of a file that is shipped with the package."""
+    return (files("tactful.assurance") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _filled(words: Any, facts: Mapping[str, Any]) -> Any:
+    """The words with each ``$name`` replaced: by the fact itself where it stands alone, else by its text."""
+    if isinstance(words, dict):
+        return {name: _filled(value, facts) for name, value in words.items()}
+    if isinstance(words, list):
+        return [_filled(value, facts) for value in words]
+    if not isinstance(words, str):
+        return words
+    if words.startswith("$") and words[1:] in facts:
+        return facts[words[1:]]
+    return Template(words).substitute({name: _text(fact) for name, fact in facts.items()})
+
+
+def _text(fact: Any) -> str:
+    """A fact inside a sentence."""
+    return f"{fact:g}" if isinstance(fact, float) else str(fact)
+
+
+def _said(summary: RunSummary) -> dict[str, Any]:
+    """What the configuration says, and words that depend on it."""
+    system, curator = summary.noise == "system", summary.curator
     return {
-        "name": summary.model,
-        "data_curators": [summary.trainer or "not stated"],
-        "started_by_key": summary.actor or "nobody (unattributed: cannot be approved)",
+        "slug": f"{summary.model}-{summary.created:%Y-%m-%d}",
+        "model": summary.model,
+        "version": summary.tactful,
+        "created": summary.created.isoformat(),
+        "date": f"{summary.created:%Y-%m-%d}",
+        "authors": [f"tactful {summary.tactful}"],
+        "curators": [curator.name],
+        "curator_type": curator.kind,
+        "region": curator.region,
+        "sector": curator.sector,
+        "actor": summary.actor or "nobody (unattributed: cannot be approved)",
+        "status": "Candidate" if system else "Test run: this noise guarantees nothing to anybody",
+        "guarantee": _HOLDS if system else _HOLDS_NOT,
+        "noise": summary.noise,
+        "randomness_source": _KEYED if system else _SEEDED,
         "intended_use": summary.intended_use,
         "not_covered": list(summary.not_covered),
-        "data_product_type": "Recommender: item-side arrays fitted from noisy statistics, and noisy measurements of it",
-        "description": (
-            f"Recommends from {summary.catalogue_size} items. Taste is learned for a head of {summary.head_size} items"
-            f" at rank {summary.rank}; the others are ranked by released popularity"
-            f"{' and public features' if summary.features else ''}."
-        ),
-        "publication_date": f"{summary.created:%Y-%m-%d}",
+        "notes": list(summary.notes),
+        "purpose": summary.purpose,
+        "unit": summary.unit.rstrip(".") or summary.unit,
+        "unprotected": _bullets(UNPROTECTED),
+        "features": list(summary.features),
+        "and_features": " and public features" if summary.features else "",
+        "sensitive": list(summary.policy.sensitive_categories),
+        "tuning": summary.tuning,
+        "tuning_words": _TUNING[summary.tuning],
+        "period_words": f", which is available again every {summary.period_days} days" if summary.period_days else "",
+        "since_first": summary.since_first,
+        "utility": _utility(summary),
+        "audit": summary.audit.stated(),
+        "membership": summary.membership.stated(),
     }
 
 
-def _flavour(summary: RunSummary) -> dict[str, Any]:
-    """Which definition holds, over which data."""
+def _figures(summary: RunSummary) -> dict[str, Any]:
+    """The figures of the run."""
+    admitted = summary.consent.get("admitted", summary.people).value
+    since_first = summary.since_first_epsilon
+    release_delta = summary.budget.delta - summary.refusal_delta
+    loss = {name: _loss(summary.losses, name) for name in summary.partition_loss}
     return {
-        "name": "Gaussian differential privacy, stated as approximate differential privacy (epsilon, delta)",
-        "input_metric": "Symmetric distance between sets of people: all rows of one more or one fewer unit",
-        "bound_on_input_distance": 1,
-        "output_measure": "Hockey-stick divergence at exp(epsilon)",
-        "bound_on_output_distance": summary.budget.delta,
-        "data_domain": (
-            f"Interactions (unit, item, time) admitted for {summary.purpose}: consent in force without a break from "
-            f"the time of the interaction to the time of training, at most {summary.policy.retention_days} days old, "
-            "item in the public catalogue and in no sensitive category that the unit has not opted into; nobody "
-            "erased or known to be a minor."
-        ),
-        "unprotected_quantities": list(_UNPROTECTED),
-    }
-
-
-def _privacy_loss(summary: RunSummary) -> dict[str, Any]:
-    """The unit and the figures."""
-    return {
-        "privacy_unit": "User-level",
-        "privacy_unit_description": summary.unit,
-        "adjacency": "Add or remove one unit with all its rows, consent events and attributes",
-        "contribution_bound": f"At most {summary.max_items} distinct items a unit",
-        "contribution_rule": (
-            "Repeats are dropped and items are chosen by keyed hash, without looking at other people or at row order;"
-            " each statistic then weights a unit so that its L2 norm is at most 1, exactly, in integers."
-        ),
-        "privacy_parameters": {
-            "epsilon": summary.budget.epsilon,
-            "delta": summary.budget.delta,
-            "mu": summary.mu,
+        "epsilon": summary.budget.epsilon,
+        "delta": summary.budget.delta,
+        "release_delta": release_delta,
+        "refusal_delta": summary.refusal_delta,
+        "mu": summary.mu,
+        "by_partition": {
+            name: {
+                "mu": mu,
+                "sampler_slack_epsilon": loss[name].slack_epsilon,
+                "sampler_tail": loss[name].tail,
+                "epsilon": epsilon,
+            }
+            for name, (mu, epsilon) in summary.partition_loss.items()
         },
-        "by_partition": {name: {"mu": mu, "epsilon": eps} for name, (mu, eps) in summary.partition_loss.items()},
-        "since_first_debit": {"epsilon": summary.since_first_epsilon, "delta": summary.limit.delta},
-        "limit": {"epsilon": summary.limit.epsilon, "delta": summary.limit.delta},
+        "curve": {name: _curve(loss[name], release_delta) for name in loss},
+        "releases": [_release(release, summary.scale) for release in summary.losses],
+        "since_first_epsilon": _finite(since_first),
+        "limit_epsilon": summary.limit.epsilon,
+        "limit_delta": summary.limit.delta,
+        "period_days": summary.period_days,
+        "max_items": summary.max_items,
+        "evaluation_share": summary.evaluation_share,
+        "retention_days": summary.policy.retention_days,
+        "catalogue_size": summary.catalogue_size,
+        "head_size": summary.head_size,
+        "rank": summary.rank,
+        "units": round(admitted) if math.isfinite(admitted) else None,
+        "scale": summary.scale,
+        "people_before_overflow": 2**62 // summary.scale,
     }
 
 
-def _trust(summary: RunSummary) -> dict[str, Any]:
-    """Who has to be trusted with what."""
-    return {
-        "model_name": "Central",
-        "model_name_description": "The operator holds raw rows in its own stores; only noisy statistics leave them.",
-        "actors": [
-            "People: trust the operator with their rows and their consent.",
-            (
-                "Operator: trusted to hold rows and keys, to run this software unaltered, and to keep one ledger for "
-                "one population."
-            ),
-            "Reviewers, services and everybody else: see released values only and need not be trusted with more.",
-        ],
-        "release_type": "Many releases: the model is trained again over time",
-        "release_type_description": (
-            "All runs about this population share one ledger. Since the first debit they amount to epsilon = "
-            f"{summary.since_first} at delta = {summary.limit.delta:g}; the limit is "
-            f"{summary.limit.epsilon:g}."
-        ),
-        "data_source_type": "Dynamic",
-        "access_type": "Non-interactive",
-    }
+def _loss(losses: tuple[ReleaseFacts, ...], partition: str) -> PrivacyLoss:
+    """What the listed releases cost a person of the partition."""
+    about = [release for release in losses if partition in release.partitions]
+    return PrivacyLoss(
+        mu_squared=math.fsum(release.noise_multiplier**-2 for release in about),
+        slack_epsilon=math.fsum(release.slack_epsilon for release in about),
+        tail=math.fsum(release.tail for release in about),
+    )
 
 
-def _accounting(summary: RunSummary) -> dict[str, Any]:
-    """How the figures follow."""
-    return {
-        "accountant": f"tactful {summary.tactful}, exact composition of Gaussian mechanisms",
-        "formula": FORMULA,
-        "composition": (
-            "Releases about the same people add their 1/noise_multiplier^2. Training and evaluation people are "
-            "disjoint by keyed hash and compose in parallel; a release about both is debited to both. Each run is "
-            "debited before its noise is drawn, and retraining adds up: see since_first_debit."
-        ),
-        "post_processing": (
-            "The choice of the head, fitting, shrinkage, means, intervals, verdicts and this statement are computed "
-            "from released values and public inputs alone."
-        ),
-    }
+def _curve(loss: PrivacyLoss, delta: float) -> list[dict[str, float | None]]:
+    """ε at a range of δ, the releases' own among them; no ε where the sampler's tail leaves no room."""
+    points = sorted({*_POINTS, delta}, reverse=True)
+    return [{"delta": point, "epsilon": _finite(loss.epsilon(point))} for point in points]
 
 
-def _implementation(summary: RunSummary) -> dict[str, Any]:
-    """Mechanisms, sampler and the releases one by one."""
-    system = summary.noise == "system"
-    return {
-        "mechanisms": (
-            "Gaussian mechanism on integer statistics with the noise rounded to an integer, which is post-processing "
-            "of the continuous mechanism and leaves no floating-point holes (Mironov 2012)."
-        ),
-        "sampler": (
-            "Gaussian rounded to integers by an alias table over cells and rejection sampling within a cell. Its "
-            "distance from the ideal is bounded for each release: a log-ratio, added to epsilon as "
-            "sampler_slack_epsilon, and a tail, added to delta."
-        ),
-        "randomness_source": (
-            "AES-128 in counter mode, keyed afresh from the operating system for each release; the key is dropped."
-            if system
-            else "REPRODUCIBLE: a seeded source for tests. It protects nobody, and the model cannot be approved."
-        ),
-        "noise": summary.noise,
-        "releases": [_release(release) for release in summary.losses],
-        "pre_processing_eda_hyperparameter_tuning": (
-            "The run tunes nothing on people's rows. Bounds, shares of the budget and the rule for the head are fixed "
-            "beforehand from declared and released quantities; what was learned from earlier releases is covered by "
-            "since_first_debit."
-        ),
-        "public_inputs": {"catalogue_items": summary.catalogue_size, "item_features": list(summary.features)},
-        "justification": (
-            "Gaussian noise composes exactly and fits statistics to which one person adds a little in many places. "
-            "Bounds hold by construction in integers, so no clipping norm is estimated from data."
-        ),
-    }
-
-
-def _release(release: ReleaseFacts) -> dict[str, Any]:
+def _release(release: ReleaseFacts, scale: int) -> dict[str, Any]:
     """One release."""
     return {
         "name": release.name,
         "about": list(release.partitions),
         "noise_multiplier": release.noise_multiplier,
         "sigma": release.sigma,
+        "sigma_in_integer_units": release.noise_multiplier * scale,
         "sensitivity": release.sensitivity,
         "sampler_slack_epsilon": release.slack_epsilon,
         "sampler_tail": release.tail,
     }
 
 
+def _finite(number: float) -> float | None:
+    """The number, and nothing where it is not finite."""
+    return number if math.isfinite(number) else None
+
+
+def _bullets(lines: tuple[str, ...]) -> str:
+    """A markdown list."""
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _utility(summary: RunSummary) -> str:
+    """The released metrics in a sentence."""
+    said = [f"{metric_name(name)} {summary.metrics[name]:g}" for name in in_order(summary.metrics)]
+    return f"Released, on people kept out of training: {', '.join(said) or 'nothing'}. Intervals are in the report."
+
+
 def _check(losses: tuple[ReleaseFacts, ...], partition: str, mu: float) -> None:
     """Raise unless the releases about `partition` add up to `mu`."""
-    listed = math.sqrt(sum(1 / release.noise_multiplier**2 for release in losses if partition in release.partitions))
+    listed = math.sqrt(_loss(losses, partition).mu_squared)
     if not math.isclose(listed, mu, rel_tol=1e-6, abs_tol=1e-12):
         raise TactfulError(
             "the releases of a privacy statement add up to the stated mu",

@@ -1,0 +1,69 @@
+"""Plain values of a JSON file, each let through only if it is what it should be.
+
+Every check raises `TypeError` or `ValueError`, for the reader of the whole file to say what that means.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+def some(found: dict[str, _T]) -> dict[str, _T]:
+    """What was found, if that is anything."""
+    if not found:
+        raise ValueError("nothing was found")
+    return found
+
+
+def number(value: Any, *, high: float = math.inf) -> float:
+    """A finite number from 0 to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high or value == math.inf:
+        raise ValueError("not a number in its range")
+    return float(value)
+
+
+def above_0(value: Any, *, high: float = math.inf) -> float:
+    """A finite number between 0 and `high`, and neither."""
+    if number(value) in (0, high):
+        raise ValueError("not a number in its range")
+    return number(value, high=high)
+
+
+def whole(value: Any) -> int:
+    """A whole number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("not a whole number")
+    return value
+
+
+def truth(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
+    return value
+
+
+def text(value: Any) -> str:
+    """Words."""
+    if not isinstance(value, str) or not value:
+        raise TypeError("not text")
+    return value
+
+
+def plain(value: Any) -> str | int | float | bool | None:
+    """A value without parts."""
+    if isinstance(value, float):
+        return _finite(value)
+    if value is not None and not isinstance(value, str | int | bool):
+        raise TypeError("not a plain value")
+    return value
+
+
+def _finite(value: float) -> float:
+    """A number that JSON has."""
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
