@@ -23,13 +23,15 @@ Cells = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
 
 @pytest.mark.parametrize("sigma", [SMALLEST, SIGMA, 1e9, 2.0**50])
-def test_the_scale_is_the_stated_one(sigma: float) -> None:
+def test_the_scale_is_the_stated_one(sigma: float, record_property: Callable[[str, object], None]) -> None:
     """At n = 100,000 σ itself is accepted, and 10 % more and 10 % less are both rejected."""
     draws = SystemNoise().draw(sigma, 100_000)
     scale_is(draws, sigma)
     for wrong in (0.9, 1.1):
         with pytest.raises(AssertionError, match="another scale"):
             scale_is(draws, sigma * wrong)
+    spread = math.sqrt(float(np.mean((draws / sigma) ** 2)))
+    record_property("evidence", f"100,000 draws at sigma {sigma:.4g}: {spread:.4f} of it; 0.9 and 1.1 rejected")
 
 
 def chi2_fits(draws: NDArray[np.int64], sigma: float, cell_of: Cells) -> float:
@@ -90,7 +92,7 @@ def test_there_are_no_floating_point_holes() -> None:
 
 
 @pytest.mark.prove
-def test_the_tails_are_there() -> None:
+def test_the_tails_are_there(record_property: Callable[[str, object], None]) -> None:
     """Of 3·10⁸ draws as many lie beyond 1 … 5.5 σ on either side as should; with σ 2 % off each count to 4 σ is caught.
 
     Beyond 6 σ three are expected in 10⁹, so counting says nothing there: `test_privacy_noise_law.py` goes on, by a
@@ -108,6 +110,10 @@ def test_the_tails_are_there() -> None:
     wanted = stats.norm.sf(marks)
     assert fits(beyond, rounds * size, wanted).min() > CERTAIN
     assert fits(beyond[:, :4], rounds * size, stats.norm.sf(np.array(marks[:4]) * 1.02)).max() < CERTAIN
+    told = ", ".join(
+        f"{t:g}: {n / (2 * rounds * size * p):.3f}" for t, n, p in zip(marks, beyond.sum(0), wanted, strict=True)
+    )
+    record_property("evidence", f"of 3e8 draws, found over expected beyond t sigma: {told}")
 
 
 def fits(found: NDArray[np.int64], of: int, chance: NDArray[np.float64]) -> NDArray[np.float64]:

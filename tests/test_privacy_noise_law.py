@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import mpmath
 import numpy as np
@@ -258,13 +258,17 @@ def far(
 
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("start", [4.0, 6.0, 8.0])
-def test_far_cells_are_drawn_as_often_as_they_should_be(start: float, side: int) -> None:
+def test_far_cells_are_drawn_as_often_as_they_should_be(
+    start: float, side: int, record_property: Callable[[str, object], None]
+) -> None:
     """One σ of cells from 4, 6 and 8 σ on, the last of probability 6·10⁻¹⁶: 1 % of σ would show."""
     found, share, trials = far(noise._table(SIGMA), start=start, reach=1, side=side)
     seen = int(found.sum())
     assert stats.binomtest(seen, trials, share.sum()).pvalue > CERTAIN
     for wrong in (0.99, 1.01):  # the density there is exp(−k²/2σ²), or near it
         assert stats.binomtest(seen, trials, share.sum() * math.exp(start**2 * (wrong - 1))).pvalue < CERTAIN
+    told = f"{seen / (trials * share.sum()):.4f} found over expected, 0.99 and 1.01 of sigma rejected"
+    record_property("evidence", f"cells from {side * start:+g} sigma outward: {told}")
 
 
 @pytest.mark.parametrize("side", [1, -1])

@@ -39,8 +39,8 @@ random words are, −2⁵⁴ ≤ noise < 2⁵⁴. What fewer than 2⁴² people 
 different gives away n²/2¹²⁹). Each draw is keyed afresh from the operating system and its key and stream are dropped
 when it returns, so no stream is ever used twice, in forks and threads as well.
 
-*What repeats.* A seeded stream is the same on every machine: it is made of the cipher, integers, decimals, and sums,
-products and quotients of float64, which IEEE 754 rounds alike everywhere; of no library's exponential.
+*What repeats.* A seeded stream is the same on every machine: cipher, integers, decimals, and sums, products and
+quotients of float64, which IEEE 754 rounds alike everywhere, make it; no library's exponential does.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ import secrets
 from collections.abc import Iterator
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -70,6 +70,9 @@ _ARITHMETIC = 1e-13
 _SMALLEST, _LARGEST = float(1 << 13), float(1 << 50)  # σ for which the argument above holds and int64 cannot overflow
 _BLOCK = 1 << 14  # draws at a time: the working set stays in the cache
 _NOTHING = memoryview(bytes(16 * _BLOCK))  # what is encrypted: zeros, so that the stream itself comes out
+
+
+_Words: TypeAlias = NDArray[np.uint64]
 
 
 class NoiseSource(Protocol):
@@ -136,18 +139,12 @@ def slack(sigma: float, coordinates: int) -> SamplerSlack:
 
 
 class _Keystream:
-    """AES-128 in counter mode from counter 0, as words of 64 bits.
-
-    Parameters
-    ----------
-    key : bytes of length 16
-        Of this stream and no other.
-    """
+    """AES-128 in counter mode, from counter 0, under a key that no other stream has; as words of 64 bits."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
 
-    def words(self, count: int) -> NDArray[np.uint64]:
+    def words(self, count: int) -> _Words:
         """The next `count` words."""
         return np.frombuffer(self._cipher.update(_NOTHING[: 8 * count]), dtype="<u8")
 
@@ -174,9 +171,9 @@ class _Table(NamedTuple):
     sigma: float
     thresholds: tuple[int, ...]
     alias: tuple[int, ...]
-    limit: NDArray[np.uint64]
+    limit: _Words
     starts: NDArray[np.int64]
-    sure: NDArray[np.uint64]
+    sure: _Words
     inside: int
 
 
@@ -207,9 +204,7 @@ def _propose(stream: _Keystream, table: _Table, out: NDArray[np.int64]) -> NDArr
     cell = slot | leaves.astype(np.int64) << _CELL_BITS
     np.add(table.starts[cell], (second & table.inside).view(np.int64), out=out)
     doubtful: NDArray[np.intp] = (second >= table.sure[cell]).nonzero()[0]
-    if len(doubtful):
-        doubtful = doubtful[~_kept(stream, table, out[doubtful], second[doubtful])]
-    return doubtful
+    return doubtful[~_kept(stream, table, out[doubtful], second[doubtful])] if len(doubtful) else doubtful
 
 
 def _later_bits(stream: _Keystream) -> int:
@@ -218,9 +213,7 @@ def _later_bits(stream: _Keystream) -> int:
     return int((high << 64 | low) >> (128 - _LATER_BITS))
 
 
-def _kept(
-    stream: _Keystream, table: _Table, proposal: NDArray[np.int64], second: NDArray[np.uint64]
-) -> NDArray[np.bool_]:
+def _kept(stream: _Keystream, table: _Table, proposal: NDArray[np.int64], second: _Words) -> NDArray[np.bool_]:
     """Whether each proposal is kept, by all bits of its uniform number: those of its second word, then fresh ones."""
     place = second & table.inside
     start = proposal - place.view(np.int64)
@@ -240,8 +233,7 @@ def _table(sigma: float) -> _Table:
     """The alias table for `sigma` (Vose 1991, on exact integers)."""
     width_bits = math.frexp(2 * _T * sigma / _CELLS)[1]  # 2Tσ ≤ 8192 W < 4Tσ
     width = 1 << width_bits
-    thresholds, alias = _alias(_weights(sigma, width))
-    slots = np.arange(_CELLS)
+    (thresholds, alias), slots = _alias(_weights(sigma, width)), np.arange(_CELLS)
     decided_first = np.array([t >> _LATER_BITS for t in thresholds], dtype=np.uint64)
     starts = (np.concatenate([slots, alias]) - _CELLS // 2) << width_bits
     return _Table(
@@ -255,7 +247,7 @@ def _table(sigma: float) -> _Table:
     )
 
 
-def _sure(starts: NDArray[np.int64], sigma: float, width: int) -> NDArray[np.uint64]:
+def _sure(starts: NDArray[np.int64], sigma: float, width: int) -> _Words:
     """1 − x in units of 2⁻⁶⁴, where x is above (k² − k₀²)/2σ² everywhere in a cell, by 2⁻⁵⁰ at least."""
     nearest = np.where(starts >= 0, starts, -starts - width)  # k₀, or one less in the cells below 0
     above = width * (2.0 * nearest + width + 1) / (2 * sigma * sigma) + 2.0**-50
