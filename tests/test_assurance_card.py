@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from assurance_attacks import AUDIT, MEMBERSHIP
 from assurance_worlds import planted, summary
+from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.card import model_card
 from tactful.assurance.fairness import FairnessRule, assess
 from tactful.privacy.statistics import Measured
@@ -86,3 +88,62 @@ def test_a_count_that_was_not_released_is_said_in_words() -> None:
 def test_without_rules_it_says_that_nothing_was_judged() -> None:
     """Silence would read like a pass."""
     assert "nothing was judged" in model_card(summary(), assess(planted({}), [], levels={}, minimum_people=50))
+
+
+class TestAttacks:
+    """What was measured by attacks, with figures, or that it was not."""
+
+    def test_a_run_that_was_not_attacked_claims_nothing(self) -> None:
+        """Both say what would measure them."""
+        card = model_card(summary(), ASSESSED)
+        assert "not audited: run \\`tactful audit CONFIG\\`." in card
+        assert "not measured for these settings: run \\`tactful benchmark membership CONFIG\\`." in card
+        assert "could show" not in card
+        assert "shadow" not in card
+
+    def test_the_world_of_the_membership_attack_is_cited_with_its_parameters(self) -> None:
+        """Parameters, every model's figures with intervals, and what ε allows, side by side."""
+        card = model_card(summary(membership=MembershipFacts.of_json(MEMBERSHIP)), ASSESSED)
+        for said in (
+            "people 612, items 143, unusual 0.37",
+            "233 shadow models",
+            "| private | 0.5312 (0.5123 to 0.5498) | 0.0187 (0.0099 to 0.0311) |",
+            "| without noise | 0.9213 (0.9012 to 0.9402) | 0.4567 (0.4001 to 0.5123) |",
+            "| the most that any attack can reach at this ε | 0.8479 | 0.1921 |",
+        ):
+            assert said in card, said
+        assert "does not work" not in card
+
+    def test_an_attack_that_is_blind_is_no_evidence(self) -> None:
+        """Where members of models without privacy are not told either, the card says that nothing was shown."""
+        blind = MembershipFacts.of_json({**MEMBERSHIP, "attack_works": False})
+        assert "shows nothing about this model" in model_card(summary(membership=blind), ASSESSED)
+
+    def test_the_audit_is_cited_with_its_figures(self) -> None:
+        """Bound, claim, confidence, trials, the worst person, and the controls."""
+        card = model_card(summary(audit=AuditFacts.of_json(AUDIT)), ASSESSED)
+        for said in (
+            "at least ε = 6.543 of the claimed 8",
+            "0.95",
+            "4,321 releases",
+            "the longest history",
+            "1 releases",
+        ):
+            assert said in card, said
+        assert "contradicts" not in card
+
+    def test_an_audit_above_the_claim_is_said_first(self) -> None:
+        """A bound above the claim, or a control that was missed, is not softened."""
+        (control,) = AUDIT["controls"]
+        for facts in ({"epsilon_lower_bound": 8.1}, {"controls": [{**control, "caught": False}]}):
+            card = model_card(summary(audit=AuditFacts.of_json({**AUDIT, **facts})), ASSESSED)
+            assert "**The audit contradicts the claim, or its own controls.**" in card
+
+    def test_no_name_in_evidence_becomes_markup(self) -> None:
+        """Evidence is a file that somebody may have written."""
+        facts = {"world": {CANARY: CANARY}, "rows": [{**MEMBERSHIP["rows"][0], "model": CANARY}]}
+        people = [{"person": CANARY, "epsilon_lower_bound": 1.0}]
+        audit = AuditFacts.of_json({**AUDIT, "people": people, "created": CANARY})
+        card = model_card(summary(membership=MembershipFacts.of_json({**MEMBERSHIP, **facts}), audit=audit), ASSESSED)
+        assert "<b>" not in card
+        assert "\n# head" not in card

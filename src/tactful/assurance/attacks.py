@@ -233,7 +233,7 @@ def _quoted(
         return Unmeasured(reason=missing)
     try:
         return read(facts)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return Unmeasured(reason=f"what was found could not be read, so it is not quoted; {missing}")
 
 
