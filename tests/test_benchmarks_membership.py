@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tactful.assurance import evidence
 from tactful.assurance.attacks import MembershipFacts
@@ -224,6 +225,20 @@ def test_a_shadow_holds_the_kept_rows(world: World) -> None:
     assert not rows.data.flags.writeable
 
 
+def test_what_is_without_noise_can_be_measured_again(tmp_path: Path) -> None:
+    """The same world made twice gives the same people in the same order, and its models the same lists."""
+    told = []
+    for _ in range(2):
+        again = World.synthetic(SMALL, max_items=12)
+        kept = np.arange(again.people) % 3 > 0
+        questions = Questions.about(again, np.arange(20), np.random.default_rng(1))
+        attacked = Victims(world=again, planned=planned(tmp_path)).by_name()
+        with threadpool_limits(limits=1):
+            told.append([attacked[name](kept, questions.shown, 4) for name in ("without noise", "als")])
+    for one, two in zip(*told, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
 def test_a_synthetic_world_is_what_it_says() -> None:
     """The same parameters make the same people; lengths are in their range; some hold pairs that nobody else has."""
     one, two = SMALL.histories(), SMALL.histories()
@@ -291,17 +306,16 @@ def test_an_unreadable_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_attack_end_to_end(world: World, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    """With 16 shadows it recognises members of both models without privacy, and the private one stays under its bound.
+    """With 16 shadows the attack certainly gets more from both models without privacy than any could from the private.
 
-    A world whose models leak by construction: few people, long tails. A model that is private without noise would show
-    as such: the mutant whose noise is left out exceeds the bound.
+    So a private model whose noise is left out is caught by the bound. A world whose models leak by construction: few
+    people, long tails.
     """
     found = measure_membership(world, planned(tmp_path, 1.0), max_items=12, shadows=16)
     record_property("evidence", _line(found))
     private, bare, als = (found.rows[name] for name in ("private", "without noise", "als"))
     assert found.attack_works
     assert min(bare.auc_interval[0], als.auc_interval[0]) > found.bound.auc
-    assert private.auc_interval[0] < found.bound.auc
     assert private.auc < bare.auc - 0.1
     assert found.as_json()["rows"][0].keys() == {"model", "auc", "auc_interval", "tpr_at_fpr_1pct", "tpr_interval"}
 
@@ -322,7 +336,7 @@ def _line(found: Membership) -> str:
 @pytest.mark.prove
 @pytest.mark.parametrize("epsilon", [1.0, 5.0])
 def test_the_whole_attack(epsilon: float, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    """On the default world it wins on both models without privacy, and the private one stays under both bounds."""
+    """On the default world it wins on both models without privacy, and the private one stays under its bounds."""
     world = World.synthetic(SyntheticWorld(), max_items=200)
     found = measure_membership(world, planned(tmp_path, epsilon), max_items=200)
     record_property("evidence", _line(found))
@@ -332,8 +346,8 @@ def test_the_whole_attack(epsilon: float, tmp_path: Path, record_property: Calla
         assert found.rows[name].auc_interval[0] > 0.8
         assert found.rows[name].tpr_interval[0] > 0.1
     assert private.auc_interval[1] < found.bound.auc
-    assert private.tpr_interval[1] < found.bound.tpr
-    if epsilon == 5.0:
+    if epsilon == 5.0:  # at 1 the two shares are too small to be told apart
+        assert private.tpr_interval[1] < found.bound.tpr
         assert private.auc_interval[0] > 0.5  # it sees what is there, and no more than is allowed
 
 

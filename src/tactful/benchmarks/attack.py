@@ -1,7 +1,7 @@
 """Black-box membership inference: from ranked lists to one score for each person and model.
 
 The attacker knows what a person used and shadow models trained with and without that person. They ask the model under
-attack for lists and see nothing but which item stands where.
+attack for lists, to the end of the catalogue, and see nothing but which item stands where.
 
 Notes
 -----
