@@ -111,7 +111,7 @@ def measure_membership(
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Membership:
-    """Train shadow models of each kind, attack each with the others, and judge the attack.
+    """What the attack achieves against each kind of model, every shadow model judged by the others.
 
     Parameters
     ----------
@@ -148,12 +148,9 @@ def measure_membership(
     looked_for = np.sort(rng.choice(world.people, min(targets, world.people), replace=False))
     questions, kept = Questions.about(world, looked_for, rng), rng.random((shadows, world.people)) < 0.5
     rows = {}
-    with threadpool_limits(limits=1):
-        for name, victim in Victims(world=world, planned=planned).by_name().items():
-            progress(f"training and asking {shadows} models, {name}")
-            told = _answers(victim, kept, questions)
-            scores, members = likelihood_ratios(told, kept[:, looked_for]), kept[:, looked_for]
-            rows[name] = leakage(scores, members, rng=np.random.default_rng(seed))
+    for name, victim in Victims(world=world, planned=planned).by_name().items():
+        progress(f"training and asking {shadows} models, {name}")
+        rows[name] = _attacked(victim, kept, questions, looked_for, seed)
     mu, multiplier = planned.plan.loss("training").mu_squared ** 0.5, planned.plan.event("gram").noise_multiplier
     return Membership(
         world=world.parameters,
@@ -239,7 +236,12 @@ def _check_public(public_data: bool, people: int | None, items: int | None) -> N
         )
 
 
-def _answers(victim: Victim, kept: NDArray[np.bool_], questions: Questions) -> NDArray[np.float64]:
-    """What the attacker keeps of each model's answers, of shape (n_models, n_targets, 3)."""
-    lists = (victim(present, questions.shown, seed) for seed, present in enumerate(kept))
-    return np.stack([questions.statistics(questions.ranks(scores)) for scores in lists])
+def _attacked(
+    victim: Victim, kept: NDArray[np.bool_], questions: Questions, targets: NDArray[np.int64], seed: int
+) -> Leakage:
+    """What the attack achieves against one kind of model, on one thread: implicit warns of more."""
+    with threadpool_limits(limits=1):
+        lists = (victim(present, questions.shown, place) for place, present in enumerate(kept))
+        told = np.stack([questions.statistics(questions.ranks(scores)) for scores in lists])
+    members = kept[:, targets]
+    return leakage(likelihood_ratios(told, members), members, rng=np.random.default_rng(seed))
