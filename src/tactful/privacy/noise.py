@@ -39,8 +39,8 @@ random words are, −2⁵⁴ ≤ noise < 2⁵⁴. What fewer than 2⁴² people 
 different gives away n²/2¹²⁹). Each draw is keyed afresh from the operating system and its key and stream are dropped
 when it returns, so no stream is ever used twice, in forks and threads as well.
 
-*What repeats.* A seeded stream is the same on every machine: cipher, integers, decimals, and sums, products and
-quotients of float64, which IEEE 754 rounds alike everywhere, make it; no library's exponential does.
+*What repeats.* A seeded stream is the same on every little-endian machine: cipher, integers, decimals, and sums,
+products and quotients of float64, which IEEE 754 rounds alike, make it; no library's exponential does.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _CELLS = 1 << _CELL_BITS
 _LATER_BITS = 128 - (64 - _CELL_BITS)  # of a threshold: those that the first word does not decide
 _ARITHMETIC = 1e-13
 _SMALLEST, _LARGEST = float(1 << 13), float(1 << 50)  # σ for which the argument above holds and int64 cannot overflow
-_BLOCK = 1 << 14  # draws at a time: the working set stays in the cache
+_BLOCK = 1 << 16  # draws at a time: what numpy spends on a call is spread, and the arrays still fit the cache
 _NOTHING = memoryview(bytes(16 * _BLOCK))  # what is encrypted: zeros, so that the stream itself comes out
 
 
@@ -144,9 +144,9 @@ class _Keystream:
     def __init__(self, key: bytes) -> None:
         self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
 
-    def words(self, count: int) -> _Words:
-        """The next `count` words."""
-        return np.frombuffer(self._cipher.update(_NOTHING[: 8 * count]), dtype="<u8")
+    def fill(self, words: _Words) -> _Words:
+        """The next words, in the place of `words`: as many as were written, so that none is left as it was."""
+        return words[: self._cipher.update_into(_NOTHING[: 8 * len(words)], words.data.cast("B")) // 8]
 
 
 class _Table(NamedTuple):
@@ -180,37 +180,35 @@ class _Table(NamedTuple):
 def _draw(stream: _Keystream, sigma: float, size: int) -> NDArray[np.int64]:
     """`size` draws from the words of `stream`."""
     _check(sigma)
-    table = _table(sigma)
-    out = np.empty(size, dtype=np.int64)
+    table, out = _table(sigma), np.empty(size, dtype=np.int64)
+    scratch = np.empty(4 * min(size, _BLOCK), dtype=np.uint64)  # once: blocks that allocate cost page faults
     for start in range(0, size, _BLOCK):
         block = out[start : start + _BLOCK]
-        rejected = _propose(stream, table, block)
+        rejected = _propose(stream, table, block, scratch)
         while len(rejected):
             again = np.empty(len(rejected), dtype=np.int64)
-            refused = _propose(stream, table, again)
+            refused = _propose(stream, table, again, scratch)
             block[rejected] = again
             rejected = rejected[refused]
     return out
 
 
-def _propose(stream: _Keystream, table: _Table, out: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Fills `out` with proposals and returns the places of those that are rejected."""
-    first, second = stream.words(2 * len(out)).reshape(2, len(out))
-    slot = (first & (_CELLS - 1)).view(np.int64)
-    limit = table.limit[slot]
+def _propose(stream: _Keystream, table: _Table, out: NDArray[np.int64], scratch: _Words) -> NDArray[np.intp]:
+    """Fills `out` with proposals and returns the places of those that are rejected; `scratch` is four times as long."""
+    first, second = stream.fill(scratch[: 2 * len(out)]).reshape(2, len(out))
+    spare, slot = scratch[2 * len(out) : 4 * len(out)].reshape(2, len(out))
+    cell = np.bitwise_and(first, _CELLS - 1, out=slot).view(np.int64)  # the slot's own, until it is left
+    limit = table.limit.take(cell, out=spare, mode="clip")
     leaves = first > limit
     for tied in (first == limit).nonzero()[0]:
-        leaves[tied] = _later_bits(stream) >= table.thresholds[slot[tied]] % (1 << _LATER_BITS)
-    cell = slot | leaves.astype(np.int64) << _CELL_BITS
-    np.add(table.starts[cell], (second & table.inside).view(np.int64), out=out)
-    doubtful: NDArray[np.intp] = (second >= table.sure[cell]).nonzero()[0]
+        high, low = stream.fill(np.empty(2, dtype=np.uint64)).tolist()
+        leaves[tied] = (high << 64 | low) >> (128 - _LATER_BITS) >= table.thresholds[cell[tied]] % (1 << _LATER_BITS)
+    np.copyto(spare, leaves)
+    slot |= np.left_shift(spare, _CELL_BITS, out=spare)
+    table.starts.take(cell, out=out, mode="clip")
+    doubtful: NDArray[np.intp] = (second >= table.sure.take(cell, out=spare, mode="clip")).nonzero()[0]
+    out += np.bitwise_and(second, table.inside, out=spare).view(np.int64)
     return doubtful[~_kept(stream, table, out[doubtful], second[doubtful])] if len(doubtful) else doubtful
-
-
-def _later_bits(stream: _Keystream) -> int:
-    """The 77 bits that follow the 51 of a first word that ties."""
-    high, low = stream.words(2).tolist()
-    return int((high << 64 | low) >> (128 - _LATER_BITS))
 
 
 def _kept(stream: _Keystream, table: _Table, proposal: NDArray[np.int64], second: _Words) -> NDArray[np.bool_]:
@@ -223,7 +221,7 @@ def _kept(stream: _Keystream, table: _Table, proposal: NDArray[np.int64], second
     square = excess * excess
     even, odd = 1 + square * (3 / 28 + square / 1680), excess * (1 / 2 + square / 84)
     keeps = (even - odd) / (even + odd)  # exp(−excess), Padé's approximant of degree 4
-    uniform = (second - place) | (stream.words(len(second)) & table.inside)
+    uniform = (second - place) | (stream.fill(np.empty_like(second)) & table.inside)
     found: NDArray[np.bool_] = (uniform >> 11).astype(np.float64) * 2.0**-53 < keeps
     return found
 
