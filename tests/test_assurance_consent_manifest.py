@@ -55,8 +55,8 @@ def released_from(world: World) -> np.ndarray:
 def test_a_person_with_rows_under_several_outcomes_counts_once(tmp_path: Path) -> None:
     """Added to a world, they change one count by one, whatever their rows are and however many: the norm is 1.
 
-    Their rows are admitted, from before they agreed, unreadable and about nothing in the catalogue; alone, each of these
-    is an outcome of its own.
+    Their rows are admitted, from before they agreed, unreadable and about nothing in the catalogue; alone, each of
+    these is an outcome of its own.
     """
     world = write_world(tmp_path, model="m", people=60, user_id=lambda n: f"u{n}", privacy={})
     rows, consents, before = world.table("interactions"), world.table("consents"), released_from(world)

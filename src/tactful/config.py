@@ -65,7 +65,7 @@ class PolicySection(_Section):
 
     retention_days: int = Field(gt=0)
     """Rows older than this are not used."""
-    sensitive: dict[Name, dict[str, Texts]] = {}
+    sensitive: dict[Name, dict[str, tuple[str, ...]]] = {}
     """Category → item column → values: items that need their own opt-in, ``personalization.sensitive.<category>``."""
 
 
