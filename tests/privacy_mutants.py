@@ -140,3 +140,13 @@ class DiagonalOutsideTheNorm(PrivateRelease):
         return ItemGram(
             noise=made.noise, values=made.values + rows.T @ (share[:, None] * rows), head=made.head, sigma=made.sigma
         )
+
+
+def to_the_nearest(entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Weights rounded instead of cut."""
+    return np.rint(SCALE / np.sqrt(np.maximum(entries, 1))).astype(np.int64) * (entries > 0)
+
+
+def upward(entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Weights rounded up."""
+    return np.ceil(SCALE / np.sqrt(np.maximum(entries, 1))).astype(np.int64) * (entries > 0)

@@ -20,10 +20,11 @@ from privacy_evidence import (
     paid_before_drawn,
     releases_are_independent,
     scale_is,
+    weights_stay_within_the_scale,
 )
 from privacy_worlds import NoNoise, door
 from tactful.personal.bounding import bound
-from tactful.personal.contributions import SCALE, item_popularity
+from tactful.personal.contributions import SCALE, item_popularity, shared_weight
 from tactful.privacy.noise import SystemNoise
 from tactful.privacy.release import PrivateRelease
 
@@ -59,6 +60,7 @@ REAL = [
     (nobody_can_draw_it_again, SystemNoise),
     (pairs, PrivateRelease),
     (bound_is_kept, bound),
+    (weights_stay_within_the_scale, shared_weight),
     (paid_before_drawn, PrivateRelease),
     (one_person_moves_at_most_the_scale, item_popularity),
     (one_person_moves_at_most_the_scale, gram_sum(PrivateRelease)),
@@ -73,6 +75,8 @@ MUTANTS = {
     "both triangles released": (pairs, mutants.BothSides),
     "both triangles averaged": (pairs, mutants.BothSidesAveraged),
     "a bound that is not applied": (bound_is_kept, mutants.unbounded),
+    "weights rounded to the nearest": (weights_stay_within_the_scale, mutants.to_the_nearest),
+    "weights rounded up": (weights_stay_within_the_scale, mutants.upward),
     "popularity of people counted twice": (
         one_person_moves_at_most_the_scale,
         lambda b: item_popularity(mutants.twice(b)),
@@ -94,8 +98,9 @@ def test_the_real_thing_passes(evidence: Callable[[Any], None], real: Any) -> No
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_the_broken_one_is_caught(name: str) -> None:
+def test_the_broken_one_is_caught(name: str, record_property: Any) -> None:
     evidence, broken = MUTANTS[name]
+    record_property("evidence", f"mutant: {name}, caught by {evidence.__name__}")
     with pytest.raises(AssertionError):
         evidence(broken)
 
