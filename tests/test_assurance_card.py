@@ -133,11 +133,17 @@ class TestAttacks:
         assert "contradicts" not in card
 
     def test_an_audit_above_the_claim_is_said_first(self) -> None:
-        """A bound above the claim, or a control that was missed, is not softened."""
+        """A bound above the claim is not softened, and one at the claim contradicts nothing."""
+        for bound, said in ((8.01, True), (8.0, False)):
+            card = model_card(summary(audit=AuditFacts.of_json({**AUDIT, "epsilon_lower_bound": bound})), ASSESSED)
+            assert ("**The audit contradicts the claim.** Audit of" in card) is said
+
+    def test_an_audit_that_missed_a_control_says_so(self) -> None:
+        """It saw too little for its silence to count."""
         (control,) = AUDIT["controls"]
-        for facts in ({"epsilon_lower_bound": 8.1}, {"controls": [{**control, "caught": False}]}):
-            card = model_card(summary(audit=AuditFacts.of_json({**AUDIT, **facts})), ASSESSED)
-            assert "**The audit contradicts the claim, or its own controls.**" in card
+        missed = AuditFacts.of_json({**AUDIT, "controls": [{**control, "caught": False}]})
+        assert "the same attack caught 0. **It missed some of them" in model_card(summary(audit=missed), ASSESSED)
+        assert "It missed" not in model_card(summary(audit=AuditFacts.of_json(AUDIT)), ASSESSED)
 
     def test_no_name_in_evidence_becomes_markup(self) -> None:
         """Evidence is a file that somebody may have written."""

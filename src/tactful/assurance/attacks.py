@@ -70,15 +70,21 @@ class AuditFacts:
         return _quoted(cls._read, facts, "not audited: run `tactful audit CONFIG`")
 
     @property
-    def holds(self) -> bool:
-        """Whether the claim was not exceeded, by an attack that saw what was broken on purpose."""
-        return self.epsilon_lower_bound <= self.epsilon_claimed and all(caught for caught, _ in self.controls.values())
+    def contradicts(self) -> bool:
+        """Whether more was shown than is claimed."""
+        return self.epsilon_lower_bound > self.epsilon_claimed
+
+    @property
+    def sees(self) -> bool:
+        """Whether the attack caught everything that was broken on purpose; else its silence says little."""
+        return all(caught for caught, _ in self.controls.values())
 
     def stated(self) -> dict[str, Any]:
         """The audit as plain values, for a privacy statement."""
         return {
             "measured": True,
-            "holds": self.holds,
+            "claim_contradicted": self.contradicts,
+            "attack_sees_what_is_broken": self.sees,
             "epsilon_claimed": self.epsilon_claimed,
             "epsilon_lower_bound": self.epsilon_lower_bound,
             "delta": self.delta,

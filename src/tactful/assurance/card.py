@@ -140,7 +140,9 @@ def _audit(audit: AuditFacts | Unmeasured) -> str:
         f"{max(audit.people, key=audit.people.__getitem__)}. Of {len(audit.controls)} releases broken on purpose the "
         f"same attack caught {caught}."
     )
-    return text if audit.holds else f"**The audit contradicts the claim, or its own controls.** {text}"
+    if audit.contradicts:
+        return f"**The audit contradicts the claim.** {text}"
+    return text if audit.sees else f"{text} **It missed some of them, so that what it did not find says little.**"
 
 
 def _membership(found: MembershipFacts | Unmeasured) -> str:
