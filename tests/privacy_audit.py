@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_worlds import DESIGN, plan
+from privacy_worlds import plan
 from tactful.privacy.attacker import Attacker, HeadRule
 from tactful.privacy.audit import Errors
 from tactful.privacy.neighbours import PERSONS, Neighbours, World
@@ -50,7 +50,7 @@ def attacker(
 ) -> Attacker:
     """Who knows these worlds and the one without anybody more."""
     rule = head or chosen(epsilon)
-    return Attacker(plan(epsilon=epsilon), DESIGN, rule, without=nobody(), others=worlds, kind=kind)
+    return Attacker(plan(epsilon=epsilon), rule, without=nobody(), others=worlds, kind=kind)
 
 
 def seen(

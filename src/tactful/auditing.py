@@ -11,11 +11,12 @@ from tactful.errors import UsageError
 from tactful.planning import Planned
 from tactful.privacy.audit import Audit
 from tactful.privacy.audit import audit as attack
+from tactful.privacy.events import PARTITIONS
 
-TRIALS = 20_000
+FEWEST, MOST = 5_000, 20_000
 
 
-def audit(config: str | Path, *, trials: int = TRIALS, progress: Callable[[str], None] = lambda _: None) -> Audit:
+def audit(config: str | Path, *, trials: int | None = None, progress: Callable[[str], None] = lambda _: None) -> Audit:
     """A lower bound on the ε that the best attacker sees in a run of this configuration.
 
     Parameters
@@ -23,8 +24,9 @@ def audit(config: str | Path, *, trials: int = TRIALS, progress: Callable[[str],
     config : str or Path
         As for `tactful.train`. Its sections ``privacy`` and ``fairness`` say what is released; tables, records and keys
         are not touched.
-    trials : int, default=20000
-        Releases of each of the two main worlds, at least 100. 5,000 find about 0.7 of a claimed ε of 1 on average.
+    trials : int, optional
+        Releases of each of the two main worlds, at least 100. If not given, 20,000 up to ε of about 1 and fewer above,
+        but no fewer than 5,000: what an attacker cannot tell apart takes more looks.
     progress : callable, optional
         Told what is being done.
 
@@ -43,19 +45,24 @@ def audit(config: str | Path, *, trials: int = TRIALS, progress: Callable[[str],
     **Privacy.** *Reads* nobody. *Returns* what an attacker made of synthetic people. *Costs* nothing. *Assumes* what
     `tactful.privacy.audit` says: an audit can refute a guarantee and never proves one.
     """
-    if trials < 100:
-        raise UsageError("an audit needs at least 100 trials", given=str(trials), do=f"Use e.g. --trials {TRIALS}")
+    if trials is not None and trials < 100:
+        raise UsageError("an audit needs at least 100 trials", given=str(trials), do=f"Use e.g. --trials {MOST}")
     settings = TrainingConfig.load(config)
     planned = Planned.of(settings)
     found = attack(
         planned.plan,
-        planned.design,
         planned.head,
         claim=planned.budget,
         max_items=settings.privacy.max_items,
         evaluation_share=settings.privacy.evaluation_share,
-        trials=trials,
+        trials=trials or _enough(planned),
         progress=progress,
     )
     evidence.save("audit", planned.plan.events, found.as_json())
     return found
+
+
+def _enough(planned: Planned) -> int:
+    """Trials for an error of the bound on μ that is a fixed share of μ: it shrinks as 1/(μ√trials)."""
+    mu_squared = min(planned.plan.loss(part).mu_squared for part in PARTITIONS)
+    return round(min(MOST, max(FEWEST, 1_100 / mu_squared)))

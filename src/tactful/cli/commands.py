@@ -74,7 +74,9 @@ def train(
 @app.command()
 def audit(
     config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
-    trials: Annotated[int, typer.Option(help="Releases of each of the two main worlds.")] = auditing.TRIALS,
+    trials: Annotated[
+        int | None, typer.Option(help="Releases of each of the two main worlds; chosen by epsilon if not given.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Attack a run's releases on synthetic people; the bound on what is seen must lie below the claim.

@@ -26,7 +26,7 @@ from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
 from tactful.errors import TactfulError
 from tactful.personal.bounding import BoundedInteractions
@@ -79,11 +79,11 @@ def item_gram(bounded: BoundedInteractions, head: NDArray[np.int64]) -> NDArray[
     -----
     **Privacy.** As for `item_popularity`.
     """
-    rows = csr_array(_few_enough(bounded.user_items)[:, head], dtype=np.int64)
+    rows = _few_enough(bounded.user_items)[:, head]
     lengths = np.diff(rows.indptr).astype(np.int64)
     weights = shared_weight(lengths * (lengths + 1) // 2)
-    gram = (rows.T @ (diags_array(weights, dtype=np.int64) @ rows)).toarray()
-    upper: NDArray[np.int64] = gram[np.triu_indices(len(head))].astype(np.int64)
+    weighted = csr_array((np.repeat(weights, lengths), rows.indices, rows.indptr), shape=rows.shape)
+    upper: NDArray[np.int64] = (rows.T @ weighted).toarray()[np.triu_indices(len(head))]
     return upper
 
 

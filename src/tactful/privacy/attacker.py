@@ -26,6 +26,13 @@ from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import ItemPopularity, Noise, PeopleCount
 
+DESIGN = CellDesign(
+    overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)},
+    by_group={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)},
+    attributes={"age": ("younger", "older")},
+)
+"""A small evaluation vector: what one person may move of it is the whole norm, whatever the metrics are."""
+
 HeadRule = Callable[[ItemPopularity, PeopleCount], NDArray[np.int64]]
 """What chooses the head from released values."""
 
@@ -79,7 +86,6 @@ class Attacker:
     ----------
     plan : RunPlan
         What is released.
-    design : CellDesign
     head : HeadRule
     without : World
         Nobody more.
@@ -92,14 +98,13 @@ class Attacker:
     def __init__(
         self,
         plan: RunPlan,
-        design: CellDesign,
         head: HeadRule,
         *,
         without: World,
         others: Sequence[World],
         kind: type[PrivateRelease] = PrivateRelease,
     ) -> None:
-        self._plan, self._design, self._head, self._kind = plan, design, head, kind
+        self._plan, self._head, self._kind = plan, head, kind
         self._worlds = (without, *others)
         self._silent = self._door(Silence())
         self._known: dict[bytes, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = {}
@@ -146,11 +151,8 @@ class Attacker:
         popularity = door.popularity(world.bounded)
         head = np.sort(rule(popularity, people))
         gram = door.gram(world.bounded, head)
-        clips = {**self._design.overall, **self._design.by_group}
         sums = door.evaluation(
-            {metric: np.full(world.evaluated, clip) for metric, (clip, _) in clips.items() if metric != "people"},
-            {name: np.zeros(world.evaluated, dtype=np.int64) for name in self._design.attributes},
-            self._design,
+            {"ndcg@10": np.ones(world.evaluated)}, {"age": np.zeros(world.evaluated, dtype=np.int64)}, DESIGN
         )
         measured = [*consent.people.values(), *sums.cells.values()]
         parts = [

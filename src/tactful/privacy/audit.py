@@ -26,7 +26,6 @@ from scipy.stats import beta, norm
 
 from tactful.privacy.accountant import PrivacyBudget, epsilon_at
 from tactful.privacy.attacker import Attacker, HeadRule
-from tactful.privacy.cells import CellDesign
 from tactful.privacy.neighbours import PERSONS, Neighbours, World
 from tactful.privacy.noise import NoiseSource, SystemNoise
 from tactful.privacy.plan import RunPlan
@@ -145,7 +144,6 @@ class Audit:
 
 def audit(
     plan: RunPlan,
-    design: CellDesign,
     head: HeadRule,
     *,
     claim: PrivacyBudget,
@@ -162,8 +160,6 @@ def audit(
     ----------
     plan : RunPlan
         The releases of a run.
-    design : CellDesign
-        The evaluation vector that the plan was made for.
     head : HeadRule
     claim : PrivacyBudget
         The (ε, δ) that the run promises.
@@ -188,7 +184,7 @@ def audit(
     progress("gating and bounding worlds that differ by one person")
     worlds, broken = {name: near.world(person) for name, person in PERSONS.items()}, _broken_worlds(near)
     nobody, others = near.world(), [*worlds.values(), *broken.values()]
-    attacker = Attacker(plan, design, head, without=nobody, others=others, kind=kind)
+    attacker = Attacker(plan, head, without=nobody, others=others, kind=kind)
     progress(f"attacking {trials:,} releases without the person")
     alarms = (attacker.scores(0, source, trials) > 0).sum(axis=0)
 
@@ -208,7 +204,7 @@ def audit(
         progress(f"attacking what is broken on purpose: {name}")
         wrong[name] = errors(place, half)
     progress("attacking what is broken on purpose: half the noise")
-    weak = Attacker(_halved(plan), design, head, without=nobody, others=others[:1], kind=kind)
+    weak = Attacker(_halved(plan), head, without=nobody, others=others[:1], kind=kind)
     said = [int((weak.scores(place, source, half) > 0).sum()) for place in (0, 1)]
     wrong["half the noise"] = Errors(false_alarms=said[0], without=half, misses=half - said[1], present=half)
     bounds = {name: e.epsilon_lower_bound(delta=claim.delta, level=1 - CONFIDENCE) for name, e in wrong.items()}

@@ -32,8 +32,7 @@ whatever q is (Mironov 2012 has no hold on it). It is 1/σ-GDP (Dong, Roth & Su 
 triangle is a copy of the upper one: post-processing, not a second release. The sampler differs from round(Z) by what
 `tactful.privacy.noise` bounds, which is charged to ε and δ.
 
-*No overflow.* |q| ≤ 2⁶² for up to 2⁴² people, more of whom are refused; |round(Z)| ≤ 11 · 2⁵⁰ < 2⁵⁴, beyond which
-nothing is drawn. The sum fits an int64.
+*No overflow.* |q| ≤ 2⁶² for up to 2⁴² people, more of whom are refused, and |noise| ≤ 2⁵⁴: the sum fits an int64.
 
 *Composition.* What a run releases about the same people is chosen in turn: the head of the Gram depends on released
 values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² = Σ 1/σᵢ²
