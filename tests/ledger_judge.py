@@ -1,17 +1,16 @@
 """The judge of a fight over a budget: reads the journal from its first entry on and the notes of those who fought.
 
-The replay is the judge's own and knows nothing of `tactful.privacy.balance`: costs are summed prefix by prefix.
+The replay is the judge's own and knows nothing of `tactful.privacy.balance`: costs are added up exactly.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import fsum
+from fractions import Fraction
 
 from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss
-from tactful.privacy.events import PARTITIONS
 from tactful.records.journal import Entry
 
 Key = tuple[str, str]
@@ -27,13 +26,17 @@ class Judged:
     opened: dict[Key, int] = field(default_factory=dict)
     given_back: set[Key] = field(default_factory=set)
     promised: dict[Key, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    weighs: dict[str, Fraction] = field(
+        default_factory=lambda: defaultdict(Fraction)
+    )  # what was promised and not given back, by partition
+    spent: dict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # what was opened, by partition
     most_opened: float = 0.0
     most_promised: float = 0.0
 
-    def total(self, keys: Iterable[Key]) -> float:
-        """What these events cost the partition they cost most."""
-        listed = [self.promised[key] for key in keys]
-        return max(fsum(cost for cost, parts in listed if part in parts) for part in PARTITIONS)
+    @property
+    def promised_now(self) -> float:
+        """What was promised and not given back, in the fuller partition."""
+        return float(max(self.weighs.values(), default=0))
 
     def read(self, entry: Entry) -> None:
         """One entry later."""
@@ -41,20 +44,35 @@ class Judged:
         if entry.kind == "budget.debited":
             self.debits += 1
             for event in body["events"]:
-                self.promised[body["id"], event["name"]] = event["noise_multiplier"] ** -2.0, tuple(event["partitions"])
-            kept = [key for key in self.promised if key not in self.given_back]
-            self.most_promised = max(self.most_promised, self.total(kept))
+                key = body["id"], event["name"]
+                self.promised[key] = event["noise_multiplier"] ** -2.0, tuple(event["partitions"])
+                self._add(self.weighs, key)
+            self.most_promised = max(self.most_promised, self.promised_now)
         elif entry.kind == "budget.opened":
-            key = body["id"], body["name"]
-            assert key in self.promised, "opened without a debit"
-            assert key not in self.given_back, "opened after it was given back"
-            assert key not in self.opened, "opened twice"
-            self.opened[key] = entry.sequence
-            self.most_opened = max(self.most_opened, self.total(self.opened))
+            self._open((body["id"], body["name"]), entry.sequence)
         elif entry.kind == "budget.cancelled":
-            keys = {(body["id"], name) for name in body["names"]}
-            assert not keys & self.opened.keys(), "given back after it was opened"
-            self.given_back |= keys
+            for name in body["names"]:
+                self._give_back((body["id"], name))
+
+    def _open(self, key: Key, sequence: int) -> None:
+        assert key in self.promised, "opened without a debit"
+        assert key not in self.given_back, "opened after it was given back"
+        assert key not in self.opened, "opened twice"
+        self.opened[key] = sequence
+        self._add(self.spent, key)
+        self.most_opened = max(self.most_opened, float(max(self.spent.values())))
+
+    def _give_back(self, key: Key) -> None:
+        assert key not in self.opened, "given back after it was opened"
+        assert key not in self.given_back, "given back twice"
+        self.given_back.add(key)
+        self._add(self.weighs, key, -1)
+
+    def _add(self, sums: dict[str, Fraction], key: Key, times: int = 1) -> None:
+        """The event's μ² is added to its partitions, exactly."""
+        cost, parts = self.promised[key]
+        for part in parts:
+            sums[part] += times * Fraction(cost)
 
 
 def replay(entries: Iterable[Entry]) -> Judged:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -108,10 +110,11 @@ class Scene:
             }
         )
         self.steps, self.told = trace.read_text().splitlines(), found["told"]
+        assert found["signal"] in (None, signal.SIGKILL), f"the run died of signal {found['signal']}"
         assert "Traceback" not in self.told, self.told
-        if found["killed"]:
+        if found["signal"]:
             self.killed.append(self.steps[-1])
-        return not found["killed"]
+        return not found["signal"]
 
     def samples(self) -> list[tuple[int, float]]:
         """Each sample that came to exist: the length of the journal then, and σ in units of the sensitivity."""
@@ -129,18 +132,19 @@ class Scene:
         judged = replay(entries)
         if status.limit:
             never_over(judged, status.limit.budget)
-            kept = [key for key in judged.promised if key not in judged.given_back]
-            expected = PrivacyLoss(mu_squared=judged.total(kept)).epsilon(status.limit.delta) if kept else 0.0
+            expected = PrivacyLoss(mu_squared=judged.promised_now).epsilon(status.limit.delta)
             assert status.spent
             assert status.spent.epsilon == pytest.approx(expected, rel=1e-6)
         drawn_as_opened(entries, judged, self.samples())
         names_nobody(written(self.folder / "scratch"))
+        shutil.rmtree(self.folder / "scratch")  # what was searched need not be searched again
+        (self.folder / "scratch").mkdir()
         return judged
 
     def _check_candidates(self, records: Records) -> None:
         """What the journal calls a candidate is whole in MLflow; what it does not, nobody can approve."""
         registry, book = Registry(), candidates.replay(records.entries(candidates.KINDS))
-        listed = {each["run_id"] for model in history(records, registry) for each in model["versions"]}
+        listed = {each["run_id"] for model in history(records) for each in model["versions"]}
         assert listed == {each.candidate.run_id for each in book.candidates}
         shown = {each.model_id: each for name in registry.models() for each in registry.versions(name)}
         for entry in (each for each in book.candidates if each.candidate.run_id not in self._seen):

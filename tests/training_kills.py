@@ -12,6 +12,7 @@ trace is the list of steps that were reached.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -155,13 +156,14 @@ def fork(run: dict[str, Any]) -> dict[str, Any]:
     with os.fdopen(reading, encoding="utf-8") as pipe:
         told = pipe.read()
     _, ended = os.waitpid(child, 0)
-    return {"killed": os.WIFSIGNALED(ended) and os.WTERMSIG(ended) == signal.SIGKILL, "told": told}
+    return {"signal": os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else None, "told": told}
 
 
 def main() -> None:
     """Runs until standard input ends."""
     os.chdir(sys.argv[1])
     tactful.training.train("shop.toml", key="trainer.key")
+    gc.collect()  # an engine's threads are not forked: none may be left for a child to clean up
     for line in sys.stdin:
         print(json.dumps(fork(json.loads(line))), flush=True)  # noqa: T201
 
