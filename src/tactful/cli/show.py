@@ -103,10 +103,15 @@ def audit(found: Audit) -> None:
     for attacked in found.people:
         _row(f"  {attacked.person}", f"at least {attacked.epsilon_lower_bound:.3f}", width=44)
     for control in found.controls:
-        seen = "caught" if control.caught else "NOT caught: this attack is blind"
+        seen = "caught" if control.caught else "NOT caught"
         _row(f"  broken: {control.mutant}", f"at least {control.epsilon_lower_bound:.3f}, {seen}", width=44)
-    holds = "holds: nothing exceeds the claim" if found.holds else "DOES NOT HOLD"
-    say(f"{holds} (lower bounds, together at {found.confidence:.0%} confidence, {found.trials:,} trials)")
+    say(f"lower bounds, together at {found.confidence:.0%} confidence, {found.trials:,} trials")
+    if found.contradicts:
+        say("DOES NOT HOLD: more is seen than is claimed. Release nothing, and report this with the installed versions")
+    elif not found.sees:
+        say("too few trials: what is broken on purpose was not seen either. Raise --trials")
+    else:
+        say("holds: nothing exceeds the claim, and what is broken is seen")
 
 
 def recommendations(answer: Answer) -> None:

@@ -120,9 +120,19 @@ class Audit:
         return max(person.epsilon_lower_bound for person in self.people)
 
     @property
+    def contradicts(self) -> bool:
+        """Whether more was seen than is claimed."""
+        return self.epsilon_lower_bound > self.claim.epsilon
+
+    @property
+    def sees(self) -> bool:
+        """Whether the attack exceeds the claim where a release is broken; if not, that it found nothing says little."""
+        return all(control.caught for control in self.controls)
+
+    @property
     def holds(self) -> bool:
-        """Whether the claim was not exceeded, by an attack that sees what is broken."""
-        return self.epsilon_lower_bound <= self.claim.epsilon and all(control.caught for control in self.controls)
+        """Whether the claim stands before an attack that sees."""
+        return self.sees and not self.contradicts
 
     def as_json(self) -> dict[str, Any]:
         """The audit as plain values."""
