@@ -54,7 +54,7 @@ class CarelessLedger(BudgetLedger):
     def debit(self, run: str, events: Sequence[GaussianEvent], **settings: Any) -> Debit:
         if not self.price(events).fits:
             return super().debit(run, events, **settings)  # which refuses it
-        time.sleep(0.01)
+        time.sleep(0.05)
         debit = Debit(id=f"{os.getpid()}.{time.monotonic_ns()}", run=run, names=tuple(e.name for e in events))
         listed: list[JSON] = [event.as_json() for event in events]
         with self._records.transaction() as transaction:
@@ -96,7 +96,7 @@ class Fighter:
             self.meddle()
             return
         self.note(f"debited {debit.id}")
-        for name in self.rng.sample(NAMES, self.rng.randint(0, len(NAMES))):
+        for name in self.rng.choices(NAMES, k=self.rng.randint(0, 4)):  # the same name again is to be refused
             self.sample(debit, name)
         if self.rng.random() < 0.8:
             self.calls(self.book.cancel, debit)

@@ -96,7 +96,7 @@ class TestSQLite(LedgerTorture):
     )
     def test_a_broken_ledger_does_not(self, url: str, tmp_path: Path, kind: type[Fighter], says: str) -> None:
         """The same fight over a ledger that looks before it locks or opens anything, or with an early draw, is lost."""
-        fought = fight(url, tmp_path, kills=12, seed=7, kind=kind)
+        fought = fight(url, tmp_path, kills=16, seed=7, kind=kind)
         with pytest.raises(AssertionError, match=says):
             judge(url, fought)
 
