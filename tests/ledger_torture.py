@@ -222,8 +222,9 @@ def fight(
         process.join(120)
     ends = [process.exitcode for process in started]
     assert set(ends) == {0, -9}, f"a process ended by itself with {set(ends)}"
-    lines = [path.read_text().splitlines() for path in sorted(folder.glob("*.notes"))]
-    return Fought(processes=processes, kills=ends.count(-9), notes=lines)
+    texts = [path.read_text() for path in sorted(folder.glob("*.notes"))]
+    whole = [text.split("\n")[:-1] for text in texts]  # a kill may cut the last line, which then nobody relied on
+    return Fought(processes=processes, kills=ends.count(-9), notes=whole)
 
 
 def _wait_for_lines(folder: Path, count: int) -> None:

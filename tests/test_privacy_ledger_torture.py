@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from conftest import pytest_terminal_summary
 from ledger_judge import Judged, Sample, answers_are_on_record, never_over, replay, samples_of, samples_were_paid_for
 from ledger_torture import EVENTS, LIMIT, Careless, DrawsFirst, Fighter, Forgetful, Fought, fight
 from tactful.errors import BudgetExceededError
@@ -193,3 +196,14 @@ def test_the_judge_lets_the_right_thing_pass(tmp_path: Path) -> None:
     answers_are_on_record(judged, [["debited a", "asks"]])
     with pytest.raises(AssertionError, match="not on record"):
         answers_are_on_record(judged, [["debited b"]])
+
+
+def test_figures_are_shown_once() -> None:
+    """A line of evidence stands at the end of the output, however many reports of its test carry it."""
+    report = SimpleNamespace(nodeid="tests/test_a.py::test_b", user_properties=[("evidence", "8 kills"), ("other", 1)])
+    said: list[str] = []
+    reporter = SimpleNamespace(
+        stats={"passed": [report], "": [report, object()]}, section=said.append, write=said.append
+    )
+    pytest_terminal_summary(cast("pytest.TerminalReporter", reporter))
+    assert said == ["evidence", "test_a.py::test_b: 8 kills\n"]
