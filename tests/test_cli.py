@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tactful.cli import main
+from tactful.privacy.events import GaussianEvent, SamplerSlack
+from tactful.privacy.ledger import BudgetLedger, BudgetLimit
+from tactful.records.store import Records
 
 
 class Called(NamedTuple):
@@ -180,6 +183,29 @@ def test_looking_makes_no_records(tactful: Tactful, workspace: Path, monkeypatch
         assert called.code == 2
         assert "elsewhere.db" in called.err
     assert not (workspace / "elsewhere.db").exists()
+
+
+def test_what_a_dead_run_never_opened_is_given_back(tactful: Tactful, workspace: Path) -> None:
+    """Its debit is named beside the books; what was opened stays spent, and the second time nothing is left."""
+    ledger = BudgetLedger(Records.open())
+    ledger.declare(BudgetLimit(epsilon=12.0, delta=1e-6))
+    slack = SamplerSlack.none()
+    events = [
+        GaussianEvent(name=n, partitions=("training",), noise_multiplier=5.0, slack=slack) for n in ("people", "gram")
+    ]
+    debit = ledger.debit("a run that died", events)
+    ledger.open(debit, "people")
+    assert f"--give-back {debit.id}" in tactful("budget").err
+    returned = tactful("budget", "--give-back", debit.id, "--json")
+    assert "given back: gram" in returned.err
+    assert {line["name"]: line["state"] for line in returned.json["debits"]} == {
+        "people": "opened",
+        "gram": "cancelled",
+    }
+    again = tactful("budget", "--give-back", debit.id)
+    assert "nothing" in again.err
+    assert "--give-back" not in again.err
+    assert tactful("budget", "--give-back", "unknown").code == 2
 
 
 def test_an_interrupted_run_says_what_it_cost(tactful: Tactful, monkeypatch: pytest.MonkeyPatch) -> None:

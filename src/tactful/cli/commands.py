@@ -179,13 +179,22 @@ def recommend(
 
 
 @app.command()
-def budget(json: Json = False) -> None:
+def budget(
+    give_back: Annotated[
+        str | None, typer.Option(help="Debit of a run that died: return what it never opened. The run must be over.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show what was spent of the population's privacy budget, and what remains.
 
     Example: tactful budget --json
     """
     records = Records.open(create=False)
-    status = BudgetLedger(records).status().as_json()
+    ledger = BudgetLedger(records)
+    if give_back is not None:
+        returned = ledger.cancel(ledger.find(give_back))
+        show.say(f"given back: {', '.join(returned) or 'nothing, all of it was opened or given back before'}")
+    status = ledger.status().as_json()
     show.budget(status, records.address)
     if json:
         show.as_json(status)

@@ -134,6 +134,8 @@ def budget(status: Mapping[str, Any], records: str) -> None:
         table.add_row(name.replace("_", " "), _number(status[name]["epsilon"]), _number(status[name]["delta"]))
     console.print(table)
     say(f"{len(status['debits'])} releases debited in {records}")
+    for debit in dict.fromkeys(line["id"] for line in status["debits"] if line["state"] == "debited"):
+        say(f"not opened yet: {debit}. If its run is over: tactful budget --give-back {debit}")
 
 
 def models(found: Sequence[Mapping[str, Any]]) -> None:
