@@ -73,14 +73,28 @@ def _in_child(source: NoiseSource) -> NDArray[np.int64]:
 
 
 def weights_stay_within_the_scale(weight: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> None:
-    """For every l from 0 to 2,000 items and n = l or l(l+1)/2 touched entries, n·w² ≤ 2⁴⁰ < n·(w + 1)², in integers."""
-    lengths = np.arange(2001)
-    for entries in (lengths, lengths * (lengths + 1) // 2):
-        weights = weight(entries).tolist()
-        assert weights[0] == 0, "nobody's items weigh something"
-        for n, w in zip(entries.tolist()[1:], weights[1:], strict=True):
-            assert n * w * w <= 1 << 40, f"{n} entries of {w} are more than the sensitivity"
-            assert n * (w + 1) * (w + 1) > 1 << 40, f"{n} entries could weigh more than {w}"
+    """For every n from 0 to 2,000 entries and far beyond, n·w² ≤ 2⁴⁰ < n·(w + 1)², in integers."""
+    entries = np.concatenate([np.arange(2001), np.arange(2001) ** 2])
+    weights = weight(entries).tolist()
+    assert weights[0] == 0, "nobody's items weigh something"
+    for n, w in zip(entries.tolist(), weights, strict=True):
+        assert n * w * w <= 1 << 40, f"{n} entries of {w} are more than the sensitivity"
+        assert n == 0 or n * (w + 1) * (w + 1) > 1 << 40, f"{n} entries could weigh more than {w}"
+
+
+def pairs_stay_within_the_scale(weight: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> None:
+    """For every l from 0 to 5,000 items, w² a pair and ⌊w/2⌋² an item come to at most 2⁴⁰, and w + 2 would be more."""
+    lengths = np.arange(5001)
+    weights = weight(lengths).tolist()
+    assert weights[0] == 0, "nobody's pairs weigh something"
+    for n, w in zip(lengths.tolist()[1:], weights[1:], strict=True):
+        assert _of_pairs(n, w) <= 1 << 40, f"pairs of {n} items at {w} are more than the sensitivity"
+        assert _of_pairs(n, w + 2) > 1 << 40, f"pairs of {n} items could weigh more than {w}"
+
+
+def _of_pairs(length: int, weight: int) -> int:
+    """The squared norm of what a person adds to the Gram."""
+    return length * (length - 1) // 2 * weight**2 + length * (weight // 2) ** 2
 
 
 def one_person_moves_at_most_the_scale(statistic: Statistic) -> None:
@@ -111,7 +125,9 @@ def every_pair_has_its_own_noise(kind: type[PrivateRelease], source: NoiseSource
     noise = values - values.mean(axis=0)
     entries = noise[:, *np.triu_indices(n_head)]
     assert (entries.std(axis=0) > 0).all(), "an entry has no noise"
-    pooled = np.sum((entries / grams[0].sigma) ** 2, axis=0)
+    sigmas = np.where(np.equal(*np.triu_indices(n_head)), grams[0].diagonal_sigma, grams[0].sigma)
+    assert grams[0].diagonal_sigma == 2 * grams[0].sigma, "the diagonal was doubled and its noise was not"
+    pooled = np.sum((entries / sigmas) ** 2, axis=0)
     tails = 2 * np.minimum(stats.chi2.cdf(pooled, repeats - 1), stats.chi2.sf(pooled, repeats - 1))
     assert (tails > CERTAIN).all(), "an entry has noise of another scale"
     for i in range(entries.shape[1]):

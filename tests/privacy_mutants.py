@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ class ExactDiagonal(PrivateRelease):
         noisy = super().gram(bounded, head)
         values = noisy.values.copy()
         np.fill_diagonal(values, np.diag(door(NoNoise()).gram(bounded, head).values))
-        return ItemGram(noise=noisy.noise, values=values, head=noisy.head, sigma=noisy.sigma)
+        return replace(noisy, values=values)
 
 
 class BothSides(PrivateRelease):
@@ -79,7 +80,7 @@ class BothSides(PrivateRelease):
     def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
         one, two = super().gram(bounded, head), super().gram(bounded, head)
         values = np.triu(one.values) + np.tril(two.values, -1)
-        return ItemGram(noise=one.noise, values=values, head=one.head, sigma=one.sigma)
+        return replace(one, values=values)
 
 
 class BothSidesAveraged(BothSides):
@@ -87,7 +88,7 @@ class BothSidesAveraged(BothSides):
 
     def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
         made = super().gram(bounded, head)
-        return ItemGram(noise=made.noise, values=(made.values + made.values.T) / 2, head=made.head, sigma=made.sigma)
+        return replace(made, values=(made.values + made.values.T) / 2)
 
 
 class DrawnFirst(PrivateRelease):
@@ -129,17 +130,25 @@ class CountedTwice(PrivateRelease):
 
 
 class DiagonalOutsideTheNorm(PrivateRelease):
-    """The weight of a pair forgets the diagonal: 1/√(l(l−1)/2) instead of 1/√(l(l+1)/2)."""
+    """The weight of a pair forgets the diagonal: 1/√(l(l−1)/2) instead of 2/√(l(2l−1))."""
 
     def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        lengths = np.diff(bounded.user_items[:, head].indptr).astype(float)
-        factor = np.sqrt((lengths + 1) / np.maximum(lengths - 1, 1))
         made = super().gram(bounded, head)
         rows = bounded.user_items[:, head].toarray().astype(float)
-        share = (factor - 1) / np.sqrt(np.maximum(lengths * (lengths + 1) / 2, 1))
-        return ItemGram(
-            noise=made.noise, values=made.values + rows.T @ (share[:, None] * rows), head=made.head, sigma=made.sigma
-        )
+        lengths = rows.sum(axis=1)
+        forgetful = 1 / np.sqrt(np.maximum(lengths * (lengths - 1) / 2, 1))
+        share = forgetful - 2 / np.sqrt(np.maximum(lengths * (2 * lengths - 1), 1))
+        return replace(made, values=made.values + rows.T @ (np.where(lengths > 1, share, 0)[:, None] * rows))
+
+
+class WholeDiagonal(PrivateRelease):
+    """The diagonal at the weight of a pair, where the norm counts half of it."""
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        made = super().gram(bounded, head)
+        values = made.values.copy()
+        values[np.diag_indices(len(head))] *= 2
+        return replace(made, values=values)
 
 
 def to_the_nearest(entries: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -150,3 +159,9 @@ def to_the_nearest(entries: NDArray[np.int64]) -> NDArray[np.int64]:
 def upward(entries: NDArray[np.int64]) -> NDArray[np.int64]:
     """Weights rounded up."""
     return np.ceil(SCALE / np.sqrt(np.maximum(entries, 1))).astype(np.int64) * (entries > 0)
+
+
+def pairs_to_the_nearest(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Weights of pairs rounded instead of cut."""
+    entries = np.maximum(lengths * (2 * lengths - 1), 1)
+    return np.rint(2 * SCALE / np.sqrt(entries)).astype(np.int64) * (lengths > 0)

@@ -19,7 +19,7 @@ def gram(
 ) -> ItemGram:
     """A released Gram with these values."""
     places = np.arange(len(values)) if head is None else head
-    return ItemGram(noise=noise, values=values, head=places, sigma=sigma)
+    return ItemGram(noise=noise, values=values, head=places, sigma=sigma, diagonal_sigma=2 * sigma)
 
 
 def popularity(values: NDArray[np.float64], sigma: float = 0.1, noise: Noise = "system") -> ItemPopularity:

@@ -13,10 +13,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from personal_reference import PURPOSE, event, gate, log, moment, world
-from privacy_evidence import one_person_moves_at_most_the_scale, weights_stay_within_the_scale
+from privacy_evidence import (
+    one_person_moves_at_most_the_scale,
+    pairs_stay_within_the_scale,
+    weights_stay_within_the_scale,
+)
 from privacy_worlds import DESIGN, NoNoise, bounded, door, random_histories, squared_norm
 from tactful.errors import NobodyConsentedError, TactfulError
-from tactful.personal.contributions import MOST_PEOPLE, SCALE, item_gram, item_popularity, shared_weight
+from tactful.personal import contributions
+from tactful.personal.bounding import BoundedInteractions
+from tactful.personal.contributions import (
+    MOST_PEOPLE,
+    SCALE,
+    item_gram,
+    item_popularity,
+    pair_weight,
+    shared_weight,
+)
 from tactful.privacy.cells import CellDesign
 from tactful.privacy.release import _cells, _outcomes
 
@@ -32,16 +45,58 @@ def test_every_length_stays_within_the_scale_and_could_not_give_more() -> None:
     weights_stay_within_the_scale(shared_weight)
 
 
+def test_a_pair_and_the_diagonal_stay_within_the_scale_together() -> None:
+    """Every length far beyond the bound: pairs at w, diagonal at half of it, one squared norm."""
+    pairs_stay_within_the_scale(pair_weight)
+    assert pair_weight(np.array([1, 2, 3])).tolist() == [
+        2 * SCALE,
+        math.isqrt(4 * SCALE**2 // 6),
+        math.isqrt(4 * SCALE**2 // 15),
+    ]
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 17, 200, 2000])
 def test_the_statistics_give_just_these_weights(length: int) -> None:
-    """One person of l items: popularity is w in l places, the Gram w' in l(l+1)/2."""
+    """One person of l items: popularity is w in l places, the Gram w' in l(l−1)/2 and ⌊w'/2⌋ in l."""
     one = bounded([range(length)], length + 1)
     popularity = item_popularity(one)
     assert popularity.tolist() == [math.isqrt(SCALE**2 // length)] * length + [0]
     if length <= 200:
-        pairs = length * (length + 1) // 2
-        upper = item_gram(one, np.arange(length + 1))
-        assert sorted(upper.tolist()) == [0] * (length + 1) + [math.isqrt(SCALE**2 // pairs)] * pairs
+        upper = np.zeros((length + 1, length + 1), dtype=np.int64)
+        upper[np.triu_indices(length + 1)] = item_gram(one, np.arange(length + 1))
+        weight = math.isqrt(4 * SCALE**2 // (length * (2 * length - 1)))
+        wanted = np.triu(np.full((length, length), weight))
+        np.fill_diagonal(wanted, weight // 2)
+        assert np.array_equal(upper[:length, :length], wanted)
+        assert not upper[:, length].any()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_compiled_sums_are_the_plain_ones(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit what sparse products give, for any head in any order and any number of threads."""
+    monkeypatch.setattr(contributions, "_threads", lambda: threads)
+    for seed in range(4):
+        people = bounded([[], *random_histories(seed, people=200, n_items=60, longest=50)], 60)
+        head = np.random.default_rng(seed).permutation(60)[: [1, 7, 40, 60][seed]]
+        assert np.array_equal(item_gram(people, head), plain_gram(people, head))
+        assert np.array_equal(item_popularity(people), plain_popularity(people))
+
+
+def plain_popularity(people: BoundedInteractions) -> NDArray[np.int64]:
+    """Popularity by a sparse product."""
+    lengths = np.diff(people.user_items.indptr).astype(np.int64)
+    return people.user_items.T.astype(np.int64) @ shared_weight(lengths)
+
+
+def plain_gram(people: BoundedInteractions, head: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The upper triangle by a sparse product."""
+    rows = people.user_items[:, head].astype(np.int64)
+    lengths = np.diff(rows.indptr).astype(np.int64)
+    weights = pair_weight(lengths)
+    used = rows.toarray()
+    gram = used.T @ (weights[:, None] * used)
+    np.fill_diagonal(gram, used.T @ (weights // 2))
+    return gram[np.triu_indices(len(head))]
 
 
 @LAWS

@@ -18,13 +18,14 @@ from privacy_evidence import (
     nobody_can_draw_it_again,
     one_person_moves_at_most_the_scale,
     paid_before_drawn,
+    pairs_stay_within_the_scale,
     releases_are_independent,
     scale_is,
     weights_stay_within_the_scale,
 )
 from privacy_worlds import NoNoise, door
 from tactful.personal.bounding import bound
-from tactful.personal.contributions import SCALE, item_popularity, shared_weight
+from tactful.personal.contributions import SCALE, item_popularity, pair_weight, shared_weight
 from tactful.privacy.noise import SystemNoise
 from tactful.privacy.release import PrivateRelease
 
@@ -41,8 +42,12 @@ def pairs(kind: type[PrivateRelease]) -> None:
 
 def gram_sum(kind: type[PrivateRelease]) -> Callable[[Any], Any]:
     """The exact upper triangle that a door would add noise to."""
-    upper = np.triu_indices(len(HEAD))
-    return lambda b: np.rint(door(NoNoise(), kind=kind).gram(b, HEAD).values[upper] * SCALE).astype(np.int64)
+
+    def upper(bounded: Any) -> Any:
+        made = door(NoNoise(), kind=kind).gram(bounded, HEAD)
+        return np.rint(made.standardised * made.sigma * SCALE).astype(np.int64)
+
+    return upper
 
 
 def independent_releases(source: Any) -> None:
@@ -61,6 +66,7 @@ REAL = [
     (pairs, PrivateRelease),
     (bound_is_kept, bound),
     (weights_stay_within_the_scale, shared_weight),
+    (pairs_stay_within_the_scale, pair_weight),
     (paid_before_drawn, PrivateRelease),
     (one_person_moves_at_most_the_scale, item_popularity),
     (one_person_moves_at_most_the_scale, gram_sum(PrivateRelease)),
@@ -77,6 +83,7 @@ MUTANTS = {
     "a bound that is not applied": (bound_is_kept, mutants.unbounded),
     "weights rounded to the nearest": (weights_stay_within_the_scale, mutants.to_the_nearest),
     "weights rounded up": (weights_stay_within_the_scale, mutants.upward),
+    "pairs rounded to the nearest": (pairs_stay_within_the_scale, mutants.pairs_to_the_nearest),
     "popularity of people counted twice": (
         one_person_moves_at_most_the_scale,
         lambda b: item_popularity(mutants.twice(b)),
@@ -86,6 +93,7 @@ MUTANTS = {
         one_person_moves_at_most_the_scale,
         gram_sum(mutants.DiagonalOutsideTheNorm),
     ),
+    "a diagonal at twice its weight": (one_person_moves_at_most_the_scale, gram_sum(mutants.WholeDiagonal)),
     "drawn before it was paid for": (paid_before_drawn, mutants.DrawnFirst),
     "a seeded generator": (nobody_can_draw_it_again, mutants.SeededInSecret),
     "one key for parent and child": (nobody_can_draw_it_again, mutants.KeyedOnce),

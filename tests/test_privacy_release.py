@@ -104,7 +104,7 @@ def test_nothing_is_released_twice_for_one_price(tmp_path: Path) -> None:
 
 
 def test_without_noise_the_values_are_the_sums() -> None:
-    """People in people, popularity in Σ 1/√l, the Gram in Σ 1/√(l(l+1)/2), each to the integer's precision."""
+    """People in people, popularity in Σ 1/√l, the Gram in Σ 2/√(l(2l−1)), each to the integer's precision."""
     made = door(NoNoise())
     assert made.people(PEOPLE).value == 4
     popularity = [3**-0.5 + 0.5, 3**-0.5 + 2**-0.5 + 0.5, 3**-0.5 + 2**-0.5 + 0.5, 1.5, 0]
@@ -125,7 +125,7 @@ def test_without_noise_the_gram_is_the_brute_force_one() -> None:
     for history in histories:
         used = np.isin(head, history).astype(float)
         length = used.sum()
-        wanted += np.outer(used, used) / max(1.0, np.sqrt(length * (length + 1) / 2))
+        wanted += np.outer(used, used) * 2 / max(1.0, np.sqrt(length * (2 * length - 1)))
     released = door(NoNoise()).gram(bounded(histories, 9), head)
     assert released.values == pytest.approx(wanted, abs=40 / SCALE)
     assert np.array_equal(released.values, released.values.T)

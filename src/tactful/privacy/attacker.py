@@ -158,6 +158,6 @@ class Attacker:
         parts = [
             np.array([people.value / people.sigma, *(m.value / m.sigma for m in measured)]),
             popularity.values / popularity.sigma,
-            gram.values[np.triu_indices(len(head))] / gram.sigma,
+            gram.standardised,
         ]
         return head, np.concatenate(parts)

@@ -18,10 +18,10 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - consent counts: S in one cell (`_outcomes`);
 - people: S in one entry;
 - item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
-- Gram: ⌊S/√(l(l+1)/2)⌋ in the l(l+1)/2 entries of the upper triangle, diagonal included (there, too);
+- Gram: w in l(l−1)/2 pairs and ⌊w/2⌋ on the diagonal, w² l(2l−1)/4 ≤ S², of the upper triangle only (there, too);
 - evaluation: shares of S by declared importance, clipped and cut toward zero (`_cells`).
 
-Weights are floors, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
+Weights are cut down, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
 bound and beyond it: the bound limits cost, and the coordinates that the sampler's slack is charged for; the norm does
 not need it. Integer sums are exact: no order of summation, engine or retry changes them, and none adds sensitivity as
 float sums do (Casacuberta et al. 2022).
@@ -29,8 +29,8 @@ float sums do (Casacuberta et al. 2022).
 *One release.* What leaves is q + round(Z), Z ~ N(0, σ²S²) independent on every entry. As q is an integer, q + round(Z)
 = round(q + Z): the Gaussian mechanism and then rounding, which is post-processing, on a lattice that is the same
 whatever q is (Mironov 2012 has no hold on it). It is 1/σ-GDP (Dong, Roth & Su 2022, Theorem 2.7). The Gram's lower
-triangle is a copy of the upper one: post-processing, not a second release. The sampler differs from round(Z) by what
-`tactful.privacy.noise` bounds, which is charged to ε and δ.
+triangle is a copy of the upper one and its diagonal is doubled afterwards: post-processing, not a second release. The
+sampler differs from round(Z) by what `tactful.privacy.noise` bounds, which is charged to ε and δ.
 
 *No overflow.* |q| ≤ 2⁶² for up to 2⁴² people, more of whom are refused, and |noise| ≤ 2⁵⁴: the sum fits an int64.
 
@@ -71,7 +71,7 @@ from numpy.typing import NDArray
 
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
-from tactful.personal.contributions import SCALE, item_gram, item_popularity
+from tactful.personal.contributions import DIAGONAL_DIVISOR, SCALE, item_gram, item_popularity
 from tactful.privacy.cells import CellDesign
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Assignment, Debit
@@ -194,14 +194,11 @@ class PrivateRelease:
         Notes
         -----
         **Privacy.** *Reads* bounded rows. *Returns* the upper triangle of `item_gram` with independent noise on each
-        unordered pair, mirrored. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued there, and a head
-        made from released values.
+        unordered pair, mirrored, the diagonal doubled. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued
+        there, and a head made from released values.
         """
         noisy, sigma = self._release("gram", lambda: item_gram(bounded, head))
-        values = np.zeros((len(head), len(head)))
-        values[np.triu_indices(len(head))] = noisy
-        values += np.triu(values, 1).T
-        return ItemGram(noise=self._noise.kind, values=_read_only(values), head=_read_only(head.copy()), sigma=sigma)
+        return ItemGram.of_triangle(noisy, head, sigma=sigma, diagonal_divisor=DIAGONAL_DIVISOR, noise=self._noise.kind)
 
     def evaluation(
         self,

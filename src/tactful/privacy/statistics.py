@@ -61,7 +61,10 @@ class ItemPopularity(Released):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemGram(Released):
-    """How much people use items together; a person of l head items adds 1/√(l(l+1)/2) to each pair, diagonal included.
+    """How much people use items together; a person of l head items adds 2/√(l(2l−1)) to each pair and to the diagonal.
+
+    A diagonal entry is released at half the weight of a pair and then doubled, so that both are in one unit and the
+    diagonal has twice the noise.
 
     Attributes
     ----------
@@ -70,11 +73,38 @@ class ItemGram(Released):
         Catalogue positions of the rows.
     sigma : float
         Standard deviation of the noise on each unordered pair.
+    diagonal_sigma : float
+        Standard deviation of the noise on each diagonal entry.
     """
 
     values: NDArray[np.float64]
     head: NDArray[np.int64]
     sigma: float
+    diagonal_sigma: float
+
+    @classmethod
+    def of_triangle(
+        cls, upper: NDArray[np.float64], head: NDArray[np.int64], *, sigma: float, diagonal_divisor: int, noise: Noise
+    ) -> ItemGram:
+        """The matrix of a released upper triangle, row by row, whose diagonal entries were divided by a number."""
+        n_head, start = len(head), 0
+        values = np.empty((n_head, n_head))
+        for row in range(n_head):
+            values[row, row:] = values[row:, row] = upper[start : start + n_head - row]
+            start += n_head - row
+        values[np.diag_indices(n_head)] *= diagonal_divisor
+        values.flags.writeable = False
+        places = head.copy()
+        places.flags.writeable = False
+        return cls(noise=noise, values=values, head=places, sigma=sigma, diagonal_sigma=diagonal_divisor * sigma)
+
+    @property
+    def standardised(self) -> NDArray[np.float64]:
+        """The upper triangle, row by row, each entry in units of its own noise: what an attacker may work with."""
+        scaled = self.values / self.sigma
+        scaled[np.diag_indices(len(self.head))] *= self.sigma / self.diagonal_sigma
+        triangle: NDArray[np.float64] = scaled[np.triu_indices(len(self.head))]
+        return triangle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
