@@ -19,6 +19,7 @@ ORDER = (
     "assurance",
     "outcome",
     "planning",
+    "fitting",
     "training",
     "auditing",
     "datasets",
@@ -42,6 +43,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "implicit": ("benchmarks/", "personal/"),
     "jinja2": ("assurance/report.py",),
     "jsonschema": ("assurance/statement.py",),
+    "matplotlib": ("benchmarks/plot.py",),
     "mlflow": ("assurance/registry.py", "scoring/address.py"),
     "numba": ("personal/",),
     "pydantic": ("config.py",),
@@ -287,7 +289,7 @@ def exact_named_elsewhere(package: Path) -> list[str]:
         for node, scope in module.nodes
         if scope != ("PrivateRelease", "_release") and "exact" in (getattr(node, "id", ""), getattr(node, "arg", ""))
     ]
-    sums = ("item_popularity", "item_gram", "_outcomes", "_cells")
+    sums = ("item_popularity", "item_gram", "_outcomes", "cell_sums")
     lambdas = {id(inner) for node, _ in module.nodes if isinstance(node, ast.Lambda) for inner in ast.walk(node)}
     return found + [
         f"{module.path}:{_line(node)} computes the exact value outside `_release`"

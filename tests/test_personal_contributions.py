@@ -30,8 +30,7 @@ from tactful.personal.contributions import (
     pair_weight,
     shared_weight,
 )
-from tactful.privacy.cells import CellDesign
-from tactful.privacy.release import _cells, _outcomes
+from tactful.privacy.cells import CellDesign, cell_sums
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 N_ITEMS = 12
@@ -196,8 +195,8 @@ def designs() -> st.SearchStrategy[CellDesign]:
 def test_one_person_moves_the_evaluation_vector_by_at_most_the_scale(people: list[Any], design: CellDesign) -> None:
     """Whatever their metrics are, not-a-number and infinite ones included, whichever groups they are in."""
     values, codes = [p[0] for p in people], [p[1] for p in people]
-    whole = _cells(*people_with(values, codes, design), design)
-    fewer = _cells(*people_with(values[1:], codes[1:], design), design)
+    whole = cell_sums(*people_with(values, codes, design), design)
+    fewer = cell_sums(*people_with(values[1:], codes[1:], design), design)
     moved = whole - fewer
     assert squared_norm(moved) <= SCALE**2
     assert np.count_nonzero(moved) <= design.touched
@@ -206,7 +205,7 @@ def test_one_person_moves_the_evaluation_vector_by_at_most_the_scale(people: lis
 def test_the_evaluation_bound_is_tight() -> None:
     """A person at every clip uses the norm up but for rounding: a bound that was larger by 1 % would be broken."""
     metrics, groups = people_with([(9.0, -9.0)], [(1, 0)], DESIGN)
-    assert 0.9999 * SCALE**2 < squared_norm(_cells(metrics, groups, DESIGN)) <= SCALE**2
+    assert 0.9999 * SCALE**2 < squared_norm(cell_sums(metrics, groups, DESIGN)) <= SCALE**2
 
 
 def outcome_vector(consents: list[dict], rows: list[tuple]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The evaluation vector as it is declared: which metrics, of whom, and how much of the norm each may use."""
+"""The evaluation vector as it is declared: which metrics, of whom, how much of the norm each may use; and its sum."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tactful.errors import ConfigError
 from tactful.personal.contributions import SCALE
+from tactful.privacy.statistics import Cell
 
 _ROUNDED_DOWN = 1 - 2.0**-50  # keeps the float factors below their exact values
 
@@ -58,3 +60,48 @@ class CellDesign:
         total = sum(i for _, i in self.overall.values())
         total += len(self.attributes) * sum(i for _, i in self.by_group.values())
         return float(SCALE * np.sqrt(importance / total) * _ROUNDED_DOWN / clip)
+
+
+def cell_names(design: CellDesign) -> list[tuple[Cell, bool]]:
+    """The cells of the evaluation vector in order, and whether each is about a group."""
+    overall = [(Cell(metric=m), False) for m in design.overall]
+    grouped = [
+        (Cell(metric=m, attribute=a, group=g), True)
+        for a, levels in design.attributes.items()
+        for g in levels
+        for m in design.by_group
+    ]
+    return overall + grouped
+
+
+def cell_sums(
+    metrics: Mapping[str, NDArray[np.float64]], groups: Mapping[str, NDArray[np.int64]], design: CellDesign
+) -> NDArray[np.int64]:
+    """The exact evaluation vector, in units of 1/S.
+
+    Notes
+    -----
+    One person adds to each overall cell m at most ⌊f_m·clip_m⌋ in absolute value, f_m = S√(i_m/I)/clip_m, and the
+    same to the cells of one level of each attribute (a person has one level an attribute, or none). Metrics are
+    clipped to ±clip_m, NaN to 0, and f_m·x is cut toward zero, so the squared norm is at most Σ S² i_m/I over the
+    overall metrics plus, for each attribute, over the grouped ones; I is the sum of just these importances: the norm
+    is ≤ S.
+    """
+    n_people = len(next(iter(metrics.values())))
+    values = {**metrics, "people": np.ones(n_people)}
+    parts = [_units(values[m], design, m, grouped=False).sum(keepdims=True) for m in design.overall]
+    by_group = np.stack([_units(values[m], design, m, grouped=True) for m in design.by_group], axis=1)
+    for attribute, levels in design.attributes.items():
+        codes = groups[attribute]
+        member = codes >= 0
+        sums = np.zeros((len(levels), len(design.by_group)), dtype=np.int64)
+        np.add.at(sums, codes[member], by_group[member])
+        parts.append(sums.ravel())
+    return np.concatenate(parts)
+
+
+def _units(values: NDArray[np.float64], design: CellDesign, metric: str, *, grouped: bool) -> NDArray[np.int64]:
+    """One metric of each person in integer units, clipped and cut toward zero."""
+    clip = (design.by_group if grouped else design.overall)[metric][0]
+    clipped = np.clip(np.nan_to_num(values, nan=0.0), -clip, clip)
+    return np.trunc(clipped * design.factor(metric, grouped)).astype(np.int64)

@@ -19,7 +19,7 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - people: S in one entry;
 - item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
 - Gram: w in l(l−1)/2 pairs and ⌊w/2⌋ on the diagonal, w² l(2l−1)/4 ≤ S², of the upper triangle only (there, too);
-- evaluation: shares of S by declared importance, clipped and cut toward zero (`_cells`).
+- evaluation: shares of S by declared importance, clipped and cut toward zero (`tactful.privacy.cells`).
 
 Weights are cut down, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
 bound and beyond it: the bound limits cost, and the coordinates that the sampler's slack is charged for; the norm does
@@ -72,13 +72,12 @@ from numpy.typing import NDArray
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
 from tactful.personal.contributions import DIAGONAL_DIVISOR, SCALE, item_gram, item_popularity
-from tactful.privacy.cells import CellDesign
+from tactful.privacy.cells import CellDesign, cell_names, cell_sums
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Assignment, Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import (
-    Cell,
     ConsentCounts,
     EvaluationSums,
     ItemGram,
@@ -219,10 +218,10 @@ class PrivateRelease:
         Notes
         -----
         **Privacy.** *Reads* metrics and levels of evaluation people. *Returns* noisy sums. *Costs* the event
-        ``evaluation``. *Assumes* nothing of the metrics: `_cells` clips them and argues the norm.
+        ``evaluation``. *Assumes* nothing of the metrics: `cell_sums` clips them and argues the norm.
         """
-        names = _names(design)
-        noisy, sigma = self._release("evaluation", lambda: _cells(metrics, groups, design))
+        names = cell_names(design)
+        noisy, sigma = self._release("evaluation", lambda: cell_sums(metrics, groups, design))
         units = {which: design.factor(*which) / SCALE for which in {(cell.metric, grouped) for cell, grouped in names}}
         cells = {
             cell: Measured(value=value / units[cell.metric, grouped], sigma=sigma / units[cell.metric, grouped])
@@ -244,51 +243,6 @@ def _outcomes(consented: Outcomes, names: Sequence[tuple[str, str]]) -> NDArray[
     """People by outcome and part, in units of 1/S. A person is in one cell, to which they add S."""
     counts = consented.people_by_outcome()
     return np.array([counts[outcome][part] * SCALE for outcome, part in names], dtype=np.int64)
-
-
-def _names(design: CellDesign) -> list[tuple[Cell, bool]]:
-    """The cells of the evaluation vector in order, and whether each is about a group."""
-    overall = [(Cell(metric=m), False) for m in design.overall]
-    grouped = [
-        (Cell(metric=m, attribute=a, group=g), True)
-        for a, levels in design.attributes.items()
-        for g in levels
-        for m in design.by_group
-    ]
-    return overall + grouped
-
-
-def _cells(
-    metrics: Mapping[str, NDArray[np.float64]], groups: Mapping[str, NDArray[np.int64]], design: CellDesign
-) -> NDArray[np.int64]:
-    """The exact evaluation vector, in units of 1/S.
-
-    Notes
-    -----
-    One person adds to each overall cell m at most ⌊f_m·clip_m⌋ in absolute value, f_m = S√(i_m/I)/clip_m, and the
-    same to the cells of one level of each attribute (a person has one level an attribute, or none). Metrics are
-    clipped to ±clip_m, NaN to 0, and f_m·x is cut toward zero, so the squared norm is at most Σ S² i_m/I over the
-    overall metrics plus, for each attribute, over the grouped ones; I is the sum of just these importances: the norm
-    is ≤ S.
-    """
-    n_people = len(next(iter(metrics.values())))
-    values = {**metrics, "people": np.ones(n_people)}
-    parts = [_units(values[m], design, m, grouped=False).sum(keepdims=True) for m in design.overall]
-    by_group = np.stack([_units(values[m], design, m, grouped=True) for m in design.by_group], axis=1)
-    for attribute, levels in design.attributes.items():
-        codes = groups[attribute]
-        member = codes >= 0
-        sums = np.zeros((len(levels), len(design.by_group)), dtype=np.int64)
-        np.add.at(sums, codes[member], by_group[member])
-        parts.append(sums.ravel())
-    return np.concatenate(parts)
-
-
-def _units(values: NDArray[np.float64], design: CellDesign, metric: str, *, grouped: bool) -> NDArray[np.int64]:
-    """One metric of each person in integer units, clipped and cut toward zero."""
-    clip = (design.by_group if grouped else design.overall)[metric][0]
-    clipped = np.clip(np.nan_to_num(values, nan=0.0), -clip, clip)
-    return np.trunc(clipped * design.factor(metric, grouped)).astype(np.int64)
 
 
 def _read_only(array: NDArray[_T]) -> NDArray[_T]:
