@@ -31,6 +31,7 @@ from tactful.personal.contributions import (
     shared_weight,
 )
 from tactful.privacy.cells import CellDesign, cell_sums
+from tactful.privacy.release import _outcomes
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 N_ITEMS = 12
