@@ -26,6 +26,7 @@ released values.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import isqrt
 from types import ModuleType
@@ -39,6 +40,7 @@ from tactful.personal.bounding import BoundedInteractions
 
 SCALE = 1 << 20  # the L2 sensitivity of every statistic, in integer units
 MOST_PEOPLE = 1 << 42
+_BLOCK = 1 << 20  # interactions
 DIAGONAL_DIVISOR = 2  # a diagonal entry of the Gram gets ⌊w/2⌋ where a pair gets w
 
 
@@ -64,7 +66,7 @@ def item_popularity(bounded: BoundedInteractions) -> NDArray[np.int64]:
     **Privacy.** *Reads* bounded rows. *Returns* an exact sum over people, for `tactful.privacy.release` only.
     *Costs* nothing by itself. *Assumes* distinct items a person, which `bound` makes.
     """
-    rows = _few_enough(bounded.user_items)
+    rows = few_enough(bounded.user_items)
     starts, items = _rows(rows)
     by_length = shared_weight(np.arange(_longest(starts) + 1))
     total = np.zeros(rows.shape[1], dtype=np.int64)
@@ -87,26 +89,40 @@ def item_gram(bounded: BoundedInteractions, head: NDArray[np.int64]) -> NDArray[
 
     Notes
     -----
-    People stream past one accumulator, which is the returned array: 8 bytes an entry, 67 MB for a head of 4,096, and
-    nothing that grows with people. Each thread adds to rows of the triangle that no other thread touches.
+    People stream past in blocks of a million interactions; what a block needs is 20 bytes an interaction. The
+    accumulator is the returned array: 8 bytes an entry, 67 MB for a head of 4,096. Nothing else grows with people or
+    items. Each thread adds to rows of the triangle that no other thread touches.
 
     **Privacy.** As for `item_popularity`.
     """
-    rows = _few_enough(bounded.user_items)
+    rows = few_enough(bounded.user_items)
     starts, items = _rows(rows)
     place = np.full(rows.shape[1], -1, dtype=np.int32)
     place[head] = np.arange(len(head), dtype=np.int32)
     by_length = pair_weight(np.arange(min(_longest(starts), len(head)) + 1))
     upper = np.zeros(len(head) * (len(head) + 1) // 2, dtype=np.int64)
-    add_pairs, threads = _kernels().add_pairs, _threads()
+    kernels, threads = _kernels(), _threads()
     with ThreadPoolExecutor(threads) as pool:
-        done = [
-            pool.submit(add_pairs, starts, items, place, by_length, len(head), n, threads, upper)
-            for n in range(threads)
-        ]
-        for part in done:
-            part.result()
+        for block in _blocks(starts):
+            begins, lists = kernels.head_lists(block, items, place, len(head))
+            index = kernels.by_row(begins, lists, len(head))
+            parts = [
+                pool.submit(kernels.add_pairs, begins, lists, *index, by_length, part, threads, upper)
+                for part in range(threads)
+            ]
+            for part in parts:
+                part.result()
     return upper
+
+
+def _blocks(starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Where people start, in blocks of about a million interactions, nobody divided."""
+    n_people, first = len(starts) - 1, 0
+    while first < n_people:
+        last = int(np.searchsorted(starts, starts[first] + _BLOCK, side="right")) - 1
+        last = min(max(last, first + 1), n_people)
+        yield starts[first : last + 1]
+        first = last
 
 
 def _isqrt_of_shares(whole: int, shares: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -138,7 +154,7 @@ def _kernels() -> ModuleType:
     return kernels
 
 
-def _few_enough(rows: csr_array) -> csr_array:
+def few_enough(rows: csr_array) -> csr_array:
     """The rows; raise if sums over so many people might not fit an int64 beside their noise."""
     if rows.shape[0] > MOST_PEOPLE:
         raise TactfulError(
