@@ -32,6 +32,25 @@ def compiled(function: _F) -> _F:
     return cast("_F", made)
 
 
+_TURN = np.uint64(0x03F79D71B4CB0A89)  # de Bruijn: its 64 windows of 6 bits are all different
+_PLACE = np.zeros(64, dtype=np.int64)
+_PLACE[[(0x03F79D71B4CB0A89 << n & (1 << 64) - 1) >> 58 for n in range(64)]] = np.arange(64)
+
+
+@compiled
+def _taken_in_order(marks: NDArray[np.uint64], out: _Int32, at: int) -> int:
+    """The places of the bits that were set, rising, are in `out` from `at` on; returns the end, and no bit is set."""
+    for word in range(len(marks)):
+        left = marks[word]
+        marks[word] = 0
+        while left:
+            lowest = left & (~left + np.uint64(1))
+            out[at] = word * 64 + _PLACE[(lowest * _TURN) >> np.uint64(58)]
+            at += 1
+            left ^= lowest
+    return at
+
+
 @compiled
 def add_items(starts: _Int64, items: _Int32, by_length: _Int64, total: _Int64) -> None:
     """Each person has added the weight of their number of items to each of their items."""
@@ -43,36 +62,64 @@ def add_items(starts: _Int64, items: _Int32, by_length: _Int64, total: _Int64) -
 
 
 @compiled
+def head_lists(starts: _Int64, items: _Int32, place: _Int32, n_head: int) -> tuple[_Int64, _Int32]:
+    """For each person the rows of their head items, rising: where each list starts, and the lists one after another.
+
+    `place` says which row an item of the catalogue is, −1 for none.
+    """
+    marks = np.zeros((n_head + 63) // 64, dtype=np.uint64)
+    begins = np.zeros(len(starts), dtype=np.int64)
+    lists = np.empty(starts[-1] - starts[0], dtype=np.int32)
+    for person in range(len(starts) - 1):
+        for k in range(starts[person], starts[person + 1]):
+            found = place[items[k]]
+            if found >= 0:
+                marks[found >> 6] |= np.uint64(1) << np.uint64(found & 63)
+        begins[person + 1] = _taken_in_order(marks, lists, begins[person])
+    return begins, lists[: begins[-1]]
+
+
+@compiled
+def by_row(begins: _Int64, lists: _Int32, n_head: int) -> tuple[_Int64, _Int32, _Int32]:
+    """For each row whose lists hold it: where each row starts, the people, and the place of the row in `lists`."""
+    ends = np.zeros(n_head + 1, dtype=np.int64)
+    for row in lists:
+        ends[row + 1] += 1
+    for row in range(n_head):
+        ends[row + 1] += ends[row]
+    filled, people, places = ends[:-1].copy(), np.empty(len(lists), np.int32), np.empty(len(lists), np.int32)
+    for person in range(len(begins) - 1):
+        for k in range(begins[person], begins[person + 1]):
+            at = filled[lists[k]]
+            people[at], places[at] = person, k
+            filled[lists[k]] = at + 1
+    return ends, people, places
+
+
+@compiled
 def add_pairs(
-    starts: _Int64,
-    items: _Int32,
-    place: _Int32,
+    begins: _Int64,
+    lists: _Int32,
+    ends: _Int64,
+    people: _Int32,
+    places: _Int32,
     by_length: _Int64,
-    n_head: int,
     part: int,
     parts: int,
     upper: _Int64,
 ) -> None:
-    """Each person has added to the pairs and the diagonal of their head items, in rows n of which n % parts == part.
+    """Everybody has added to the pairs and the diagonal of their head items, in rows n of which n % parts == part.
 
-    `upper` is the upper triangle, row by row; `place` says which row an item of the catalogue is, −1 for none.
+    Row by row of the upper triangle, which lie in `upper` one after another: a row fits the cache, the triangle does
+    not.
     """
-    mine = np.empty(n_head, dtype=np.int64)
-    for person in range(len(starts) - 1):
-        length = 0
-        for k in range(starts[person], starts[person + 1]):
-            found = place[items[k]]
-            if found >= 0:
-                mine[length] = found
-                length += 1
-        weight = by_length[length]
-        for a in range(length):
-            row = mine[a]
-            if row % parts != part:
-                continue
-            start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
+    n_head = len(ends) - 1
+    for row in range(part, n_head, parts):
+        start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
+        for k in range(ends[row], ends[row + 1]):
+            person = people[k]
+            last = begins[person + 1]
+            weight = by_length[last - begins[person]]
             upper[start + row] += weight // 2
-            for b in range(length):
-                column = mine[b]
-                if column > row:
-                    upper[start + column] += weight
+            for b in range(places[k] + 1, last):
+                upper[start + lists[b]] += weight
