@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test prove lint clean lock
+.PHONY: demo test prove lint clean forget-demo lock
 
 demo: $(READY)
 	$(BIN)/tactful demo
@@ -25,10 +25,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-# The local stores too: records, keys, MLflow and the demo's data. A new demo then starts with a new budget.
+# What was installed and cached; no store. Books about people are never part of a clean.
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
-	find models -mindepth 1 ! -name README.md -delete
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # Resolve pyproject.toml anew. Needs pip-tools, which the dev extra has.
@@ -36,3 +35,8 @@ lock: $(READY)
 	$(BIN)/python -m piptools compile --extra dev --strip-extras --no-annotate --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock pyproject.toml
 	sed -i '/^tactful @/d' requirements.lock
+
+# The demo's population is a published data set, whose budget may start anew. Only for that: refuses if a model of another
+# name is in the books.
+forget-demo: $(READY)
+	$(BIN)/python -m tactful.cli.forget_demo

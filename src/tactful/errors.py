@@ -146,7 +146,7 @@ class BudgetExceededError(RefusedError):
         super().__init__(
             f"everything released about these people must stay within epsilon = {limit:g} at delta = {delta:g}",
             given=f"Requested: {requested:.4g}  Spent: {spent:.4g}  Remaining: {remaining:.4g}",
-            do="Ask for a smaller epsilon, wait for the next budget period, or have the limit changed",
+            do="Ask for a smaller epsilon, wait if the budget renews, or have the limit changed by who answers for it",
             requested=requested,
             spent=spent,
             remaining=remaining,

@@ -40,7 +40,9 @@ def run() -> None:
         _make_keys()
         found = train(CONFIG, key=TRAINER, progress=say)
         if found.status == "refused" or found.version is None:
-            raise RefusedError("the demo needs a candidate", given=found.reason, do="`make clean` starts it anew")
+            raise RefusedError(
+                "the demo ends with a candidate", given=found.reason.rstrip("."), do="`make forget-demo` lets it begin anew"
+            )
         say("approving it, as the demo's reviewer")
         _approve(found)
         say("loading the champion, as a service would")
