@@ -41,6 +41,7 @@ from tactful.errors import (
     RefusedError,
     TooFewPeopleError,
 )
+from tactful.fitting import fit_released
 from tactful.outcome import TrainingOutcome
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import BoundedInteractions, bound
@@ -60,7 +61,6 @@ from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import ConsentCounts, Measured, PeopleCount
 from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
-from tactful.released.spectral import SpectralRecommender
 from tactful.scoring.artifact import read_artifact
 from tactful.scoring.signing import load_private, public_text
 
@@ -267,17 +267,15 @@ class _Run:
         self.say("releasing statistics through noise")
         people = door.people(bounded)
         self._check_people(people)
-        consent, popularity = door.consent(consented), door.popularity(bounded)
-        head = self.planned.head(popularity, people)
-        gram = door.gram(bounded, head)
-        self.say("fitting the model from what was released")
-        model = SpectralRecommender().fit(gram, popularity).model_
+        consent = door.consent(consented)
+        self.say("releasing what the model is fitted to, and fitting it")
+        fitted = fit_released(door, bounded, self.planned, people)
         with tempfile.TemporaryDirectory(prefix="tactful-") as folder:
             artifact = Path(folder) / self.settings.model.name
-            digest = self._write(model, artifact)
+            digest = self._write(fitted.model, artifact)
             self.say("judging it on people it has not seen")
             judged = self._judge(door, consented, artifact)
-            summary = self._summary(model, len(head), people, consent, judged)
+            summary = self._summary(fitted.model, len(fitted.head), people, consent, judged)
             self.say("registering the candidate")
             candidate = self._register(summary, judged, artifact, digest)
         return self.outcome("candidate", candidate=candidate, judged=judged)

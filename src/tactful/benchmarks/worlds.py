@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+import scipy.sparse
 from numpy.typing import NDArray
 
 from tactful.catalogue import Catalogue
@@ -98,7 +99,7 @@ class SyntheticWorld:
 class World:
     """A population that was gated once, from which parts are bounded at will.
 
-    Made by `World.synthetic` and `World.public`.
+    Made by `World.synthetic`, `World.public` and `World.of`.
 
     Attributes
     ----------
@@ -129,8 +130,31 @@ class World:
             }
         )
         catalogue = np.arange(made_of.items).astype(str)
-        consented = _admitted(log, np.unique(people).astype(str), catalogue)
+        consented = _admitted(log, pa.array(np.unique(people).astype(str)), _catalogue(catalogue))
         return cls(consented=consented, max_items=max_items, parameters={"kind": "synthetic", **asdict(made_of)})
+
+    @classmethod
+    def of(cls, user_items: scipy.sparse.csr_array, catalogue: Catalogue, *, max_items: int, copies: int = 1) -> World:
+        """The people of a public matrix, each of them so many times, as so many people.
+
+        Parameters
+        ----------
+        user_items : csr_array of shape (n_people, n_items), ones
+        catalogue : Catalogue
+            The columns.
+        max_items : int
+            The bound.
+        copies : int
+            A copy is somebody else to the bound, which may choose other items of theirs.
+        """
+        n_people, lengths = user_items.shape[0], np.diff(user_items.indptr)
+        one = np.repeat(np.arange(n_people), lengths)
+        everybody = np.concatenate([one + n_people * copy for copy in range(copies)])
+        items = pa.DictionaryArray.from_arrays(np.tile(user_items.indices, copies), catalogue.item_ids.tolist())
+        when = np.full(len(everybody), _HAPPENED.replace(tzinfo=None), "datetime64[us]")
+        log = pa.table({"user_id": everybody, "item_id": items, "timestamp": when})
+        consented = _admitted(log, pa.array(np.arange(n_people * copies)), catalogue)
+        return cls(consented=consented, max_items=max_items, parameters={"kind": "public data"})
 
     @classmethod
     def public(cls, path: str | Path, *, max_items: int) -> World:
@@ -144,11 +168,16 @@ class World:
         place = Path(path)
         log = read_movielens(place).interactions if place.is_dir() else _table(place)
         people, items = (np.array(log[c].drop_null().unique().to_pylist(), str) for c in ("user_id", "item_id"))
-        consented = _admitted(log, people, items)
+        consented = _admitted(log, pa.array(people), _catalogue(items))
         world = cls(consented=consented, max_items=max_items, parameters={})
         rows = world._everybody.user_items
         world.parameters |= {"kind": "public data", "name": place.name, "people": rows.shape[0], "items": rows.shape[1]}
         return world
+
+    @property
+    def everybody(self) -> BoundedInteractions:
+        """The rows of all of them."""
+        return self._everybody
 
     @property
     def people(self) -> int:
@@ -176,11 +205,16 @@ class World:
         return bound(self._consented, max_items=self._max_items, kept=kept)
 
 
-def _admitted(log: pa.Table, people: NDArray[np.str_], items: NDArray[np.str_]) -> ConsentedInteractions:
+def _catalogue(items: NDArray[np.str_]) -> Catalogue:
+    """Items of which nothing but the id is known."""
+    return Catalogue.of_table(pa.table({"item_id": pa.array(items)}))
+
+
+def _admitted(log: pa.Table, people: pa.Array, catalogue: Catalogue) -> ConsentedInteractions:
     """The log through the gate, everybody agreeing."""
     consents = pa.table(
         {
-            "user_id": pa.array(people),
+            "user_id": people,
             "purpose": [_PURPOSE] * len(people),
             "state": ["given"] * len(people),
             "event_time": [_AGREED] * len(people),
@@ -188,7 +222,7 @@ def _admitted(log: pa.Table, people: NDArray[np.str_], items: NDArray[np.str_]) 
     )
     gate = ConsentGate(
         consents=consents,
-        catalogue=Catalogue.of_table(pa.table({"item_id": pa.array(items)})),
+        catalogue=catalogue,
         policy=Policy(retention_days=_CENTURY),
         keys=_KEYS,
         evaluation_share=0.0,

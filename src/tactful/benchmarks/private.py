@@ -1,0 +1,75 @@
+"""The methods with a guarantee that `tactful benchmark quality` compares, each as a training run would make it.
+
+A method is a function from people, a budget and a source of noise to a model; to add one is to add a line to `PRIVATE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from tactful.benchmarks.worlds import World
+from tactful.config import TrainingConfig
+from tactful.errors import ConfigError
+from tactful.fitting import fit_released
+from tactful.planning import Planned
+from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.attacker import Rehearsal
+from tactful.privacy.noise import NoiseSource
+from tactful.privacy.release import PrivateRelease
+from tactful.released.model import ReleasedModel
+from tactful.released.popularity import PopularityRecommender
+
+PrivateMethod = Callable[[World, PrivacyBudget, NoiseSource], ReleasedModel]
+"""From public people, (ε, δ) of a whole run and the noise to the model that the run would register."""
+
+
+def default_settings(budget: PrivacyBudget) -> TrainingConfig:
+    """What `tactful train` does with a configuration that says nothing but what it must; its tables are not read.
+
+    Raises
+    ------
+    ConfigError
+        If no run could have this budget.
+    """
+    nowhere = dict.fromkeys(("interactions", "items", "consents"), "nowhere.parquet")
+    table = {
+        "model": {"name": "benchmark", "intended_use": "A measurement on public data."},
+        "data": nowhere,
+        "policy": {"retention_days": 36_500},
+        "privacy": {"epsilon": budget.epsilon, "delta": budget.delta},
+        "budget": {"epsilon": budget.epsilon, "delta": budget.delta},
+    }
+    try:
+        return TrainingConfig.model_validate(table)
+    except ValueError:
+        raise ConfigError(
+            "epsilon is above 0 and at most 30, and delta lies between 0 and 1",
+            given=f"epsilon = {budget.epsilon:g}, delta = {budget.delta:g}",
+            do="Give a budget that a training run may have",
+        ) from None
+
+
+def trained(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
+    """The model of `tactful train`, from whatever features the catalogue has."""
+    door, planned = _paid(budget, noise)
+    return fit_released(door, world.everybody, planned, door.people(world.everybody)).model
+
+
+def popular(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
+    """The list of the same run that is the same for everybody."""
+    door, _ = _paid(budget, noise)
+    door.people(world.everybody)  # so that the noise that follows is that of `trained`
+    return PopularityRecommender().fit(door.popularity(world.everybody)).model_
+
+
+def _paid(budget: PrivacyBudget, noise: NoiseSource) -> tuple[PrivateRelease, Planned]:
+    """A door for a run of this budget, and what it releases; nobody here needs a ledger."""
+    planned = Planned.of(default_settings(budget))
+    return PrivateRelease(ledger=Rehearsal(), run="benchmark", plan=planned.plan, noise=noise), planned
+
+
+PRIVATE: Mapping[str, PrivateMethod] = MappingProxyType(
+    {"popularity": popular, "tactful": trained, "tactful-no-features": trained}
+)
+"""By name. One whose name ends in ``-no-features`` is given a catalogue that has none."""

@@ -1,0 +1,57 @@
+"""From the door to a model: what a training run does once it has paid, and what every measurement of it repeats.
+
+One function, so that a benchmark measures what a run would register and nothing that resembles it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.personal.bounding import BoundedInteractions
+from tactful.planning import Planned
+from tactful.privacy.release import PrivateRelease
+from tactful.privacy.statistics import PeopleCount
+from tactful.released.model import ReleasedModel
+from tactful.released.spectral import SpectralRecommender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A model, and what it was fitted on.
+
+    Attributes
+    ----------
+    model : ReleasedModel
+    head : int array of shape (n_head,)
+        Catalogue positions of the items that the Gram was about; the model's own head is empty if no taste stood out.
+    """
+
+    model: ReleasedModel
+    head: NDArray[np.int64]
+
+
+def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Planned, people: PeopleCount) -> Fitted:
+    """The model that `tactful train` makes of these people: popularity and Gram released, the estimator fitted to them.
+
+    Parameters
+    ----------
+    door : PrivateRelease
+        Made for `planned`.
+    bounded : BoundedInteractions
+    planned : Planned
+        Whose rule chooses the head.
+    people : PeopleCount
+        Released through the same door.
+
+    Notes
+    -----
+    **Privacy.** *Reads* nothing itself: hands bounded rows to the door. *Returns* what was fitted from released values.
+    *Costs* the events ``popularity`` and ``gram``. *Assumes* what `tactful.privacy.release` says.
+    """
+    popularity = door.popularity(bounded)
+    head = planned.head(popularity, people)
+    model = SpectralRecommender().fit(door.gram(bounded, head), popularity).model_
+    return Fitted(model=model, head=head)
