@@ -111,15 +111,18 @@ def add_pairs(
     """Everybody has added to the pairs and the diagonal of their head items, in rows n of which n % parts == part.
 
     Row by row of the upper triangle, which lie in `upper` one after another: a row fits the cache, the triangle does
-    not.
+    not. Places are unsigned because a signed one is asked each time whether it counts from the end.
     """
     n_head = len(ends) - 1
+    sums = np.zeros(n_head, dtype=np.int64)
     for row in range(part, n_head, parts):
-        start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
         for k in range(ends[row], ends[row + 1]):
-            person = people[k]
-            last = begins[person + 1]
-            weight = by_length[last - begins[person]]
-            upper[start + row] += weight // 2
-            for b in range(places[k] + 1, last):
-                upper[start + lists[b]] += weight
+            last = begins[people[k] + 1]
+            weight = by_length[last - begins[people[k]]]
+            sums[row] += weight // 2
+            for b in range(np.uint64(places[k] + 1), np.uint64(last)):
+                sums[np.uint64(lists[b])] += weight
+        start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
+        for column in range(row, n_head):
+            upper[start + column] += sums[column]
+            sums[column] = 0
