@@ -20,6 +20,7 @@ ORDER = (
     "outcome",
     "planning",
     "fitting",
+    "alternating",
     "training",
     "auditing",
     "datasets",
@@ -65,6 +66,7 @@ ROWS = (
     "tactful.personal.contributions",
     "tactful.personal.gate",
     "tactful.personal.matrices",
+    "tactful.personal.people_solves",
     "tactful.personal.split",
 )
 NOT_ROWS = frozenset({"SCALE", "AttributeSpec", "OTHER", "UNDISCLOSED"})
@@ -290,6 +292,7 @@ def exact_named_elsewhere(package: Path) -> list[str]:
         if scope != ("PrivateRelease", "_release") and "exact" in (getattr(node, "id", ""), getattr(node, "arg", ""))
     ]
     sums = ("item_popularity", "item_gram", "_outcomes", "cell_sums")
+    sums += ("solved_right_hand_sides", "solved_gram", "solved_item_grams")
     lambdas = {id(inner) for node, _ in module.nodes if isinstance(node, ast.Lambda) for inner in ast.walk(node)}
     return found + [
         f"{module.path}:{_line(node)} computes the exact value outside `_release`"

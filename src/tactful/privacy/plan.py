@@ -20,13 +20,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import TypeAlias
 
 from tactful.personal.contributions import SCALE
 from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss, calibrate, mu_at
 from tactful.privacy.events import GaussianEvent, Partition, SamplerSlack
 from tactful.privacy.noise import slack
 
-_SHARES: Mapping[str, tuple[tuple[Partition, ...], float]] = {
+Shares: TypeAlias = Mapping[str, tuple[tuple[Partition, ...], float]]
+
+_SHARES: Shares = {
     "consent": (("training", "evaluation"), 0.01),
     "people": (("training",), 0.01),
     "popularity": (("training",), 0.10),
@@ -72,14 +75,36 @@ class RunPlan:
             "gram": max_items * (max_items + 1) // 2,
             "evaluation": evaluation_cells,
         }
+        return cls.sharing(budget, _SHARES, touched)
+
+    @classmethod
+    def sharing(cls, budget: PrivacyBudget, shares: Shares, touched: Mapping[str, int]) -> RunPlan:
+        """The plan that spends `budget` on these releases.
+
+        Parameters
+        ----------
+        shares : mapping of str to (partitions, share of μ²)
+            In the order of the releases. In each partition the shares add up to at most 1.
+        touched : mapping of str to int
+            The most entries of each release that one person can change.
+
+        Raises
+        ------
+        ConfigError
+            If no Gaussian noise reaches the budget.
+        """
         ideal = mu_at(budget.epsilon, budget.delta)
         both = PrivacyLoss.total(
-            PrivacyLoss.of(e) for e in _events(ideal, touched)
+            PrivacyLoss.of(e) for e in _events(ideal, shares, touched)
         )  # of both parts: more than either has
         mu = calibrate(budget, SamplerSlack(epsilon=both.slack_epsilon, tail=both.tail))
         return cls(
-            budget=budget, events=_events(mu, touched)
+            budget=budget, events=_events(mu, shares, touched)
         )  # μ is at most `ideal`, so σ is no smaller and the slack no larger
+
+    def has(self, name: str) -> bool:
+        """Whether the plan releases this."""
+        return any(event.name == name for event in self.events)
 
     def event(self, name: str) -> GaussianEvent:
         """The event of one release; raises `KeyError` if the plan has none of this name."""
@@ -90,10 +115,10 @@ class RunPlan:
         return PrivacyLoss.total(PrivacyLoss.of(e) for e in self.events if partition in e.partitions)
 
 
-def _events(mu: float, touched: Mapping[str, int]) -> tuple[GaussianEvent, ...]:
+def _events(mu: float, shares: Shares, touched: Mapping[str, int]) -> tuple[GaussianEvent, ...]:
     """Every release at its share of μ²."""
     return tuple(
         GaussianEvent(name=name, partitions=partitions, noise_multiplier=m, slack=slack(m * SCALE, touched[name]))
-        for name, (partitions, share) in _SHARES.items()
+        for name, (partitions, share) in shares.items()
         for m in (1 / (mu * sqrt(share)),)
     )

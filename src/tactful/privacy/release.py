@@ -19,6 +19,8 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - people: S in one entry;
 - item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
 - Gram: w in l(l−1)/2 pairs and ⌊w/2⌋ on the diagonal, w² l(2l−1)/4 ≤ S², of the upper triangle only (there, too);
+- one step of alternating least squares: three vectors, each released by itself, of items and people's solves, cut
+  toward zero (`tactful.personal.people_solves`);
 - evaluation: shares of S by declared importance, clipped and cut toward zero (`tactful.privacy.cells`).
 
 Weights are cut down, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
@@ -34,11 +36,11 @@ sampler differs from round(Z) by what `tactful.privacy.noise` bounds, which is c
 
 *No overflow.* |q| ≤ 2⁶² for up to 2⁴² people, more of whom are refused, and |noise| ≤ 2⁵⁴: the sum fits an int64.
 
-*Composition.* What a run releases about the same people is chosen in turn: the head of the Gram depends on released
-values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² = Σ 1/σᵢ²
-(ibid., Corollary 3.3). Whether and what follows may depend on what was released (a run that stops gives back the rest;
-the next config is written by people who saw the last report): that Σ μ² stays within the limit is then a privacy
-filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022, "Fully adaptive
+*Composition.* What a run releases about the same people is chosen in turn: the head and the factors of each step depend
+on released values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² =
+Σ 1/σᵢ² (ibid., Corollary 3.3). Whether and what follows may depend on what was released (a run that stops gives back
+the rest; the next config is written by people who saw the last report): that Σ μ² stays within the limit is then a
+privacy filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022, "Fully adaptive
 composition for Gaussian differential privacy"); ε since the first debit is the reading of that sum.
 
 *Training and evaluation people.* A keyed hash of the id puts each person into one part, whoever else is there. A person
@@ -72,6 +74,7 @@ from numpy.typing import NDArray
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
 from tactful.personal.contributions import DIAGONAL_DIVISOR, SCALE, item_gram, item_popularity
+from tactful.personal.people_solves import solved_gram, solved_item_grams, solved_right_hand_sides
 from tactful.privacy.cells import CellDesign, cell_names, cell_sums
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Assignment, Debit
@@ -80,11 +83,16 @@ from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import (
     ConsentCounts,
     EvaluationSums,
+    FactorGram,
+    ItemFactorGrams,
     ItemGram,
     ItemPopularity,
     Measured,
     Noise,
     PeopleCount,
+    RightHandSides,
+    SolvedStep,
+    SolveQuery,
 )
 
 _T = TypeVar("_T", bound=np.generic)
@@ -199,6 +207,41 @@ class PrivateRelease:
         noisy, sigma = self._release("gram", lambda: item_gram(bounded, head))
         return ItemGram.of_triangle(noisy, head, sigma=sigma, diagonal_divisor=DIAGONAL_DIVISOR, noise=self._noise.kind)
 
+    def solved(self, bounded: BoundedInteractions, query: SolveQuery) -> SolvedStep:
+        """One step of alternating least squares: people solved for these item factors, and summed.
+
+        Notes
+        -----
+        **Privacy.** *Reads* bounded rows. *Returns* the sums of `tactful.personal.people_solves` with noise.
+        *Costs* the events ``gram-n`` and ``rhs-n`` of step n, and ``item-grams-n`` if the plan has it. *Assumes* norm ≤
+        S a person in each, argued there, and a query made from released values.
+        """
+        asked = self._plan.has(f"item-grams-{query.step}")
+        return SolvedStep(
+            gram=self.global_gram(bounded, query),
+            sides=self.right_hand_sides(bounded, query),
+            item_grams=self.item_grams(bounded, query) if asked else None,
+        )
+
+    def right_hand_sides(self, bounded: BoundedInteractions, query: SolveQuery) -> RightHandSides:
+        """Sums of people's vectors by item; **Privacy** as for `solved`."""
+        noisy, sigma = self._release(f"rhs-{query.step}", lambda: solved_right_hand_sides(bounded, query))
+        return RightHandSides(
+            noise=self._noise.kind, values=_read_only(noisy.reshape(query.factors.shape)), sigma=sigma
+        )
+
+    def global_gram(self, bounded: BoundedInteractions, query: SolveQuery) -> FactorGram:
+        """The sum of u uᵀ over everybody; **Privacy** as for `solved`."""
+        noisy, sigma = self._release(f"gram-{query.step}", lambda: solved_gram(bounded, query))
+        values = _mirrored(noisy[None, :], query.factors.shape[1])[0]
+        return FactorGram(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
+
+    def item_grams(self, bounded: BoundedInteractions, query: SolveQuery) -> ItemFactorGrams:
+        """Sums of u uᵀ by item; **Privacy** as for `solved`."""
+        noisy, sigma = self._release(f"item-grams-{query.step}", lambda: solved_item_grams(bounded, query))
+        values = _mirrored(noisy.reshape(len(query.head), -1), query.factors.shape[1])
+        return ItemFactorGrams(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
+
     def evaluation(
         self,
         metrics: Mapping[str, NDArray[np.float64]],
@@ -243,6 +286,14 @@ def _outcomes(consented: Outcomes, names: Sequence[tuple[str, str]]) -> NDArray[
     """People by outcome and part, in units of 1/S. A person is in one cell, to which they add S."""
     counts = consented.people_by_outcome()
     return np.array([counts[outcome][part] * SCALE for outcome, part in names], dtype=np.int64)
+
+
+def _mirrored(upper: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Symmetric matrices from their upper triangles, one a row."""
+    values = np.zeros((len(upper), size, size))
+    rows, columns = np.triu_indices(size)
+    values[:, rows, columns] = values[:, columns, rows] = upper
+    return values
 
 
 def _read_only(array: NDArray[_T]) -> NDArray[_T]:

@@ -107,6 +107,98 @@ class ItemGram(Released):
         return triangle
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveQuery:
+    """One step of alternating least squares, asked of people: made from released and public values only.
+
+    Attributes
+    ----------
+    step : int, from 1
+    head : int array of shape (n_head,)
+        Catalogue positions.
+    factors : float array of shape (n_head, n_factors)
+    prior : float array of shape (n_factors, n_factors), positive definite
+        What is in every person's system: α₀ VᵀV + λI.
+    weights : float array of shape (n_head,), above 0
+        How much of a person's norm each of their items gets, relative to the others.
+    observed : float
+        Weight of a person's own items in their system.
+    clip : float
+        The norm from which on a person's vector is scaled to 1; 0 scales everybody.
+    """
+
+    step: int
+    head: NDArray[np.int64]
+    factors: NDArray[np.float64]
+    prior: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    observed: float = 1.0
+    clip: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightHandSides(Released):
+    """For each item of the head the weighted sum of the vectors of its people; a person adds norm 1 at most.
+
+    Attributes
+    ----------
+    values : float array of shape (n_head, n_factors)
+    sigma : float
+        Standard deviation of the noise on each entry.
+    """
+
+    values: NDArray[np.float64]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorGram(Released):
+    """The sum of u uᵀ over people; the upper triangle of a person has norm 1 at most.
+
+    Attributes
+    ----------
+    values : float array of shape (n_factors, n_factors), symmetric
+        Not positive definite in general: noise has no sign.
+    sigma : float
+        Standard deviation of the noise on each unordered pair.
+    """
+
+    values: NDArray[np.float64]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFactorGrams(Released):
+    """For each item of the head the weighted sum of u uᵀ over its people; all of a person's have norm 1 at most.
+
+    Attributes
+    ----------
+    values : float array of shape (n_head, n_factors, n_factors), each symmetric
+    sigma : float
+        Standard deviation of the noise on each unordered pair.
+    """
+
+    values: NDArray[np.float64]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolvedStep:
+    """What people answered to one `SolveQuery`.
+
+    Attributes
+    ----------
+    sides : RightHandSides
+    gram : FactorGram
+    item_grams : ItemFactorGrams or None
+        Where the plan has them.
+    """
+
+    sides: RightHandSides
+    gram: FactorGram
+    item_grams: ItemFactorGrams | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Cell:
     """What one entry of an evaluation vector counts.

@@ -1,0 +1,34 @@
+"""From the door to a model by private alternating least squares, the second way beside `tactful.fitting`."""
+
+from __future__ import annotations
+
+from tactful.personal.bounding import BoundedInteractions
+from tactful.privacy.plan import RunPlan
+from tactful.privacy.release import PrivateRelease
+from tactful.privacy.statistics import PeopleCount
+from tactful.released.dpals import PrivateALS
+from tactful.released.model import ReleasedModel
+
+
+def fit_dpals(door: PrivateRelease, bounded: BoundedInteractions, plan: RunPlan, people: PeopleCount) -> ReleasedModel:
+    """The model that DPALS makes of these people: popularity, then one step after the other, each asked of the door.
+
+    Parameters
+    ----------
+    door : PrivateRelease
+        Made for `plan`.
+    bounded : BoundedInteractions
+    plan : RunPlan
+        Of `tactful.privacy.alternating_plan`.
+    people : PeopleCount
+        Released through the same door.
+
+    Notes
+    -----
+    **Privacy.** *Reads* nothing itself: hands bounded rows to the door. *Returns* what was fitted from released values.
+    *Costs* the event ``popularity`` and all events of the steps. *Assumes* what `tactful.privacy.release` says.
+    """
+    steps = sum(event.name.startswith("rhs-") for event in plan.events)
+    planner = PrivateALS(steps=steps)
+    popularity, noise = door.popularity(bounded), plan.event("rhs-1").noise_multiplier
+    return planner.fit(popularity, people, lambda query: door.solved(bounded, query), noise_multiplier=noise).model_
