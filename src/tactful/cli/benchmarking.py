@@ -9,6 +9,8 @@ import typer
 
 from tactful.benchmarks.membership import SHADOWS, Membership, benchmark_membership
 from tactful.benchmarks.noise import DRAWS, measure_noise
+from tactful.benchmarks.plot import plot_quality
+from tactful.benchmarks.quality import DELTA, HOLDOUT, METHODS, SEEDS, Comparison, benchmark_quality
 from tactful.cli import show
 
 benchmark = typer.Typer(help="Measure speed and leakage on public or synthetic data.", no_args_is_help=True)
@@ -64,6 +66,66 @@ def noise(
     show.say(f"{ours} million draws a second; numpy without a proof {peer}, diffprivlib's exact sampler {exact}")
     if json:
         show.as_json(found.as_json())
+
+
+@benchmark.command()
+def quality(
+    interactions: Annotated[Path, typer.Option(help="A public table, or a folder with MovieLens' own files.")],
+    epsilon: Annotated[list[float], typer.Option(help="What a whole training run may spend; give it several times.")],
+    items: Annotated[Path | None, typer.Option(help="The public catalogue with its features.")] = None,
+    delta: Annotated[float, typer.Option(help="Of every private method.")] = DELTA,
+    seeds: Annotated[int, typer.Option(help="How often everything is done; each seed has other people.")] = SEEDS,
+    holdout: Annotated[float, typer.Option(help="Share of the people with at least 5 items who are judged.")] = HOLDOUT,
+    repeat_training: Annotated[int, typer.Option(help="Each person who trains is so many people.")] = 1,
+    method: Annotated[list[str] | None, typer.Option(help="Only this one; give it several times.")] = None,
+    public_data: Annotated[
+        bool, typer.Option("--public-data", help="Nobody in --interactions needs protection.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Measure what privacy costs: every method on public data, with privacy and without.
+
+    Example: tactful benchmark quality --interactions pages.parquet --epsilon 1 --epsilon 3 --public-data
+    """
+    with show.steps("measuring") as progress:
+        found = benchmark_quality(
+            interactions,
+            epsilons=epsilon,
+            items=items,
+            delta=delta,
+            seeds=seeds,
+            holdout=holdout,
+            repeat_training=repeat_training,
+            public_data=public_data,
+            methods=method or METHODS,
+            progress=progress,
+        )
+    _show_quality(found)
+    if json:
+        show.as_json(found.as_json())
+
+
+@benchmark.command()
+def plot(
+    results: Annotated[list[Path], typer.Argument(help="Files with what `quality --json` printed, a panel each.")],
+    out: Annotated[Path, typer.Option(help="The SVG file to write.")],
+) -> None:
+    """Draw quality against epsilon, with popularity and what is possible without privacy.
+
+    Example: tactful benchmark plot films.json pages.json --out quality.svg
+    """
+    show.say(f"drawn into {plot_quality(results, out)}")
+
+
+def _show_quality(found: Comparison) -> None:
+    """One line a method and epsilon, means over seeds."""
+    show.say(f"{'':22s} {'epsilon':>8s} {'recall@20':>10s} {'ndcg@100':>9s} {'of the gain':>12s} {'seconds':>8s}")
+    for row in found.summaries():
+        epsilon = "none" if row.epsilon is None else f"{row.epsilon:g}"
+        gain = "" if row.gain is None else f"{row.gain:.0%}"
+        figures = f"{row.recall:10.4f} {row.ndcg:9.4f} {gain:>12s} {row.seconds:8.2f}"
+        show.say(f"{row.method:22s} {epsilon:>8s} {figures}")
+    show.say("the gain is the way in recall from popularity to the best method without privacy")
 
 
 def _show(found: Membership) -> None:
