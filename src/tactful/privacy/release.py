@@ -226,14 +226,13 @@ class PrivateRelease:
     def right_hand_sides(self, bounded: BoundedInteractions, query: SolveQuery) -> RightHandSides:
         """Sums of people's vectors by item; **Privacy** as for `solved`."""
         noisy, sigma = self._release(f"rhs-{query.step}", lambda: solved_right_hand_sides(bounded, query))
-        return RightHandSides(
-            noise=self._noise.kind, values=_read_only(noisy.reshape(query.factors.shape)), sigma=sigma
-        )
+        values = noisy.reshape(query.factors.shape)
+        return RightHandSides(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
 
     def global_gram(self, bounded: BoundedInteractions, query: SolveQuery) -> FactorGram:
         """The sum of u uᵀ over everybody; **Privacy** as for `solved`."""
         noisy, sigma = self._release(f"gram-{query.step}", lambda: solved_gram(bounded, query))
-        values = _mirrored(noisy[None, :], query.factors.shape[1])[0]
+        values = _mirrored(noisy, query.factors.shape[1])
         return FactorGram(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
 
     def item_grams(self, bounded: BoundedInteractions, query: SolveQuery) -> ItemFactorGrams:
@@ -289,10 +288,9 @@ def _outcomes(consented: Outcomes, names: Sequence[tuple[str, str]]) -> NDArray[
 
 
 def _mirrored(upper: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Symmetric matrices from their upper triangles, one a row."""
-    values = np.zeros((len(upper), size, size))
-    rows, columns = np.triu_indices(size)
-    values[:, rows, columns] = values[:, columns, rows] = upper
+    """Symmetric matrices from their upper triangles, which are the last axis."""
+    values, (rows, columns) = np.zeros((*upper.shape[:-1], size, size)), np.triu_indices(size)
+    values[..., rows, columns] = values[..., columns, rows] = upper
     return values
 
 
