@@ -1,21 +1,25 @@
 """The picture of what privacy costs: quality against ε, one panel a data set, as an SVG file.
 
-The lines are the methods with privacy, their marks the mean over seeds and their bars the seeds apart. What has no ε
-crosses the panel: popularity at the bottom, and what is possible without privacy at the top.
+The curves are the methods with privacy, their marks the mean over seeds and their bars the seeds apart. What has no ε
+crosses the panel: popularity at the bottom, and what is possible without privacy at the top. A panel begins just below
+popularity, and what is no better than that without privacy is left out. So are the curve without features where there
+are none, which is the curve with them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tactful.benchmarks.quality import Comparison, Row
 from tactful.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _STYLES: dict[str, tuple[str, str, str]] = {  # colour (Okabe & Ito 2008, told apart by everybody), mark, stroke
@@ -104,8 +108,12 @@ def plot_quality(results: Sequence[str | Path], out: str | Path) -> Path:
 
     with mpl.rc_context({"svg.hashsalt": _SALT, "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(_WIDTH * len(panels), _HEIGHT), layout="constrained")
+        drawn: dict[str, Artist] = {}
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _draw(axes, panel)
+            drawn |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        labels = sorted(drawn, key=lambda label: (*_STYLES, label).index(label.partition(",")[0]))
+        figure.legend([drawn[label] for label in labels], labels, loc="outside lower center", ncols=3, frameon=False)
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, metadata={"Date": None, "Title": "Recall@20 against epsilon"})
     return target
@@ -113,45 +121,45 @@ def plot_quality(results: Sequence[str | Path], out: str | Path) -> Path:
 
 def _draw(axes: Axes, panel: Panel) -> None:
     """One panel."""
-    lines = {summary.method: summary for summary in panel.comparison.summaries() if summary.epsilon is None}
-    private = [row for row in panel.comparison.rows if row.epsilon is not None and row.method != "popularity"]
-    epsilons = sorted({row.epsilon for row in private if row.epsilon is not None})
-    for method in dict.fromkeys(row.method for row in private):
-        _curve(axes, method, [row for row in private if row.method == method])
-    for method, summary in lines.items():
-        colour, _, stroke = _STYLES.get(method, _OTHER)
-        axes.axhline(summary.recall, color=colour, linestyle=stroke, linewidth=1.2, label=_named(method, private=False))
+    free = {row.method: row for row in panel.comparison.summaries() if row.epsilon is None}
+    curves = _curves(panel.comparison)
+    for method, at in curves.items():
+        _curve(axes, method, at)
+    least = free["popularity"].recall if "popularity" in free else 0.0
+    for method, row in free.items():
+        if method == "popularity" or row.recall > least:
+            colour, _, stroke = _STYLES.get(method, _OTHER)
+            axes.axhline(row.recall, color=colour, linestyle=stroke, linewidth=1.2, label=_named(method))
+    epsilons = sorted({epsilon for at in curves.values() for epsilon in at})
     axes.set_xscale("log")
     axes.set_xticks(epsilons, [f"{epsilon:g}" for epsilon in epsilons])
     axes.minorticks_off()
+    axes.margins(y=0.08)
     axes.set(title=panel.name, xlabel="ε of a whole training run", ylabel="Recall@20, people held out")
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="lower right", frameon=False, fontsize=8)
 
 
-def _curve(axes: Axes, method: str, rows: Sequence[Row]) -> None:
+def _curves(comparison: Comparison) -> dict[str, dict[float, list[float]]]:
+    """Recall by method with privacy and ε, one value a seed; popularity is no curve of its own."""
+    found: dict[str, dict[float, list[float]]] = {}
+    for row in comparison.rows:
+        if row.epsilon is not None and row.method != "popularity":
+            found.setdefault(row.method, {}).setdefault(row.epsilon, []).append(row.recall)
+    if found.get("tactful-no-features") == found.get("tactful"):
+        found.pop("tactful-no-features", None)
+    return found
+
+
+def _curve(axes: Axes, method: str, at: Mapping[float, Sequence[float]]) -> None:
     """One method with privacy."""
-    at: dict[float, list[float]] = {}
-    for row in rows:
-        at.setdefault(row.epsilon or 0.0, []).append(row.recall)
     epsilons = sorted(at)
-    means = [sum(at[e]) / len(at[e]) for e in epsilons]
-    below = [mean - min(at[e]) for e, mean in zip(epsilons, means, strict=True)]
-    above = [max(at[e]) - mean for e, mean in zip(epsilons, means, strict=True)]
+    means = [fmean(at[epsilon]) for epsilon in epsilons]
+    below = [mean - min(at[epsilon]) for epsilon, mean in zip(epsilons, means, strict=True)]
+    above = [max(at[epsilon]) - mean for epsilon, mean in zip(epsilons, means, strict=True)]
     colour, mark, stroke = _STYLES.get(method, _OTHER)
-    axes.errorbar(
-        epsilons,
-        means,
-        yerr=[below, above],
-        color=colour,
-        marker=mark,
-        linestyle=stroke,
-        markersize=5,
-        capsize=2,
-        label=_named(method, private=True),
-    )
+    look = {"color": colour, "marker": mark, "linestyle": stroke, "markersize": 5, "capsize": 2}
+    axes.errorbar(epsilons, means, yerr=[below, above], label=method, **look)  # type: ignore[arg-type]
 
 
-def _named(method: str, *, private: bool) -> str:
-    """What the legend calls a method."""
-    return method if private or method == "popularity" else f"{method}, without privacy"
+def _named(method: str) -> str:
+    """What the legend calls a method without privacy."""
+    return method if method == "popularity" else f"{method}, without privacy"
