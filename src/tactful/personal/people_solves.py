@@ -131,7 +131,7 @@ def _add(
     from tactful.personal.solve_kernels import add_people  # the compiler takes a second to import
 
     rows = few_enough(bounded.user_items)
-    _check(query)
+    _check(query, rows.shape[1])
     place = np.full(rows.shape[1], -1, dtype=np.int32)
     place[query.head] = np.arange(len(query.head), dtype=np.int32)
     add_people(
@@ -155,7 +155,7 @@ def _pairs(query: Query) -> int:
     return size * (size + 1) // 2
 
 
-def _check(query: Query) -> None:
+def _check(query: Query, n_items: int) -> None:
     """Raise unless the shapes fit; the loops below check no index."""
     n_head, size = query.factors.shape
     fits = (
@@ -163,6 +163,7 @@ def _check(query: Query) -> None:
         and query.weights.shape == (n_head,)
         and query.prior.shape == (size, size)
         and len(np.unique(query.head)) == n_head
+        and bool(np.all((query.head >= 0) & (query.head < n_items)))
     )
     if not fits:
         raise ConfigError(

@@ -33,8 +33,8 @@ def head_items(items: _Int32, place: _Int32, mine: _Int64) -> int:
 
 
 @compiled
-def solve(factors: _Float, mine: _Int64, prior: _Float, observed: float, out: _Float) -> None:
-    """`out` is (prior + observed·Σ v vᵀ)⁻¹ Σ v over the person's items, by Cholesky; not finite where there is none."""
+def solve(factors: _Float, mine: _Int64, prior: _Float, observed: float, out: _Float) -> bool:
+    """`out` is (prior + observed·Σ v vᵀ)⁻¹ Σ v over the person's items, by Cholesky; False if that cannot be."""
     size = len(out)
     lower = prior.copy()
     for c in range(size):
@@ -50,7 +50,12 @@ def solve(factors: _Float, mine: _Int64, prior: _Float, observed: float, out: _F
             left = lower[c, e]
             for b in range(e):
                 left -= lower[c, b] * lower[e, b]
-            lower[c, e] = left / lower[e, e] if e < c else np.sqrt(left)
+            if e < c:
+                lower[c, e] = left / lower[e, e]
+            elif left > 0.0:
+                lower[c, c] = np.sqrt(left)
+            else:
+                return False
     for c in range(size):
         for b in range(c):
             out[c] -= lower[c, b] * out[b]
@@ -59,6 +64,7 @@ def solve(factors: _Float, mine: _Int64, prior: _Float, observed: float, out: _F
         for b in range(c + 1, size):
             out[c] -= lower[b, c] * out[b]
         out[c] /= lower[c, c]
+    return True
 
 
 @compiled
@@ -152,8 +158,9 @@ def add_people(
         if length == 0:
             continue
         mine = buffer[:length]
-        solve(factors, mine, prior, observed, vector)
         shares = np.empty(length, dtype=np.int64)
+        if not solve(factors, mine, prior, observed, vector):
+            continue
         if not (whole_numbers(vector, least, person) and whole_numbers(weights[mine], 0.0, shares)):
             continue
         if len(sides):
