@@ -125,7 +125,7 @@ def test_the_curve_goes_through_the_stated_point_and_falls() -> None:
     """ε at smaller δ is larger, on both sides of the stated δ, at which it is the stated ε; or there is none."""
     loss = ours()["privacy_loss"]
     for name, points in loss["curve"].items():
-        stated = [p["epsilon"] for p in points if p["delta"] == loss["delta_of_releases"]]
+        stated = [p["epsilon"] for p in points if p["delta"] == loss["delta"]]
         assert stated == [loss["by_partition"][name]["epsilon"]]
         finite = [p["epsilon"] for p in points if p["epsilon"] is not None]
         assert finite == sorted(finite)
@@ -349,7 +349,8 @@ def test_no_figure_is_typed_into_the_words() -> None:
 def test_a_run_that_was_not_attacked_says_so() -> None:
     """And says what would measure it; no figure stands in for one."""
     said = ours()
-    assert said["audit_results"] == {"measured": False, "reason": "not audited: run `tactful audit CONFIG`"}
+    reason = "not audited: `tactful audit CONFIG` was not run before the training"
+    assert said["audit_results"] == {"measured": False, "reason": reason}
     assert said["membership_results"]["measured"] is False
     assert "tactful benchmark membership CONFIG" in said["membership_results"]["reason"]
 

@@ -7,8 +7,10 @@ from functools import partial
 import pytest
 
 from personal_reference import PURPOSE, event, gate, log, moment, reference, texts, world
-from tactful.errors import NobodyConsentedError, TactfulError, UsageError
+from tactful.errors import TactfulError, UsageError
+from tactful.personal.bounding import bound
 from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, path_of
+from tactful.personal.split import hold_out
 
 PARENT, SENSITIVE, FAMILY = "personalization", "personalization.sensitive", "personalization.sensitive.family"
 A = "ann"
@@ -17,10 +19,7 @@ yes, no, out = partial(event, A, "given"), partial(event, A, "refused"), partial
 
 def judged(made: dict, row: tuple, then: float, now: float) -> str:
     """The one outcome of one row."""
-    try:
-        counts = gate(made, now).admit(log([row]), PURPOSE, moment(then)).counts
-    except NobodyConsentedError as refused:
-        counts = refused.counts
+    counts = gate(made, now).admit(log([row]), PURPOSE, moment(then)).counts
     assert counts.read == 1
     return "admitted" if counts.admitted else next(reason for reason in REASONS if counts.excluded[reason])
 
@@ -130,9 +129,7 @@ def test_an_erasure_counts_now_whatever_its_date(erased, then, replayed):
     made = world([yes(1)], {A: {"erased_at": erased}})
     counts = gate(made, 7).replay(log([(A, "bread", 2)]), PURPOSE, moment(then))
     assert (counts.admitted == 1) == (replayed == "admitted")
-    with pytest.raises(NobodyConsentedError) as refused:
-        gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(then))
-    assert refused.value.counts.excluded["erased"] == 1
+    assert gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(then)).counts.excluded["erased"] == 1
 
 
 @pytest.mark.parametrize("refusal", [out(3, recorded=9), out(9), no(6)])
@@ -140,8 +137,7 @@ def test_a_past_time_is_replayed_by_what_was_recorded_then(refusal):
     """A refusal recorded since is no part of the past; now it counts, whatever its dates say."""
     made = world([yes(1), refusal])
     assert gate(made, 7).replay(log([(A, "bread", 2)]), PURPOSE, moment(5)).admitted == 1
-    with pytest.raises(NobodyConsentedError):
-        gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(5))
+    assert gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(5)).counts.admitted == 0
 
 
 @pytest.mark.parametrize("flag", ["true", "1", "YES", " t ", "y", "perhaps", "2"])
@@ -189,13 +185,13 @@ def test_a_consent_record_that_cannot_be_read_refuses(claim, change, outcome):
     assert outcome == "admitted" or counts.excluded[outcome] == 1
 
 
-def test_nobody_consented_carries_the_counts():
-    """An empty consent table is a refusal by a gate, exit 3, with every row accounted for and no id in the text."""
-    with pytest.raises(NobodyConsentedError) as refused:
-        gate(world(), 7).admit(log([(A, "bread", 2), (A, "milk", 2)]), PURPOSE)
-    assert refused.value.exit_code == 3
-    assert refused.value.counts.excluded["no_record"] == 2
-    assert A not in str(refused.value).split()
+def test_nobody_consented_lets_no_row_pass():
+    """An empty consent table: every row accounted for, nobody to bound or to hold out, and no error that could tell."""
+    consented = gate(world(), 7).admit(log([(A, "bread", 2), (A, "milk", 2)]), PURPOSE)
+    assert (consented.counts.admitted, consented.counts.excluded["no_record"]) == (0, 2)
+    assert bound(consented, max_items=5).user_items.shape == (0, len(consented.catalogue))
+    assert hold_out(consented).folded.shape == (0, len(consented.catalogue))
+    assert sum(consented.people_by_outcome()["no_record"].values()) == 1
 
 
 @pytest.mark.parametrize("ask", ["admit", "replay"])

@@ -10,7 +10,6 @@
     │   ├── NotFoundError                     a model, version, run or file does not exist
     │   └── MissingExtraError                 an optional part of tactful is not installed
     ├── RefusedError                 exit 3   a gate said no: a result, not a crash
-    │   ├── NobodyConsentedError
     │   ├── TooFewPeopleError
     │   ├── DeltaTooLargeError
     │   ├── BudgetExceededError
@@ -117,10 +116,6 @@ class RefusedError(TactfulError):
     """A gate said no. Nothing half-written remains."""
 
     exit_code = 3
-
-
-class NobodyConsentedError(RefusedError):
-    """No row passed the consent gate."""
 
 
 class TooFewPeopleError(RefusedError):

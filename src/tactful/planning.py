@@ -15,9 +15,6 @@ from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import ItemPopularity, PeopleCount
 from tactful.released.head import choose_head
 
-SPARED = 0.01
-"""The share of δ kept for the one refusal that depends on exact data, a log in which nobody consented."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -42,11 +39,11 @@ class Planned:
         privacy, fairness = settings.privacy, settings.fairness
         levels = {name: section.levels for name, section in fairness.attributes.items()}
         cells = design(levels, (rule.metric for rule in fairness.rules))
-        spent = PrivacyBudget(epsilon=privacy.epsilon, delta=(1 - SPARED) * privacy.delta)
+        budget = PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta)
         return cls(
-            budget=PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta),
+            budget=budget,
             design=cells,
-            plan=RunPlan.of(spent, max_items=privacy.max_items, evaluation_cells=cells.touched),
+            plan=RunPlan.of(budget, max_items=privacy.max_items, evaluation_cells=cells.touched),
         )
 
     def head(self, popularity: ItemPopularity, people: PeopleCount) -> NDArray[np.int64]:

@@ -14,9 +14,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil, inf, sqrt
+from math import inf, sqrt
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,9 +34,7 @@ from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
 from tactful.errors import (
     BudgetExceededError,
-    ConfigError,
     DeltaTooLargeError,
-    NobodyConsentedError,
     RefusedError,
     TooFewPeopleError,
 )
@@ -53,7 +50,7 @@ from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.split import hold_out
-from tactful.planning import SPARED, Planned
+from tactful.planning import Planned
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
@@ -202,7 +199,6 @@ class _Run:
     def price(self) -> None:
         """Raise unless the run fits what is left of the budget and δ fits the declared population. Reads no row."""
         self._check_delta(self.settings.privacy.population_at_most, "declared")
-        self._check_minimum()
         replay(self.records.entries(KINDS))  # a journal that does not hold is no place to put a candidate
         price = self.ledger.price(
             self.plan.events, limit=self._limit(), assignment=self.assignment, noise=self.noise.kind
@@ -214,11 +210,7 @@ class _Run:
     def train(self) -> TrainingOutcome:
         """The whole run."""
         self.say("reading interactions through the consent gate")
-        try:
-            consented = self.gate.admit(self.log, self.settings.model.purpose, self.as_of)
-        except NobodyConsentedError as nobody:
-            self.counts = nobody.fields["counts"]
-            raise
+        consented = self.gate.admit(self.log, self.settings.model.purpose, self.as_of)
         self.counts = consented.counts
         self.say("bounding what each person adds")
         bounded = bound(consented, max_items=self.settings.privacy.max_items)
@@ -344,7 +336,6 @@ class _Run:
             losses=tuple(_facts(event) for event in self.plan.events),
             scale=SCALE,
             partition_loss={p: (sqrt(x.mu_squared), x.epsilon(self.plan.budget.delta)) for p, x in losses.items()},
-            refusal_delta=self.budget.delta - self.plan.budget.delta,
             since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,
             noise=self.noise.kind,
             max_items=self.settings.privacy.max_items,
@@ -371,34 +362,23 @@ class _Run:
         limit = self.settings.budget
         return BudgetLimit(epsilon=limit.epsilon, delta=limit.delta, period_days=limit.period_days)
 
-    def _check_minimum(self) -> None:
-        """Raise if the noise alone could pass for enough people.
-
-        A log in which nobody consented is refused before anything is released, so whether one person did could show in
-        whether there is a candidate. The minimum keeps that chance under the share of δ that `SPARED` sets aside.
-        """
-        privacy, sigma = self.settings.privacy, self.plan.event("people").noise_multiplier
-        least = ceil(1 + sigma * NormalDist().inv_cdf(1 - SPARED * self.budget.delta))
-        if privacy.minimum_people < least:
-            raise ConfigError(
-                f"minimum_people must be at least {least} here, or noise alone could reach it",
-                given=f"{privacy.minimum_people}",
-                do="Raise minimum_people, or epsilon",
-                least=least,
-            )
-
     def _check_people(self, people: PeopleCount) -> None:
-        """Raise unless there are enough people, by the released count, for a model and for δ."""
+        """Raise unless there are enough people, by the released count, for a model and for δ.
+
+        A log in which nobody consented comes here, too, and pays for it like any other: neither the journal nor the
+        budget of a later run tells it from a log with one person.
+        """
         minimum = self.settings.privacy.minimum_people
         if people.value < minimum:
             raise TooFewPeopleError(
                 f"a model needs at least {minimum} training people",
                 given=f"about {people.value:.0f} were counted (released, ± {2 * people.sigma:.0f})",
-                do="Wait for more consent, or lower `minimum_people` and accept a model of noise",
+                do="Look at the consent events, wait for more, or lower `minimum_people` and accept a model of noise",
                 minimum=minimum,
                 people=people.value,
             )
-        self._check_delta(round(people.value), "released")
+        share = 1 - self.settings.privacy.evaluation_share
+        self._check_delta(round(people.value / share), "released, evaluation people included")
 
     def _check_delta(self, population: int | None, source: str) -> None:
         """Raise unless δ is below one over the number of people."""

@@ -193,13 +193,10 @@ def _figures(summary: RunSummary) -> dict[str, Any]:
     """The figures of the run."""
     admitted = summary.consent.get("admitted", summary.people).value
     since_first = summary.since_first_epsilon
-    release_delta = summary.budget.delta - summary.refusal_delta
     loss = {name: _loss(summary.losses, name) for name in summary.partition_loss}
     return {
         "epsilon": summary.budget.epsilon,
         "delta": summary.budget.delta,
-        "release_delta": release_delta,
-        "refusal_delta": summary.refusal_delta,
         "mu": summary.mu,
         "by_partition": {
             name: {
@@ -210,7 +207,7 @@ def _figures(summary: RunSummary) -> dict[str, Any]:
             }
             for name, (mu, epsilon) in summary.partition_loss.items()
         },
-        "curve": {name: _curve(loss[name], release_delta) for name in loss},
+        "curve": {name: _curve(loss[name], summary.budget.delta) for name in loss},
         "releases": [_release(release, summary.scale) for release in summary.losses],
         "since_first_epsilon": _finite(since_first),
         "limit_epsilon": summary.limit.epsilon,
@@ -239,7 +236,7 @@ def _loss(losses: tuple[ReleaseFacts, ...], partition: str) -> PrivacyLoss:
 
 
 def _curve(loss: PrivacyLoss, delta: float) -> list[dict[str, float | None]]:
-    """ε at a range of δ, the releases' own among them; no ε where the sampler's tail leaves no room."""
+    """ε at a range of δ, the run's own among them; no ε where the sampler's tail leaves no room."""
     points = sorted({*_POINTS, delta}, reverse=True)
     return [{"delta": point, "epsilon": _finite(loss.epsilon(point))} for point in points]
 

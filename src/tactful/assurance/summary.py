@@ -150,10 +150,7 @@ class RunSummary:
     scale : int
         Integer units of the statistics: one person changes each by at most so much in L2 norm.
     partition_loss : mapping of str to (float, float)
-        For ``training`` and ``evaluation`` people the μ and the ε of this run, at what `refusal_delta` leaves of the δ
-        of `budget`.
-    refusal_delta : float
-        The part of δ that is kept for refusing, before any release, a log in which nobody consented.
+        For ``training`` and ``evaluation`` people the μ and the ε of this run, at the δ of `budget`.
     since_first_epsilon : float
         ε of everything released since the first debit, at the δ of `limit`; never reset.
     noise : {"system", "reproducible"}
@@ -197,7 +194,6 @@ class RunSummary:
     losses: tuple[ReleaseFacts, ...]
     scale: int
     partition_loss: Mapping[str, tuple[float, float]]
-    refusal_delta: float
     since_first_epsilon: float
     limit: Loss
     period_days: int | None

@@ -157,7 +157,9 @@ def models(model: Annotated[str | None, typer.Argument(help="Only this one.")] =
 def recommend(
     model: Annotated[str, typer.Argument(help="A model's name (its champion), models:/name/version, or a folder.")],
     history: Annotated[str, typer.Option(help="Item ids, separated by commas.")],
-    profiling: Annotated[bool, typer.Option("--profiling/--no-profiling", help="Does this person allow profiling? One of the two must be said.")],
+    profiling: Annotated[
+        bool, typer.Option("--profiling/--no-profiling", help="Does this person allow it? One of the two must be said.")
+    ],
     n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
     because: Annotated[bool, typer.Option("--because", help="Say what each score is made of.")] = False,
     json: Json = False,

@@ -40,9 +40,8 @@ def run() -> None:
         _make_keys()
         found = train(CONFIG, key=TRAINER, progress=say)
         if found.status == "refused" or found.version is None:
-            raise RefusedError(
-                "the demo ends with a candidate", given=found.reason.rstrip("."), do="`make forget-demo` lets it begin anew"
-            )
+            given, do = found.reason.rstrip("."), "`make forget-demo` lets it begin anew"
+            raise RefusedError("the demo ends with a candidate", given=given, do=do)
         say("approving it, as the demo's reviewer")
         _approve(found)
         say("loading the champion, as a service would")

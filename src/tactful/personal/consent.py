@@ -57,11 +57,6 @@ class GateCounts:
                 do="Report this as a bug",
             )
 
-    @property
-    def main_reason(self) -> str:
-        """The reason that kept back most rows; the first in the order of reasons where several did."""
-        return max(REASONS, key=lambda reason: self.excluded[reason])
-
 
 def checked_purpose(purpose: str) -> str:
     """The purpose, if it is a dotted one.

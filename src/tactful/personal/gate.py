@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from tactful.catalogue import Catalogue
-from tactful.errors import ConfigError, NobodyConsentedError, UsageError
+from tactful.errors import ConfigError, UsageError
 from tactful.personal import books
 from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, checked_purpose
 from tactful.personal.consented import ConsentedInteractions
@@ -123,8 +123,6 @@ class ConsentGate:
 
         Raises
         ------
-        NobodyConsentedError
-            If no row passes; its `counts` say why.
         UsageError
             If `as_of` is in the future, or the purpose is not one.
         SchemaError
@@ -133,20 +131,13 @@ class ConsentGate:
         Privacy
         -------
         Reads: ``user_id``, ``item_id`` and ``timestamp`` of the log, the consent events and the subjects.
-        Returns: admitted rows under pseudonyms, behind a closed door.
+        Returns: admitted rows under pseudonyms, behind a closed door. There may be none: that nobody consented is told
+        by a released count, like everything else about people.
         Costs: nothing; nothing leaves.
         Assumes: one id is one person, and the consent events are true.
         """
         as_of, moments = self._moments(as_of)
         session, counts = self._judge(log, purpose, moments)
-        if counts.admitted == 0:
-            raise NobodyConsentedError(
-                f"somebody's consent to {purpose} lets a row pass",
-                given=f"none of {counts.read} rows passed"
-                + (f", most are {counts.main_reason}" if counts.read else ""),
-                do="Check the consent events, their purposes and times",
-                counts=counts,
-            )
         session.create("admitted", _ADMITTED)
         return opened(
             ConsentedInteractions,
