@@ -33,7 +33,13 @@ _STYLES: dict[str, tuple[str, str, str]] = {  # colour (Okabe & Ito 2008, told a
 }
 _OTHER = ("#e69f00", "D", "-")
 _WIDTH, _HEIGHT = 4.6, 3.6  # inches a panel
-_SALT = "tactful"  # names inside the file are the same each time
+_LOOK = {
+    "svg.hashsalt": "tactful",  # names inside the file are the same each time
+    "svg.fonttype": "none",  # text stays text
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +112,7 @@ def plot_quality(results: Sequence[str | Path], out: str | Path) -> Path:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"svg.hashsalt": _SALT, "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with mpl.rc_context(_LOOK):
         figure = Figure(figsize=(_WIDTH * len(panels), _HEIGHT), layout="constrained")
         drawn: dict[str, Artist] = {}
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
