@@ -41,6 +41,7 @@ from tactful.personal.bounding import BoundedInteractions
 SCALE = 1 << 20  # the L2 sensitivity of every statistic, in integer units
 MOST_PEOPLE = 1 << 42
 _BLOCK = 1 << 20  # interactions
+_FEW = 1 << 12  # interactions: up to here a thread costs more than it saves
 DIAGONAL_DIVISOR = 2  # a diagonal entry of the Gram gets ⌊w/2⌋ where a pair gets w
 
 
@@ -101,15 +102,16 @@ def item_gram(bounded: BoundedInteractions, head: NDArray[np.int64]) -> NDArray[
     place[head] = np.arange(len(head), dtype=np.int32)
     by_length = pair_weight(np.arange(min(_longest(starts), len(head)) + 1))
     upper = np.zeros(len(head) * (len(head) + 1) // 2, dtype=np.int64)
-    kernels, threads = _kernels(), _threads()
-    with ThreadPoolExecutor(threads) as pool:
+    kernels, threads = _kernels(), _threads() if starts[-1] > _FEW else 1
+    with ThreadPoolExecutor(threads) as pool:  # which starts no thread before something is submitted
         for block in _blocks(starts):
             begins, lists = kernels.head_lists(block, items, place, len(head))
             index = kernels.by_row(begins, lists, len(head))
             parts = [
                 pool.submit(kernels.add_pairs, begins, lists, *index, by_length, part, threads, upper)
-                for part in range(threads)
+                for part in range(1, threads)
             ]
+            kernels.add_pairs(begins, lists, *index, by_length, 0, threads, upper)
             for part in parts:
                 part.result()
     return upper
