@@ -169,8 +169,13 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         )
 
     def _factors(self, solved: SolvedStep, n_people: float) -> NDArray[np.float64]:
-        """Item factors from one step: each item's ridge regression on people's vectors, noise taken out first."""
+        """Item factors from one step: each item's ridge regression on people's vectors, noise taken out first.
+
+        Where nothing stands out from the noise, what there is goes on: the next step may see more in it.
+        """
         signal, size = shrunk(solved.sides.values, solved.sides.sigma), len(solved.gram.values)
+        if not signal.any():
+            signal = solved.sides.values
         share = size / n_people
         system = self.unobserved_weight * share * positive(solved.gram.values) + self.regularization * np.eye(size)
         if solved.item_grams is None:
