@@ -387,3 +387,9 @@ def test_what_is_no_result_is_not_drawn(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="svg"):
             plot_quality(files, tmp_path / out)
     assert not list(tmp_path.glob("a.*"))
+
+
+def test_without_matplotlib_it_says_which_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"tactful\[benchmark\]"):
+        plot_quality([results(tmp_path, "good", popularity=0.2, tactful_1=0.3)], tmp_path / "a.svg")

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tactful.benchmarks.quality import Comparison, Row
-from tactful.errors import NotFoundError, UsageError
+from tactful.errors import MissingExtraError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -33,7 +33,7 @@ _STYLES: dict[str, tuple[str, str, str]] = {  # colour (Okabe & Ito 2008, told a
 }
 _OTHER = ("#e69f00", "D", "-")
 _WIDTH, _HEIGHT = 4.6, 3.6  # inches a panel
-_LOOK = {
+_LOOK: dict[Any, Any] = {
     "svg.hashsalt": "tactful",  # names inside the file are the same each time
     "svg.fonttype": "none",  # text stays text
     "font.size": 9,
@@ -102,6 +102,8 @@ def plot_quality(results: Sequence[str | Path], out: str | Path) -> Path:
     ------
     UsageError
         If there are no results or `out` is no SVG file.
+    MissingExtraError
+        If matplotlib is not installed.
     """
     target = Path(out)
     if not results or target.suffix != ".svg":
@@ -109,9 +111,13 @@ def plot_quality(results: Sequence[str | Path], out: str | Path) -> Path:
             "results are drawn into an .svg file", given=f"{len(results)} results, {target.name}", do="Name both"
         )
     panels = [Panel.read(path) for path in results]
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as missing:
+        raise MissingExtraError(
+            "`tactful benchmark plot`", extra="benchmark", missing=missing.name or "matplotlib"
+        ) from missing
     with mpl.rc_context(_LOOK):
         figure = Figure(figsize=(_WIDTH * len(panels), _HEIGHT), layout="constrained")
         drawn: dict[str, Artist] = {}

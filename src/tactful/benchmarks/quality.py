@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -186,48 +186,52 @@ def benchmark_quality(
     for seed in range(seeds):
         split = hold_out(data.user_items, seed=seed, share=holdout)
         trial = _Trial(split=split, catalogue=data.catalogue, copies=repeat_training, max_items=longest, seed=seed)
-        for name, epsilon, fit in trial.methods(budgets, methods):
-            progress(f"seed {seed}, {name}" + (f" at epsilon {epsilon:g}" if epsilon else ""))
-            rows.append(trial.row(name, epsilon, fit))
+        rows += trial.rows(budgets, methods, partial(_said, progress, seed))
     settings = {"delta": delta, "seeds": seeds, "holdout": holdout, "repeat_training": repeat_training}
     return Comparison(rows=tuple(rows), settings=settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial:
-    """One seed: its split, and the worlds that private methods train on, gated and bounded once each."""
+    """One seed: its split, and how private methods train on it."""
 
     split: Split
     catalogue: Catalogue
     copies: int
     max_items: int
     seed: int
-    worlds: dict[bool, World] = field(default_factory=dict)
 
-    def methods(
-        self, budgets: Iterable[PrivacyBudget], chosen: Collection[str]
-    ) -> Iterator[tuple[str, float | None, Callable[[], Scorer]]]:
-        """Every fit to be done: its name, its ε and the function that does it; worlds are ready when it is called."""
-        for budget in budgets:
-            for name, method in PRIVATE.items():
-                if name in chosen:
-                    world = self.world(features=not name.endswith(_WITHOUT_FEATURES))
-                    fit = partial(method, world, budget, SeededNoise(self.seed))
-                    yield name, budget.epsilon, partial(_serving, fit)
+    def rows(self, budgets: Sequence[PrivacyBudget], chosen: Collection[str], progress: Progress) -> Iterator[Row]:
+        """Every method, fitted and judged.
+
+        People are gated and bounded once with the catalogue's features and, if it has any, once without; the two are
+        not in memory together.
+        """
+        plain = replace(self.catalogue, features={})
+        without = [name for name in PRIVATE if name.endswith(_WITHOUT_FEATURES) and self.catalogue.features]
+        within = [name for name in PRIVATE if name not in without]
+        for catalogue, names in ((self.catalogue, within), (plain, without)):
+            wanted = [name for name in names if name in chosen]
+            if wanted:
+                yield from self._private(catalogue, wanted, budgets, progress)
         for name, reference in REFERENCES.items():
             if name in chosen:
-                yield name, None, partial(reference, self.split, self.seed)
+                progress(f"{name} without privacy")
+                yield self._row(name, None, partial(reference, self.split, self.seed))
 
-    def world(self, *, features: bool) -> World:
-        """The people who train, with the catalogue's features or without."""
-        given = features and bool(self.catalogue.features)
-        if given not in self.worlds:
-            catalogue = self.catalogue if given else replace(self.catalogue, features={})
-            rows = self.split.training
-            self.worlds[given] = World.of(rows, catalogue, max_items=self.max_items, copies=self.copies)
-        return self.worlds[given]
+    def _private(
+        self, catalogue: Catalogue, names: Sequence[str], budgets: Sequence[PrivacyBudget], progress: Progress
+    ) -> Iterator[Row]:
+        """The private methods on the people who train, each with noise that begins anew."""
+        progress("the consent gate, with everybody agreeing, and the bound")
+        world = World.of(self.split.training, catalogue, max_items=self.max_items, copies=self.copies)
+        for budget in budgets:
+            for name in names:
+                progress(f"{name} at epsilon {budget.epsilon:g}")
+                fit = partial(PRIVATE[name], world, budget, SeededNoise(self.seed))
+                yield self._row(name, budget.epsilon, partial(_serving, fit))
 
-    def row(self, name: str, epsilon: float | None, fit: Callable[[], Scorer]) -> Row:
+    def _row(self, name: str, epsilon: float | None, fit: Callable[[], Scorer]) -> Row:
         """One method, fitted and judged."""
         began = time.perf_counter()
         scorer = fit()
@@ -243,6 +247,11 @@ class _Trial:
             people=self.split.training.shape[0] * self.copies,
             items=len(self.catalogue),
         )
+
+
+def _said(progress: Progress, seed: int, step: str) -> None:
+    """A step of one seed."""
+    progress(f"seed {seed}, {step}")
 
 
 def _serving(fit: Callable[[], ReleasedModel]) -> Scorer:
