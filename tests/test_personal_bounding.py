@@ -78,8 +78,8 @@ def test_the_choice_is_nested_and_keyed():
 
 def test_a_bound_that_is_not_applied_is_noticed(monkeypatch):
     """The mutant that keeps everything fails the first claim."""
-    statement = tactful.personal.bounding._BOUNDED
-    monkeypatch.setattr(tactful.personal.bounding, "_BOUNDED", statement.replace("WHERE place <=", "WHERE 0 <"))
+    statement = tactful.personal.bounding._DRAWN
+    monkeypatch.setattr(tactful.personal.bounding, "_DRAWN", statement.replace("WHERE d.place <=", "WHERE 0 <"))
     assert max(map(len, kept(rows(), 3))) > 3
 
 

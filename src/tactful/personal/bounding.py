@@ -5,40 +5,34 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
-import scipy.sparse
+import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from tactful.catalogue import Catalogue
 from tactful.errors import ConfigError
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.doors import ClosedDoor, opened
-from tactful.personal.matrices import user_items
+from tactful.personal.engines.base import Session
+from tactful.personal.matrices import of_lists, user_items
 
+_HELD = """
+SELECT a.person, a.item FROM admitted a
+JOIN people p ON p.person = a.person
+WHERE p.part = 'training'
+"""
 # MD5 needs no key of its own: the pseudonym is an HMAC under a secret key, so nobody without it can tell or choose
 # which items of a person are kept. Only those with more than k items are hashed. The item's id, not its position,
 # decides: reordering the catalogue or adding to it changes nothing. No other person's rows enter.
-_BOUNDED = """
-WITH held AS (
-  SELECT DISTINCT a.person, a.item FROM admitted a
-  JOIN people p ON p.person = a.person
-  WHERE p.part = 'training'
-),
-sizes AS (
-  SELECT h.person, b.max_items FROM held h CROSS JOIN bound b
-  GROUP BY h.person, b.max_items
-  HAVING COUNT(*) > b.max_items
-),
-drawn AS (
-  SELECT h.person, h.item, s.max_items,
-    ROW_NUMBER() OVER (PARTITION BY h.person ORDER BY MD5(CONCAT(p.pseudonym, ':', i.item_id)), h.item) AS place
-  FROM held h
-  JOIN sizes s ON s.person = h.person
-  JOIN people p ON p.person = h.person
-  JOIN items i ON i.item = h.item
-)
-SELECT h.person, h.item FROM held h LEFT JOIN sizes s ON s.person = h.person WHERE s.person IS NULL
-UNION ALL
-SELECT person, item FROM drawn WHERE place <= max_items
+_DRAWN = """
+SELECT d.entry FROM (
+  SELECT l.entry, l.max_items,
+    ROW_NUMBER() OVER (PARTITION BY l.person ORDER BY MD5(CONCAT(p.pseudonym, ':', i.item_id)), l.item) AS place
+  FROM long_held l
+  JOIN people p ON p.person = l.person
+  JOIN items i ON i.item = l.item
+) AS d
+WHERE d.place <= d.max_items
 """
 
 
@@ -60,7 +54,7 @@ class BoundedInteractions(ClosedDoor):
     __slots__ = ("catalogue", "max_items", "user_items")
     _door = "bound"
 
-    user_items: scipy.sparse.csr_array
+    user_items: csr_array
     max_items: int
     catalogue: Catalogue
 
@@ -100,19 +94,43 @@ def bound(
         raise ConfigError(
             "max_items is at least 1", given=str(max_items), do="Choose how many items of a person may count"
         )
-    session = consented._session
-    session.create("bound", f"SELECT {int(max_items)} AS max_items")
-    try:
-        found = session.query(_BOUNDED)
-    finally:
-        session.drop("bound")
-    (_, rows), items = np.unique(found["person"], return_inverse=True), found["item"]
-    if kept is not None:
-        items = items[kept[rows]]
-        _, rows = np.unique(rows[kept[rows]], return_inverse=True)
+    session, n_items = consented._session, len(consented.catalogue)
+    held = session.query(_HELD)
+    present = np.bincount(held["person"]) > 0
+    everything = user_items((np.cumsum(present) - 1)[held["person"]], held["item"], n_items)
+    within = _within(session, np.flatnonzero(present), everything, max_items)
     return opened(
         BoundedInteractions,
-        user_items=user_items(rows, items, len(consented.catalogue)),
+        user_items=within if kept is None else of_lists(*_lists(within[np.flatnonzero(kept)]), n_items),
         max_items=max_items,
         catalogue=consented.catalogue,
     )
+
+
+def _within(session: Session, people: NDArray[np.intp], everything: csr_array, max_items: int) -> csr_array:
+    """The rows, of which those with more than `max_items` items keep the drawn ones."""
+    starts, items = _lists(everything)
+    lengths = np.diff(starts)
+    entries = np.flatnonzero(np.repeat(lengths > max_items, lengths))
+    if not len(entries):
+        return everything
+    asked = {
+        "entry": entries,
+        "person": np.repeat(people, lengths)[entries],
+        "item": items[entries],
+        "max_items": np.full(len(entries), max_items),
+    }
+    session.put("long_held", pa.table(asked))
+    try:
+        drawn = session.query(_DRAWN)["entry"]
+    finally:
+        session.drop("long_held")
+    stays = np.repeat(lengths <= max_items, lengths)
+    stays[drawn] = True
+    left = np.concatenate([[0], np.cumsum(stays)])  # how many stay before each entry
+    return of_lists(left[starts], items[stays], everything.shape[1])
+
+
+def _lists(rows: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Where each row starts, and its items."""
+    return rows.indptr, rows.indices

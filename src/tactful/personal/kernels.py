@@ -52,6 +52,40 @@ def _taken_in_order(marks: NDArray[np.uint64], out: _Int32, at: int) -> int:
 
 
 @compiled
+def lists_of_rows(rows: _Int32, items: _Int32, n_rows: int, n_items: int) -> tuple[_Int64, _Int32]:
+    """Each row's items, rising and once: where each row starts, and the lists one after another.
+
+    Sorted by counting, by item and then by row: four passes over the pairs, whatever their order.
+    """
+    columns = np.zeros(n_items + 1, dtype=np.int64)
+    for item in items:
+        columns[item + 1] += 1
+    for item in range(n_items):
+        columns[item + 1] += columns[item]
+    filled, by_item = columns[:-1].copy(), np.empty(len(rows), dtype=np.int32)
+    for k in range(len(rows)):
+        by_item[filled[items[k]]] = rows[k]
+        filled[items[k]] += 1
+    latest, starts = np.full(n_rows, -1, dtype=np.int32), np.zeros(n_rows + 1, dtype=np.int64)
+    for item in range(n_items):
+        for k in range(columns[item], columns[item + 1]):
+            if latest[by_item[k]] != item:
+                latest[by_item[k]] = item
+                starts[by_item[k] + 1] += 1
+            else:
+                by_item[k] = -1  # again
+    for row in range(n_rows):
+        starts[row + 1] += starts[row]
+    ends, lists = starts[:-1].copy(), np.empty(starts[-1], dtype=np.int32)
+    for item in range(n_items):
+        for k in range(columns[item], columns[item + 1]):
+            if by_item[k] >= 0:
+                lists[ends[by_item[k]]] = item
+                ends[by_item[k]] += 1
+    return starts, lists
+
+
+@compiled
 def add_items(starts: _Int64, items: _Int32, by_length: _Int64, total: _Int64) -> None:
     """Each person has added the weight of their number of items to each of their items."""
     for person in range(len(starts) - 1):
