@@ -39,4 +39,4 @@ lock: $(READY)
 # The demo's population is a published data set, whose budget may start anew. Only for that: refuses if a model of another
 # name is in the books.
 forget-demo: $(READY)
-	$(BIN)/python -m tactful.cli.forget_demo
+	$(BIN)/tactful demo --forget

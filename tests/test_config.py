@@ -19,7 +19,7 @@ def loaded(folder: Path, text: str) -> TrainingConfig:
     return TrainingConfig.load(folder / "some.toml")
 
 
-@pytest.mark.parametrize("tuning", ["none", "public data", "paid trials"])
+@pytest.mark.parametrize("tuning", ["not stated", "none", "public data", "paid trials"])
 def test_a_configuration_says_where_its_settings_came_from(tuning: str, tmp_path: Path) -> None:
     """By one of three ways, each of which costs nobody anything that is not debited."""
     text = SHIPPED.replace('tuning = "public data"', f'tuning = "{tuning}"')
@@ -37,7 +37,7 @@ def test_unless_it_is_said_nothing_was_looked_at(tmp_path: Path) -> None:
     text = "\n".join(line for line in SHIPPED.splitlines() if not line.startswith(("tuning", "curator", "sector")))
     config = loaded(tmp_path, text)
     told, unsaid = config.model, Curator()
-    assert config.privacy.tuning == "none"
+    assert config.privacy.tuning == "not stated"
     assert (told.curator, told.curator_type, told.region, told.sector) == (
         unsaid.name,
         unsaid.kind,

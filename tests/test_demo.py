@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tactful.assurance.registry import Registry
 from tactful.personal.keys import Keys
 
 ROOT = Path(__file__).parents[1]
@@ -83,19 +84,39 @@ def test_the_readmes_python_runs(demo: tuple[Run, subprocess.CompletedProcess[st
 
 
 def test_the_readmes_own_data_commands_run(workspace: Path) -> None:
-    """Word for word on other tables; between them the reviewer's three lines are pasted, as the README says."""
+    """Word for word on other tables, but with fewer trials; then the command that `train` ends with."""
     (workspace / "configs").mkdir()
     mine = (workspace / "shop.toml").read_text().replace('name = "shop"', 'name = "mine"').replace("0.5", "0.99")
     (workspace / "configs/mine.toml").write_text(mine)
     commands = [line[2:] for line in block("console", "keys secrets").splitlines() if line.startswith("$ ")]
-    assert len(commands) == 8
-    run, exports = runner(workspace), "; ".join(commands[:2])
-    for command in commands[2:]:
-        done = run("bash", "-euc", f"{exports}; {command}")
+    assert len(commands) == 9
+    run, exports = runner(workspace), "; ".join(commands[:3])
+    for command in commands[3:]:
+        done = run("bash", "-euc", f"{exports}; {command.replace('audit', 'audit --trials 100')}")
         assert done.returncode == 0, done.stderr
-        if "new ada" in command:
-            (workspace / "configs/reviewers.toml").write_text(done.stdout)
-    assert "champion until" in done.stderr
+    (approve,) = re.findall("next, by a reviewer: (.*)", done.stderr)
+    done = run("bash", "-euc", f"{exports}; {approve.replace('--key FILE', '--key models/mine/ada.key')}")
+    assert "champion until" in done.stderr, done.stderr
+
+
+def test_the_demo_can_be_forgotten_and_nothing_else(
+    demo: tuple[Run, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """A copy of the demo's folder loses its books; one that holds another model keeps everything."""
+    run, _ = demo
+    shutil.copytree(Path(run("pwd").stdout.strip()) / "models", tmp_path / "models")
+    (tmp_path / "models/mine").mkdir()
+    forget, here = runner(tmp_path), tmp_path / "models"
+    registry = Registry(f"sqlite:///{here}/mlflow.db")
+    registry._client.create_registered_model("mine")
+    kept = sorted(here.rglob("*"))
+    refused = forget("tactful", "demo", "--forget")
+    assert refused.returncode == 3
+    assert "mine" in refused.stderr
+    assert sorted(here.rglob("*")) == kept
+    registry._client.delete_registered_model("mine")
+    assert forget("tactful", "demo", "--forget").returncode == 0
+    assert {path.name for path in here.iterdir()} <= {"mine", "evidence", "README.md"}
 
 
 def test_the_same_run_again_admits_the_same_and_draws_anew(

@@ -82,7 +82,7 @@ class PrivacySection(_Section):
     """Refuse to train on fewer (released) people."""
     population_at_most: int | None = Field(default=None, ge=1)
     """A public upper bound on the number of people, if there is one: lets δ be checked before anything is spent."""
-    tuning: Literal["none", "public data", "paid trials"] = "none"
+    tuning: Literal["not stated", "none", "public data", "paid trials"] = "not stated"
     """Where these settings came from; the privacy statement repeats it. ``none``: rules and defaults, nobody's data was
     looked at. ``public data``: public or synthetic data. ``paid trials``: runs about these very people, each debited to
     this records store. Whatever else settings are chosen on is a release that nobody paid for."""

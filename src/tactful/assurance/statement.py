@@ -32,6 +32,8 @@ UNPROTECTED = (
     "The catalogue of items and their features: declared by the business, public by assumption.",
     "Configuration: purposes, retention, bounds, levels of demographic attributes, metrics and rules.",
     "That a run took place, when, how long it took and how much memory it used.",
+    "That a run did not start because a table cannot be read or a record names nobody.",
+    "The memory of the process while it runs, where exact sums, noise and keys are.",
     "Two ids of one person: each id is protected as a person of its own.",
     "Groups of people: k people together are protected at k times mu.",
     "What can be learned about a person from other people: the guarantee is about their own rows.",
@@ -45,16 +47,17 @@ UNPROTECTED = (
 """What the guarantee does not cover, as the README lists it."""
 
 _TUNING: Mapping[str, str] = {
+    "not stated": "The operator has not said how settings were chosen.",
     "none": (
-        "Settings are rules and defaults; nobody's data was looked at to choose them. What was learned from earlier "
-        "releases is covered by since_first_debit."
+        "The operator declares that settings are rules and defaults, and that nobody's data was looked at to choose "
+        "them. What was learned from earlier releases is covered by since_first_debit."
     ),
     "public data": (
-        "Settings were chosen on public or synthetic data, which costs these people nothing. What was learned from "
+        "The operator declares that settings were chosen on public or synthetic data, which costs these people nothing. What was learned from "
         "earlier releases is covered by since_first_debit."
     ),
     "paid trials": (
-        "Settings were chosen by trials on these very people. Every trial was a run of this records store, debited "
+        "The operator declares that settings were chosen by trials on these very people. Every trial was a run of this records store, debited "
         "like any other, so it is in since_first_debit."
     ),
 }

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.privacy.statistics import Measured, Noise
 
-Tuning = Literal["none", "public data", "paid trials"]
+Tuning = Literal["not stated", "none", "public data", "paid trials"]
 """Where settings came from: `tactful.config.PrivacySection.tuning`."""
 
 OUTCOMES: Mapping[str, str] = {
@@ -174,7 +174,7 @@ class RunSummary:
         Public key that the run was started with.
     trainer : str or None
         Who answers for the run, in their own words.
-    tuning : {"none", "public data", "paid trials"}
+    tuning : {"not stated", "none", "public data", "paid trials"}
     evaluation_share : float
         Share of people who are set aside, by keyed hash.
     curator : Curator

@@ -11,7 +11,7 @@ import typer
 from tactful import __version__, auditing, training
 from tactful.assurance import approval
 from tactful.assurance.registry import Registry
-from tactful.cli import demonstration, show
+from tactful.cli import demonstration, forget_demo, show
 from tactful.cli.benchmarking import benchmark
 from tactful.errors import JournalBrokenError, RefusedError, UsageError
 from tactful.personal.keys import DEFAULT_FILE as SECRETS
@@ -203,12 +203,17 @@ def budget(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    forget: Annotated[bool, typer.Option("--forget", help="Remove the demo's tables, keys and books instead.")] = False,
+) -> None:
     """Train, approve and ask a model on real-format grocery purchases; consent events are simulated.
 
     Example: tactful demo
     """
-    demonstration.run()
+    if forget:
+        forget_demo.forget()
+    else:
+        demonstration.run()
 
 
 @keys.command("secrets")

@@ -39,9 +39,11 @@ sampler differs from round(Z) by what `tactful.privacy.noise` bounds, which is c
 *Composition.* What a run releases about the same people is chosen in turn: the head and the factors of each step depend
 on released values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² =
 Σ 1/σᵢ² (ibid., Corollary 3.3). Whether and what follows may depend on what was released (a run that stops gives back
-the rest; the next config is written by people who saw the last report): that Σ μ² stays within the limit is then a
-privacy filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022, "Fully adaptive
-composition for Gaussian differential privacy"); ε since the first debit is the reading of that sum.
+the rest; the next config is written by people who saw the last report): that Σ μ² stays within a limit set beforehand
+is then a privacy filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022,
+"Fully adaptive composition …"). The ledger weighs the samplers' slack with Σ μ², whose largest value moves with it by
+about a millionth: that much the theorem leaves open. The guarantee is the limit. ε since the first debit reads the sum,
+a guarantee by itself only if the runs were fixed beforehand (Rogers et al. 2016).
 
 *Training and evaluation people.* A keyed hash of the id puts each person into one part, whoever else is there. A person
 who trains changes no evaluation row: what they change in the evaluation release is the model that is measured, and that
@@ -58,9 +60,8 @@ released popularity: functions of what has left already cost nothing.
 noise drawn. If anything fails in between, budget is lost and nothing has leaked. The exact value is bound to a name in
 `PrivateRelease._release` and nowhere else.
 
-*What is not covered.* Running time and memory; the terminal, which shows the operator exact row counts; that a run did
-not start because a table cannot be read or a record names nobody, which depends on exact data and releases nothing. A
-run in which nobody's row passes is refused too: δ sets a share aside for what that can tell (`tactful.planning`).
+*What is not covered.* Time and memory; the terminal, which shows exact row counts; that a run did not start because a
+table cannot be read or a record names nobody. A log in which nobody consented pays and is refused by the released count.
 """
 
 from __future__ import annotations
