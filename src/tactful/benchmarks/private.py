@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from tactful.alternating import fit_dpals
 from tactful.benchmarks.worlds import World
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError
 from tactful.fitting import fit_released
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.alternating_plan import alternating_plan
 from tactful.privacy.attacker import Rehearsal
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.release import PrivateRelease
@@ -63,6 +65,17 @@ def popular(world: World, budget: PrivacyBudget, noise: NoiseSource) -> Released
     return PopularityRecommender().fit(door.popularity(world.everybody)).model_
 
 
+def alternated(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
+    """The model of private alternating least squares under the same promise; it knows no features."""
+    settings = default_settings(budget)
+    planned = Planned.of(settings)
+    plan = alternating_plan(
+        planned.plan.budget, max_items=settings.privacy.max_items, evaluation_cells=planned.design.touched
+    )
+    door = PrivateRelease(ledger=Rehearsal(), run="benchmark", plan=plan, noise=noise)
+    return fit_dpals(door, world.everybody, plan, door.people(world.everybody))
+
+
 def _paid(budget: PrivacyBudget, noise: NoiseSource) -> tuple[PrivateRelease, Planned]:
     """A door for a run of this budget, and what it releases; nobody here needs a ledger."""
     planned = Planned.of(default_settings(budget))
@@ -70,6 +83,6 @@ def _paid(budget: PrivacyBudget, noise: NoiseSource) -> tuple[PrivateRelease, Pl
 
 
 PRIVATE: Mapping[str, PrivateMethod] = MappingProxyType(
-    {"popularity": popular, "tactful": trained, "tactful-no-features": trained}
+    {"popularity": popular, "tactful": trained, "tactful-no-features": trained, "dpals": alternated}
 )
 """By name. One whose name ends in ``-no-features`` is given a catalogue that has none."""
