@@ -203,3 +203,29 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     log = write(tmp_path / "d.csv", pa.table({"user_id": ["ada"], "item_id": ["b"]}))
     with pytest.raises(UsageError, match="nobody did"):
         PublicData.read(log, write(tmp_path / "items.csv", pa.table({"item_id": ["c"]})))
+
+
+def ties_backwards(scores: np.ndarray, n: int) -> np.ndarray:
+    """The mutant that orders equal scores from the end of the catalogue."""
+    return scores.shape[1] - 1 - best(scores[:, ::-1].copy(), n)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("RECALL_AT", 19), ("NDCG_AT", 99), ("best", ties_backwards), ("best", lambda scores, n: best(-scores, n))],
+)
+def test_a_broken_judge_differs_from_the_slow_reading(
+    name: str, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists that end too early, ties the other way, and the worst first: each is seen on forty people."""
+    rng = np.random.default_rng(2)
+    scores = rng.integers(0, 5, (40, 160)).astype(float)
+    mixed = [rng.permutation(160) for _ in scores]
+    shown, hidden = [set(m[:20].tolist()) for m in mixed], [set(m[20:60].tolist()) for m in mixed]
+    split = Split(training=matrix(shown, 160), shown=matrix(shown, 160), hidden=matrix(hidden, 160))
+    truth = slowly(scores, shown, hidden)
+    sound = judge(lambda _: scores.copy(), split)
+    assert (sound.recall, sound.ndcg) == pytest.approx(truth)
+    monkeypatch.setattr(protocol, name, broken)
+    found = judge(lambda _: scores.copy(), split)
+    assert (found.recall, found.ndcg) != pytest.approx(truth)

@@ -124,7 +124,7 @@ def _ease(training: scipy.sparse.csr_array, penalty: float, widest: int) -> Scor
     rows = training[:, head].astype(np.float64)
     gram = (rows.T @ rows).toarray()
     gram[np.diag_indices(len(head))] += penalty
-    inverse = scipy.linalg.inv(gram, overwrite_a=True, assume_a="pos")
+    inverse = scipy.linalg.inv(gram, overwrite_a=True)
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     last = counts / (counts.max(initial=0) + 1.0) - 1e6
