@@ -200,8 +200,8 @@ class World:
         found: NDArray[np.int64] = rows.indices[rows.indptr[person] : rows.indptr[person + 1]].astype(np.int64)
         return found
 
-    def bounded(self, kept: NDArray[np.bool_]) -> BoundedInteractions:
-        """The rows of the people who are kept."""
+    def bounded(self, kept: NDArray[np.bool_] | None = None) -> BoundedInteractions:
+        """The rows of the people who are kept, or of everybody, bounded again."""
         return bound(self._consented, max_items=self._max_items, kept=kept)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from tactful.benchmarks.membership import SHADOWS, Membership, benchmark_members
 from tactful.benchmarks.noise import DRAWS, measure_noise
 from tactful.benchmarks.plot import plot_quality
 from tactful.benchmarks.quality import DELTA, HOLDOUT, METHODS, SEEDS, Comparison, benchmark_quality
+from tactful.benchmarks.training import HEAD, ITEMS, USERS, TrainingSpeed, benchmark_growth, benchmark_training
 from tactful.cli import show
 
 benchmark = typer.Typer(help="Measure speed and leakage on public or synthetic data.", no_args_is_help=True)
@@ -115,6 +117,50 @@ def plot(
     Example: tactful benchmark plot films.json pages.json --out quality.svg
     """
     show.say(f"drawn into {plot_quality(results, out)}")
+
+
+@benchmark.command()
+def training(
+    users: Annotated[int, typer.Option(help="People of the synthetic crowd.")] = USERS,
+    items: Annotated[int, typer.Option(help="Items of its catalogue.")] = ITEMS,
+    head: Annotated[int, typer.Option(help="Items that the Gram of the first run is about.")] = HEAD,
+    json: Json = False,
+) -> None:
+    """Time private training beside implicit's ALS on the same synthetic interactions.
+
+    Example: tactful benchmark training --users 14000 --items 4000 --head 1000
+    """
+    with show.steps("making a crowd") as progress:
+        found = benchmark_training(users, items, head=head, progress=progress)
+    _show_speeds([found.forced, found.default])
+    ratios = (run.seconds / found.peer_seconds for run in (found.forced, found.default))
+    show.say(f"implicit's ALS {found.peer_seconds:.1f} s: " + " and ".join(f"{r:.3f}" for r in ratios) + " of its time")
+    if json:
+        show.as_json(found.as_json())
+
+
+@benchmark.command()
+def growth(json: Json = False) -> None:
+    """Time private training at five numbers of people and five numbers of items.
+
+    Example: tactful benchmark growth
+    """
+    with show.steps("making crowds") as progress:
+        found = benchmark_growth(progress=progress)
+    _show_speeds([*found.by_people, *found.by_items])
+    show.say("seconds grow as " + ", ".join(f"{name} to the {power:.2f}" for name, power in found.exponents.items()))
+    if json:
+        show.as_json(found.as_json())
+
+
+def _show_speeds(runs: Sequence[TrainingSpeed]) -> None:
+    """One line a run."""
+    names = ("people", "items", "interactions", "head", "rank", "bound", "sums", "noise", "fit", "seconds", "peak GiB")
+    show.say(" ".join(f"{name:>12s}" for name in names))
+    for run in runs:
+        counts = (run.people, run.items, run.interactions, run.head, run.rank)
+        measured = (run.bound, run.sums, run.noise, run.fit, run.seconds, run.peak_gib)
+        show.say(" ".join([*(f"{n:12,d}" for n in counts), *(f"{x:12.2f}" for x in measured)]))
 
 
 def _show_quality(found: Comparison) -> None:
