@@ -19,7 +19,7 @@ from tactful.errors import (
     RefusedError,
     UsageError,
 )
-from tactful.privacy.accountant import PrivacyBudget, calibrate, epsilon_at, mu_at
+from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss, calibrate, epsilon_at, mu_at
 from tactful.privacy.events import GaussianEvent, Partition, SamplerSlack
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit, Debit
 from tactful.records.store import Records
@@ -408,3 +408,17 @@ def test_a_period_is_whole_days(days: float) -> None:
     """A period is a whole number of days above 0."""
     with pytest.raises(ConfigError, match="whole number of days"):
         BudgetLimit(epsilon=1.0, delta=DELTA, period_days=days)
+
+
+def test_a_run_that_does_not_say_how_people_are_divided_differs_from_one_that_does(ledger: BudgetLedger) -> None:
+    """Somebody may be in both parts then: the two runs add up, whichever came first."""
+    training, evaluation = event("gram", ("training",)), event("cells", ("evaluation",))
+    ledger.debit("unsaid", [training])
+    alone = ledger.status().spent
+    assert alone is not None
+    assert alone.evaluation == 0
+    ledger.debit("said", [evaluation], assignment=Assignment(fingerprint="k", evaluation_share=0.2))
+    spent = ledger.status().spent
+    assert spent is not None
+    both = PrivacyLoss.of(training) + PrivacyLoss.of(evaluation)
+    assert spent.training == spent.evaluation == pytest.approx(both.epsilon(spent.delta))

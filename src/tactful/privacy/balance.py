@@ -44,6 +44,10 @@ class Assignment:
     evaluation_share: float
 
 
+UNSTATED = Assignment(fingerprint="unstated", evaluation_share=0.0)
+"""How a run divides people that does not say."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLimit:
     """What everything released about the population must stay within.

@@ -22,7 +22,7 @@ from tactful.errors import (
     RefusedError,
     UsageError,
 )
-from tactful.privacy.balance import KINDS, Assignment, Balance, BudgetLimit, Line
+from tactful.privacy.balance import KINDS, UNSTATED, Assignment, Balance, BudgetLimit, Line
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.figures import BudgetStatus, Price, declared, price_of, status_of
 from tactful.privacy.statistics import Noise
@@ -123,8 +123,8 @@ class BudgetLedger:
         balance = Balance.replay(self._records.entries(KINDS))
         balance.limit = _agreed(balance.limit, limit) or limit
         _check_noise(balance, noise)
-        if assignment is not None and assignment not in balance.assignments:
-            balance.assignments.append(assignment)
+        if (divided := assignment or UNSTATED) not in balance.assignments:
+            balance.assignments.append(divided)
         return price_of(balance, events, self._records.now())
 
     def debit(
@@ -149,7 +149,7 @@ class BudgetLedger:
         events : sequence of GaussianEvent
             With different names.
         assignment : Assignment, optional
-            How people are divided in this run.
+            How people are divided in this run. Runs that do not say differ from all that do.
         noise : {"system", "reproducible"}
             What the run draws from. Records hold one kind only: seeded noise protects nobody, so its runs must not
             stand beside a promise.
@@ -170,7 +170,7 @@ class BudgetLedger:
             _check_chain(transaction)
             balance = _balance(transaction)
             _check_noise(balance, noise)
-            _pin(transaction, balance, assignment)
+            _pin(transaction, balance, assignment or UNSTATED)
             price = price_of(balance, events, transaction.now())
             if not price.fits:
                 raise BudgetExceededError(
@@ -249,10 +249,10 @@ def _balance(transaction: Transaction) -> Balance:
     return Balance.replay(transaction.entries(KINDS))
 
 
-def _pin(transaction: Transaction, balance: Balance, assignment: Assignment | None) -> None:
+def _pin(transaction: Transaction, balance: Balance, assignment: Assignment) -> None:
     """The way people are divided is on record, and in the balance."""
     known = balance.assignments
-    if assignment is not None and assignment not in known:
+    if assignment not in known:
         body: dict[str, JSON] = {
             "fingerprint": assignment.fingerprint,
             "evaluation_share": float(assignment.evaluation_share),

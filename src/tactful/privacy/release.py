@@ -46,11 +46,10 @@ about a millionth: that much the theorem leaves open. The guarantee is the limit
 a guarantee by itself only if the runs were fixed beforehand (Rogers et al. 2016).
 
 *Training and evaluation people.* A keyed hash of the id puts each person into one part, whoever else is there. A person
-who trains changes no evaluation row: what they change in the evaluation release is the model that is measured, and that
-is post-processing of releases already paid for. A person who is held out changes no training row. So each pays for
-their own part, the larger of the two bounds both, and consent counts, which are about everybody, are debited to both.
-This rests on each person staying in their part: key and share are pinned in the ledger, and once another was ever used
-every debit counts against both.
+who trains changes no evaluation row, only the model that is measured: post-processing of releases already paid for. A
+person who is held out changes no training row. So each pays for their own part, the larger of the two bounds both, and
+consent counts, which are about everybody, are debited to both. This rests on each person staying in their part: key and
+share are pinned in the ledger, and once another was ever used every debit counts against both.
 
 *The catalogue and the head.* The items, their order and features are declared by the business and do not depend on
 rows; an item nobody bought is there with the others. M follows from released or declared numbers, and the head from
@@ -60,8 +59,8 @@ released popularity: functions of what has left already cost nothing.
 noise drawn. If anything fails in between, budget is lost and nothing has leaked. The exact value is bound to a name in
 `PrivateRelease._release` and nowhere else.
 
-*What is not covered.* Time and memory; the terminal, which shows exact row counts; that a run did not start because a
-table cannot be read or a record names nobody. A log in which nobody consented pays and is refused by the released count.
+*What is not covered.* Time, memory, the terminal's exact row counts; that a run did not start because a table cannot be
+read or a record names nobody. A log in which nobody consented pays, and is refused by the released count.
 """
 
 from __future__ import annotations
@@ -118,7 +117,7 @@ class Payments(Protocol):
 
 
 class Outcomes(Protocol):
-    """Who has counted people by consent outcome: `tactful.personal.consented.ConsentedInteractions`."""
+    """Who counts people by consent outcome: `tactful.personal.consented.ConsentedInteractions`."""
 
     def people_by_outcome(self) -> dict[str, dict[str, int]]:
         """People by outcome and part, each counted once."""
