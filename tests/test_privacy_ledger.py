@@ -412,7 +412,7 @@ def test_a_period_is_whole_days(days: float) -> None:
 
 def test_a_run_that_does_not_say_how_people_are_divided_differs_from_one_that_does(ledger: BudgetLedger) -> None:
     """Somebody may be in both parts then: the two runs add up, whichever came first."""
-    training, evaluation = event("gram", ("training",)), event("cells", ("evaluation",))
+    training, evaluation = event(1.0), event(1.0, "cells", ("evaluation",))
     ledger.debit("unsaid", [training])
     alone = ledger.status().spent
     assert alone is not None
