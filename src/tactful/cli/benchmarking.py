@@ -65,7 +65,7 @@ def noise(
     found = measure_noise(draws)
     rates = (found.draws_per_second, found.peer_draws_per_second, found.exact_peer_draws_per_second)
     ours, peer, exact = (f"{rate / 1e6:.3g}" for rate in rates)
-    show.say(f"{ours} million draws a second; numpy without a proof {peer}, diffprivlib's exact sampler {exact}")
+    show.say(f"{ours} million draws a second; numpy's, which protects nobody, {peer}, diffprivlib's exact one {exact}")
     if json:
         show.as_json(found.as_json())
 
