@@ -134,6 +134,21 @@ def test_the_seed_alone_decides() -> None:
     assert sets(one.shown) != sets(other.shown)
 
 
+def test_the_order_of_the_catalogue_decides_nothing() -> None:
+    """With items that nobody used in between and all in another order, the same ids are hidden of the same people."""
+    rng = np.random.default_rng(0)
+    histories = [set(rng.choice(50, 10, replace=False).tolist()) for _ in range(60)]
+    place = rng.permutation(80)[:50]  # of item id i in the larger catalogue
+    ids = np.full(80, -1)
+    ids[place] = np.arange(50)
+    order = np.where(ids >= 0, ids, 50 + np.arange(80))
+    moved = matrix([{int(place[item]) for item in history} for history in histories], 80)
+    one = hold_out(matrix(histories, 50), seed=1, share=0.3)
+    two = hold_out(moved, seed=1, share=0.3, order=order)
+    assert [{int(ids[item]) for item in history} for history in sets(two.hidden)] == sets(one.hidden)
+    assert sets(hold_out(moved, seed=1, share=0.3).hidden) != sets(two.hidden)
+
+
 def test_hidden_items_are_chosen_alike() -> None:
     """Over seeds each of a person's ten items is hidden about a fifth of the time: 2 of 10, at p = 1e-12."""
     rows = matrix([set(range(10))] * 4, 10)

@@ -67,7 +67,9 @@ class Quality:
     ndcg: float
 
 
-def hold_out(user_items: scipy.sparse.csr_array, *, seed: int, share: float) -> Split:
+def hold_out(
+    user_items: scipy.sparse.csr_array, *, seed: int, share: float, order: NDArray[np.int64] | None = None
+) -> Split:
     """The split that this seed makes.
 
     Parameters
@@ -78,6 +80,9 @@ def hold_out(user_items: scipy.sparse.csr_array, *, seed: int, share: float) -> 
         Chooses the people and what of theirs is hidden.
     share : float
         Of the people with at least 5 items; read as the decimal number it is written as, then rounded down.
+    order : int array of shape (n_items,), optional
+        The place of each item by its id. With it, the same items are hidden however the catalogue is ordered, and
+        whatever else is in it.
 
     Raises
     ------
@@ -99,7 +104,7 @@ def hold_out(user_items: scipy.sparse.csr_array, *, seed: int, share: float) -> 
     training = np.ones(user_items.shape[0], dtype=np.bool_)
     training[held] = False
     rows = user_items[held]
-    away = _hidden(rows, rng)
+    away = _hidden(rows, np.arange(rows.shape[1]) if order is None else order, rng)
     return Split(training=user_items[training], shown=_part(rows, ~away), hidden=_part(rows, away))
 
 
@@ -141,11 +146,13 @@ def best(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     return items[order][first].reshape(n_rows, n)
 
 
-def _hidden(rows: scipy.sparse.csr_array, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _hidden(rows: scipy.sparse.csr_array, order: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
     """For each entry of the matrix whether it is hidden: a fifth of each row, rounded down, and at least one."""
+    by_id = np.lexsort((order[rows.indices], np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))))
     away = np.zeros(rows.nnz, dtype=np.bool_)
     for start, end in zip(rows.indptr[:-1].tolist(), rows.indptr[1:].tolist(), strict=True):
-        away[start + rng.permutation(end - start)[: max(1, (end - start) // _HIDDEN)]] = True
+        chosen = rng.permutation(end - start)[: max(1, (end - start) // _HIDDEN)]
+        away[by_id[start + chosen]] = True
     return away
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 import scipy.sparse
+from numpy.typing import NDArray
 
 from tactful.catalogue import Catalogue
 from tactful.datasets.movielens import read_movielens
@@ -38,6 +39,11 @@ class PublicData:
 
     def __repr__(self) -> str:
         return f"PublicData({self.user_items.shape[0]} people, {self.catalogue!r})"
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The place of each item by its id as text."""
+        return _places(self.catalogue.item_ids)
 
     @classmethod
     def read(cls, interactions: str | Path, items: str | Path | None = None) -> PublicData:
@@ -68,10 +74,14 @@ class PublicData:
         ids = people.filter(known).dictionary_encode()
         if not len(ids):
             raise UsageError("somebody used an item of the catalogue", given="nobody did", do="Name the right tables")
-        ranks = np.argsort(np.argsort(np.array(ids.dictionary.to_pylist())))
-        rows = ranks[ids.indices.to_numpy()].astype(np.int64)
+        rows = _places(np.array(ids.dictionary.to_pylist()))[ids.indices.to_numpy()]
         pairs = np.unique(rows * len(catalogue) + places.filter(known).to_numpy())
         return cls(user_items=user_items(*np.divmod(pairs, len(catalogue)), len(catalogue)), catalogue=catalogue)
+
+
+def _places(ids: NDArray[np.str_]) -> NDArray[np.int64]:
+    """The place of each id in the order of their texts."""
+    return np.argsort(np.argsort(ids)).astype(np.int64)
 
 
 def _catalogue(path: Path) -> Catalogue:

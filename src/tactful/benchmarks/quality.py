@@ -184,7 +184,7 @@ def benchmark_quality(
     data = PublicData.read(interactions, items)
     rows: list[Row] = []
     for seed in range(seeds):
-        split = hold_out(data.user_items, seed=seed, share=holdout)
+        split = hold_out(data.user_items, seed=seed, share=holdout, order=data.order)
         trial = _Trial(split=split, catalogue=data.catalogue, copies=repeat_training, max_items=longest, seed=seed)
         rows += trial.rows(budgets, methods, partial(_said, progress, seed))
     settings = {"delta": delta, "seeds": seeds, "holdout": holdout, "repeat_training": repeat_training}
