@@ -10,11 +10,23 @@ AUDIT: dict[str, Any] = {
     "epsilon_lower_bound": 6.54321,
     "confidence": 0.95,
     "trials": 4321,
+    "noise_as_stated": True,
+    "not_as_stated": [],
     "people": [
-        {"person": "the longest history", "epsilon_lower_bound": 6.54321},
-        {"person": "one item", "epsilon_lower_bound": 3.21},
+        {"person": "the longest history", "epsilon_lower_bound": 6.54321, "present": 4321},
+        {"person": "one item", "epsilon_lower_bound": 3.21, "present": 1080},
     ],
-    "controls": [{"mutant": "half the noise", "caught": True, "epsilon_lower_bound": 14.75}],
+    "controls": [
+        {
+            "mutant": "half the noise",
+            "caught": True,
+            "outcome": "caught",
+            "caught_by": ["likelihood ratio", "noise"],
+            "epsilon_lower_bound": 14.75,
+        }
+    ],
+    "attempts": 13,
+    "contradictions": 0,
     "tactful": "0.1.0",
     "created": "2026-11-22T08:00:00+00:00",
 }

@@ -16,6 +16,8 @@ from assurance_mutations import at, paths
 from assurance_worlds import summary
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.assurance.statement import privacy_statement, validate
+from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.plan import RunPlan
 
 KINDS = [(AuditFacts, AUDIT), (MembershipFacts, MEMBERSHIP)]
 WRONG = [None, "many", True, -1, 1.5, float("nan"), float("inf"), [], {}, [0.9, 0.1]]
@@ -47,7 +49,7 @@ def test_no_evidence_is_unmeasured(kind: Any, facts: dict[str, Any]) -> None:
     """With what would give some."""
     found = kind.of_json(None)
     assert isinstance(found, Unmeasured)
-    assert "run `tactful" in found.reason
+    assert "`tactful " in found.reason
 
 
 @pytest.mark.parametrize(("kind", "facts"), KINDS)
@@ -89,3 +91,45 @@ def test_what_is_stated_is_plain() -> None:
     """JSON has every value, so YAML has."""
     for kind, facts in KINDS:
         assert json.loads(json.dumps(kind.of_json(facts).stated(), allow_nan=False))
+
+
+INCONSISTENT = {
+    "a bound that is not the largest of the people's": {"epsilon_lower_bound": 6.5},
+    "noise that is wrong and as stated": {"not_as_stated": ["gram: another variance"]},
+    "noise that is not as stated, and nothing said of it": {"noise_as_stated": False},
+}
+CONTROLS = {
+    "caught below the claim": {"epsilon_lower_bound": 7.9},
+    "above the claim and not caught by the ratio": {"caught_by": ["noise"]},
+    "missed and caught": {"outcome": "missed"},
+    "caught by nothing": {"caught_by": [], "epsilon_lower_bound": 1.0},
+    "an outcome that is none": {"outcome": "seen"},
+}
+
+
+@pytest.mark.parametrize("case", [*INCONSISTENT, *CONTROLS])
+def test_figures_that_contradict_each_other_are_not_quoted(case: str) -> None:
+    """The bound is read off people and what caught a control off its bound; nobody's word is taken for either."""
+    (control,) = AUDIT["controls"]
+    changed = INCONSISTENT[case] if case in INCONSISTENT else {"controls": [control | CONTROLS[case]]}
+    assert isinstance(AuditFacts.of_json({**AUDIT, **changed}), Unmeasured)
+
+
+def test_evidence_about_another_claim_is_not_quoted() -> None:
+    """ε, δ and μ are those of the run."""
+    plan = RunPlan.of(PrivacyBudget(epsilon=8.0, delta=1e-6), max_items=40, evaluation_cells=8)
+    mu = plan.loss("training").mu_squared ** 0.5
+    found = {**MEMBERSHIP, "epsilon": 8.0, "delta": 1e-6, "mu": mu}
+    assert isinstance(AuditFacts.about(plan, AUDIT), AuditFacts)
+    assert isinstance(MembershipFacts.about(plan, found), MembershipFacts)
+    for kind, facts, other in (
+        (AuditFacts, AUDIT, {"epsilon_claimed": 7.9}),
+        (AuditFacts, AUDIT, {"delta": 1e-5}),
+        (MembershipFacts, found, {"epsilon": 7.9}),
+        (MembershipFacts, found, {"delta": 1e-5}),
+        (MembershipFacts, found, {"mu": mu * 1.001}),
+    ):
+        told = kind.about(plan, {**facts, **other})
+        assert isinstance(told, Unmeasured)
+        assert "another claim" in told.reason
+    assert isinstance(AuditFacts.about(plan, None), Unmeasured)

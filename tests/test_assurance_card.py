@@ -96,7 +96,7 @@ class TestAttacks:
     def test_a_run_that_was_not_attacked_claims_nothing(self) -> None:
         """Both say what would measure them."""
         card = model_card(summary(), ASSESSED)
-        assert "not audited: run \\`tactful audit CONFIG\\`." in card
+        assert "not audited: \\`tactful audit CONFIG\\` was not run before the training." in card
         assert "not measured for these settings: run \\`tactful benchmark membership CONFIG\\`." in card
         assert "could show" not in card
         assert "shadow" not in card
@@ -127,7 +127,9 @@ class TestAttacks:
             "0.95",
             "4,321 releases",
             "the longest history",
-            "1 releases",
+            "4,321 with them",
+            "Of 1 releases broken on purpose the audit caught 1",
+            "so far: 13, of which 0 contradicted",
         ):
             assert said in card, said
         assert "contradicts" not in card
@@ -135,21 +137,35 @@ class TestAttacks:
     def test_an_audit_above_the_claim_is_said_first(self) -> None:
         """A bound above the claim is not softened, and one at the claim contradicts nothing."""
         for bound, said in ((8.01, True), (8.0, False)):
-            card = model_card(summary(audit=AuditFacts.of_json({**AUDIT, "epsilon_lower_bound": bound})), ASSESSED)
+            people = [{"person": "somebody", "epsilon_lower_bound": bound, "present": 9}]
+            audit = AuditFacts.of_json({**AUDIT, "epsilon_lower_bound": bound, "people": people})
+            card = model_card(summary(audit=audit), ASSESSED)
             assert ("**The audit contradicts the claim.** Audit of" in card) is said
+
+    def test_noise_that_is_not_as_stated_is_said_first(self) -> None:
+        """What is wrong is named, although no attack exceeded the claim."""
+        wrong = {"noise_as_stated": False, "not_as_stated": ["gram diagonal: another variance"]}
+        card = model_card(summary(audit=AuditFacts.of_json({**AUDIT, **wrong})), ASSESSED)
+        assert "**The audit contradicts the claim.** Audit of" in card
+        assert "found gram diagonal: another variance" in card
 
     def test_an_audit_that_missed_a_control_says_so(self) -> None:
         """It saw too little for its silence to count."""
         (control,) = AUDIT["controls"]
-        missed = AuditFacts.of_json({**AUDIT, "controls": [{**control, "caught": False}]})
-        assert "the same attack caught 0. **It missed some of them" in model_card(summary(audit=missed), ASSESSED)
-        assert "It missed" not in model_card(summary(audit=AuditFacts.of_json(AUDIT)), ASSESSED)
+        told = {"caught": False, "outcome": "too few trials", "caught_by": [], "epsilon_lower_bound": 1.0}
+        missed = AuditFacts.of_json({**AUDIT, "controls": [{**control, **told}]})
+        card = model_card(summary(audit=missed), ASSESSED)
+        assert "the audit caught 0." in card
+        assert "**It did not catch all of them" in card
+        assert "It did not catch" not in model_card(summary(audit=AuditFacts.of_json(AUDIT)), ASSESSED)
 
     def test_no_name_in_evidence_becomes_markup(self) -> None:
         """Evidence is a file that somebody may have written."""
         facts = {"world": {CANARY: CANARY}, "rows": [{**MEMBERSHIP["rows"][0], "model": CANARY}]}
-        people = [{"person": CANARY, "epsilon_lower_bound": 1.0}]
-        audit = AuditFacts.of_json({**AUDIT, "people": people, "created": CANARY})
+        people = [{"person": CANARY, "epsilon_lower_bound": 1.0, "present": 9}]
+        words = {"created": CANARY, "noise_as_stated": False, "not_as_stated": [CANARY]}
+        audit = AuditFacts.of_json({**AUDIT, "epsilon_lower_bound": 1.0, "people": people, **words})
+        assert isinstance(audit, AuditFacts)
         card = model_card(summary(membership=MembershipFacts.of_json({**MEMBERSHIP, **facts}), audit=audit), ASSESSED)
         assert "<b>" not in card
         assert "\n# head" not in card

@@ -94,7 +94,11 @@ def test_a_stranger_recomputes_epsilon_from_the_statement_of_a_real_run(workspac
     not. The audit that was saved for these releases is quoted.
     """
     config = TrainingConfig.load(workspace / "shop.toml")
-    evidence.save("audit", Planned.of(config).plan.events, AUDIT)
+    plan = Planned.of(config).plan
+    (control,) = AUDIT["controls"]
+    claimed = {"epsilon_claimed": plan.budget.epsilon, "delta": plan.budget.delta}
+    controls = [{**control, "epsilon_lower_bound": plan.budget.epsilon + 1}]
+    evidence.save("audit", plan.events, {**AUDIT, **claimed, "controls": controls})
     assert train(workspace / "shop.toml").status == "candidate"
     (file,) = workspace.rglob("privacy_statement.yaml")
     text = file.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ FEWEST, MOST = 5_000, 20_000
 
 
 def audit(config: str | Path, *, trials: int | None = None, progress: Callable[[str], None] = lambda _: None) -> Audit:
-    """A lower bound on the ε that the best attacker sees in a run of this configuration.
+    """What somebody who knows everything else sees of a person in a run of this configuration, as a lower bound on ε.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def audit(config: str | Path, *, trials: int | None = None, progress: Callable[[
     found = attack(
         planned.plan,
         planned.head,
-        claim=planned.budget,
+        claim=planned.plan.budget,
         max_items=settings.privacy.max_items,
         evaluation_share=settings.privacy.evaluation_share,
         trials=trials or _enough(planned),

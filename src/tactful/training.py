@@ -351,8 +351,8 @@ class _Run:
             config_text=self.text,
             tuning=self.settings.privacy.tuning,
             evaluation_share=self.settings.privacy.evaluation_share,
-            audit=AuditFacts.of_json(evidence.find("audit", self.plan.events)),
-            membership=MembershipFacts.of_json(evidence.find("membership", self.plan.events)),
+            audit=AuditFacts.about(self.plan, evidence.find("audit", self.plan.events)),
+            membership=MembershipFacts.about(self.plan, evidence.find("membership", self.plan.events)),
             curator=Curator(name=told.curator, kind=told.curator_type, region=told.region, sector=told.sector),
             actor=public_text(self.actor) if self.actor else None,
         )

@@ -1,30 +1,27 @@
 """What attacks on a run's releases found, as its documents quote it: figures, or the reason why there are none.
 
-Evidence is read from a file, so nothing is believed of it but its shape: a file that lacks a figure, or in which one is
-out of range, is no evidence, and the documents say so.
+Evidence is read from a file that nobody signed. A file that lacks a figure, in which one is out of range, whose figures
+contradict each other, or which is about another claim than the run's is no evidence, and the documents say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-from tactful.assurance.plain import above_0, number, plain, some, text, truth, whole
+from tactful.assurance.control_facts import ControlFacts
+from tactful.assurance.plain import above_0, interval, listing, number, plain, some, text, truth, whole
+from tactful.privacy.plan import RunPlan
 
 _Facts = TypeVar("_Facts")
 Interval = tuple[float, float]
+_NOT_AUDITED = "not audited: `tactful audit CONFIG` was not run before the training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmeasured:
-    """There is no evidence to quote.
-
-    Attributes
-    ----------
-    reason : str
-        Why, and what would give some.
-    """
+    """There is no evidence to quote; `reason` says why, and what would give some."""
 
     reason: str
 
@@ -40,34 +37,52 @@ class AuditFacts:
     Attributes
     ----------
     epsilon_claimed, delta : float
-    epsilon_lower_bound : float
-        At `delta`; the largest over the people tried.
     confidence : float
-        Of the bound, over all of them together.
+        Of the bound, over all people together.
     trials : int
-        Releases of each of the two main worlds.
-    people : mapping of str to float
-        Worst-case person to the lower bound on the ε that they lose.
-    controls : mapping of str to (bool, float)
-        Broken release to whether the attack caught it, and the lower bound it found there.
+        Releases without the person, and with the first one.
+    people : mapping of str to (float, int)
+        Worst-case person to the lower bound on the ε that they lose at `delta`, and the releases with them.
+    controls : mapping of str to ControlFacts
+        Broken release to what came of it.
+    not_as_stated : tuple of str
+        What is wrong with the noise or the head.
+    attempts, contradictions : int
+        Audits of the same releases and code, and how many of them contradicted the claim; the weightiest is quoted.
     tactful, created : str
         Version and time of the audit.
     """
 
     epsilon_claimed: float
     delta: float
-    epsilon_lower_bound: float
     confidence: float
     trials: int
-    people: Mapping[str, float]
-    controls: Mapping[str, tuple[bool, float]]
+    people: Mapping[str, tuple[float, int]]
+    controls: Mapping[str, ControlFacts]
+    not_as_stated: tuple[str, ...]
+    attempts: int
+    contradictions: int
     tactful: str
     created: str
 
     @classmethod
     def of_json(cls, facts: Mapping[str, Any] | None) -> Self | Unmeasured:
         """The audit that was saved, or why it cannot be quoted."""
-        return _quoted(cls._read, facts, "not audited: run `tactful audit CONFIG`")
+        return _quoted(cls._read, facts, _NOT_AUDITED)
+
+    @classmethod
+    def about(cls, plan: RunPlan, facts: Mapping[str, Any] | None) -> Self | Unmeasured:
+        """The audit that was saved, if it is about what this plan claims; or why it cannot be quoted."""
+        found = cls.of_json(facts)
+        if isinstance(found, Unmeasured):
+            return found
+        claimed, promised = (found.epsilon_claimed, found.delta), (plan.budget.epsilon, plan.budget.delta)
+        return found if claimed == promised else _of_another("audit", claimed, promised)
+
+    @property
+    def epsilon_lower_bound(self) -> float:
+        """The largest over the people tried."""
+        return max(bound for bound, _ in self.people.values())
 
     @property
     def contradicts(self) -> bool:
@@ -76,44 +91,56 @@ class AuditFacts:
 
     @property
     def sees(self) -> bool:
-        """Whether the attack caught everything that was broken on purpose; else its silence says little."""
-        return all(caught for caught, _ in self.controls.values())
+        """Whether the audit caught everything that was broken on purpose; else its silence says little."""
+        return all(control.caught_by for control in self.controls.values())
 
     def stated(self) -> dict[str, Any]:
         """The audit as plain values, for a privacy statement."""
         return {
             "measured": True,
             "claim_contradicted": self.contradicts,
+            "noise_as_stated": not self.not_as_stated,
+            "not_as_stated": list(self.not_as_stated),
             "attack_sees_what_is_broken": self.sees,
             "epsilon_claimed": self.epsilon_claimed,
             "epsilon_lower_bound": self.epsilon_lower_bound,
             "delta": self.delta,
             "confidence": self.confidence,
             "trials": self.trials,
-            "people": dict(self.people),
-            "broken_on_purpose": {
-                name: {"caught": caught, "epsilon_lower_bound": bound}
-                for name, (caught, bound) in self.controls.items()
+            "attempts": self.attempts,
+            "contradictions": self.contradictions,
+            "people": {
+                name: {"epsilon_lower_bound": bound, "trials": present}
+                for name, (bound, present) in self.people.items()
             },
+            "broken_on_purpose": {name: control.stated() for name, control in self.controls.items()},
             "date": self.created,
             "tactful": self.tactful,
         }
 
     @classmethod
     def _read(cls, facts: Mapping[str, Any]) -> Self:
-        return cls(
-            epsilon_claimed=above_0(facts["epsilon_claimed"]),
+        claim = above_0(facts["epsilon_claimed"])
+        found = cls(
+            epsilon_claimed=claim,
             delta=above_0(facts["delta"], high=1),
-            epsilon_lower_bound=number(facts["epsilon_lower_bound"]),
             confidence=number(facts["confidence"], high=1),
             trials=whole(facts["trials"]),
-            people=some({text(p["person"]): number(p["epsilon_lower_bound"]) for p in facts["people"]}),
-            controls=some(
-                {text(c["mutant"]): (truth(c["caught"]), number(c["epsilon_lower_bound"])) for c in facts["controls"]}
+            people=some(
+                {text(p["person"]): (number(p["epsilon_lower_bound"]), whole(p["present"])) for p in facts["people"]}
             ),
+            controls=some({text(row["mutant"]): ControlFacts.of_json(row, claim) for row in facts["controls"]}),
+            not_as_stated=tuple(text(what) for what in listing(facts["not_as_stated"])),
+            attempts=whole(facts["attempts"]),
+            contradictions=whole(facts["contradictions"], low=0),
             tactful=text(facts["tactful"]),
             created=text(facts["created"]),
         )
+        if number(facts["epsilon_lower_bound"]) != found.epsilon_lower_bound:
+            raise ValueError("the bound is not the largest of the people's")
+        if truth(facts["noise_as_stated"]) is bool(found.not_as_stated):
+            raise ValueError("what is wrong with the noise is listed where something is")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +216,15 @@ class MembershipFacts:
         """The benchmark that was saved, or why it cannot be quoted."""
         return _quoted(cls._read, facts, "not measured for these settings: run `tactful benchmark membership CONFIG`")
 
+    @classmethod
+    def about(cls, plan: RunPlan, facts: Mapping[str, Any] | None) -> Self | Unmeasured:
+        """The benchmark that was saved, if it is about what this plan claims; or why it cannot be quoted."""
+        found, mu = cls.of_json(facts), plan.loss("training").mu_squared ** 0.5
+        if isinstance(found, Unmeasured):
+            return found
+        claimed, promised = (found.epsilon, found.delta, found.mu), (plan.budget.epsilon, plan.budget.delta, mu)
+        return found if claimed == promised else _of_another("membership benchmark", claimed, promised)
+
     def stated(self) -> dict[str, Any]:
         """The benchmark as plain values, for a privacy statement."""
         return {
@@ -243,19 +279,17 @@ def _quoted(
         return Unmeasured(reason=f"what was found could not be read, so it is not quoted; {missing}")
 
 
+def _of_another(kind: str, claimed: Sequence[float], promised: Sequence[float]) -> Unmeasured:
+    """Why evidence about something else is not quoted."""
+    one, other = (", ".join(f"{value:.6g}" for value in values) for values in (claimed, promised))
+    return Unmeasured(reason=f"the {kind} that was saved is about another claim ({one}) than this run's ({other})")
+
+
 def _attacked(row: Mapping[str, Any]) -> AttackedModel:
     """One row of the benchmark."""
     return AttackedModel(
         auc=number(row["auc"], high=1),
-        auc_interval=_interval(row["auc_interval"]),
+        auc_interval=interval(row["auc_interval"]),
         tpr=number(row["tpr_at_fpr_1pct"], high=1),
-        tpr_interval=_interval(row["tpr_interval"]),
+        tpr_interval=interval(row["tpr_interval"]),
     )
-
-
-def _interval(pair: Any) -> Interval:
-    """Two numbers between 0 and 1 in order."""
-    low, high = (number(end, high=1) for end in pair)
-    if low > high:
-        raise ValueError("an interval starts at its lower end")
-    return low, high

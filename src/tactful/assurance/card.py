@@ -131,18 +131,21 @@ def _audit(audit: AuditFacts | Unmeasured) -> str:
     """How much of the claim an attack on the releases themselves could show."""
     if isinstance(audit, Unmeasured):
         return f"Audit of the releases: {_plain(audit.reason)}."
-    caught = sum(found for found, _ in audit.controls.values())
+    caught = sum(control.outcome == "caught" for control in audit.controls.values())
+    easiest, (_, present) = max(audit.people.items(), key=lambda person: person[1])
     claim = f"ε = {audit.epsilon_lower_bound:.4g} of the claimed {audit.epsilon_claimed:g} at δ = {audit.delta:g}"
     text = _plain(
         f"Audit of the releases ({audit.created}, tactful {audit.tactful}): an attacker who knows everybody else and "
         f"sees all that leaves could show at least {claim}, with confidence {audit.confidence:g}, from "
-        f"{audit.trials:,} releases of each of two synthetic worlds; the person easiest to tell: "
-        f"{max(audit.people, key=audit.people.__getitem__)}. Of {len(audit.controls)} releases broken on purpose the "
-        f"same attack caught {caught}."
+        f"{audit.trials:,} releases of a synthetic world without the person and {present:,} with them; the person "
+        f"easiest to tell: {easiest}. Tests of the noise and the head by themselves found "
+        f"{'; '.join(audit.not_as_stated) or 'nothing'}. Of {len(audit.controls)} releases broken on purpose the "
+        f"audit caught {caught}. Audits of these releases so far: {audit.attempts}, of which {audit.contradictions} "
+        f"contradicted the claim. Figures of attacks are reported by whoever ran them."
     )
-    if audit.contradicts:
+    if audit.contradicts or audit.not_as_stated:
         return f"**The audit contradicts the claim.** {text}"
-    return text if audit.sees else f"{text} **It missed some of them, so that what it did not find says little.**"
+    return text if audit.sees else f"{text} **It did not catch all of them, so that what it did not find says little.**"
 
 
 def _membership(found: MembershipFacts | Unmeasured) -> str:

@@ -32,11 +32,19 @@ def above_0(value: Any, *, high: float = math.inf) -> float:
     return number(value, high=high)
 
 
-def whole(value: Any) -> int:
-    """A whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def whole(value: Any, *, low: int = 1) -> int:
+    """A whole number of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ValueError("not a whole number")
     return value
+
+
+def interval(pair: Any) -> tuple[float, float]:
+    """Two numbers between 0 and 1 in order."""
+    low, high = (number(end, high=1) for end in pair)
+    if low > high:
+        raise ValueError("an interval starts at its lower end")
+    return low, high
 
 
 def truth(value: Any) -> bool:
@@ -50,6 +58,13 @@ def text(value: Any) -> str:
     """Words."""
     if not isinstance(value, str) or not value:
         raise TypeError("not text")
+    return value
+
+
+def listing(value: Any) -> list[Any]:
+    """A list, perhaps of nothing."""
+    if not isinstance(value, list):
+        raise TypeError("not a list")
     return value
 
 

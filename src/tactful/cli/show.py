@@ -101,17 +101,22 @@ def audit(found: Audit) -> None:
     """What the attacker got from each person, and from releases that are broken on purpose."""
     say(f"claimed: epsilon = {found.claim.epsilon:g} at delta = {found.claim.delta:g}")
     for attacked in found.people:
-        _row(f"  {attacked.person}", f"at least {attacked.epsilon_lower_bound:.3f}", width=44)
+        _row(f"  {attacked.person}", f"at least {attacked.epsilon_lower_bound:.3f}", width=50)
     for control in found.controls:
-        seen = "caught" if control.caught else "NOT caught"
-        _row(f"  broken: {control.mutant}", f"at least {control.epsilon_lower_bound:.3f}, {seen}", width=44)
+        seen = f"caught by {' and '.join(control.caught_by)}" if control.caught else control.outcome
+        _row(f"  broken: {control.mutant}", f"at least {control.epsilon_lower_bound:.3f}, {seen}", width=50)
     say(f"lower bounds, together at {found.confidence:.0%} confidence, {found.trials:,} trials")
-    if found.contradicts:
-        say("DOES NOT HOLD: more is seen than is claimed. Release nothing, and report this with the installed versions")
+    for objection in found.not_as_stated:
+        say(f"NOT as stated: {objection}")
+    if found.contradicts or found.not_as_stated:
+        what = "more is seen than is claimed" if found.contradicts else "the noise is not what is stated"
+        say(f"DOES NOT HOLD: {what}. Release nothing, and report this with the installed versions")
     elif not found.sees:
-        say("too few trials: what is broken on purpose was not seen either. Raise --trials")
+        say("DOES NOT HOLD: the audit missed what it should have seen, so it is blind. Report this")
+    elif not found.tells:
+        say("too few trials: nothing speaks against the claim, but not all that is broken was seen. Raise --trials")
     else:
-        say("holds: nothing exceeds the claim, and what is broken is seen")
+        say("holds: nothing exceeds the claim, the noise is as stated, and what is broken is seen")
 
 
 def recommendations(answer: Answer) -> None:

@@ -5,18 +5,25 @@ Notes
 *The attacker's score* is the log-likelihood ratio of everything released. In units of its noise each release is y ~
 N(q, I) without the person and N(q + a, I) with, so the ratio is Σ (y − q)·a − ‖a‖²/2 over the releases in order; the
 head of the Gram depends on releases before it, and the ratio of a chain of releases is the sum of its parts given the
-parts before. By Neyman and Pearson no test is better. It says *present* where the ratio is above 0, settled before
-anything is drawn. q and a come from the same door with noise of size 0: the attacker needs no theory of the statistics,
-and a statistic that moves too far is seen.
+parts before. Where the noise is as stated no test is better (Neyman and Pearson); where it is not, others may be, which
+is why the noise is tested by itself (`tactful.privacy.residuals`). It says *present* where the ratio is above 0,
+settled before anything is drawn. q and a come from the same door with noise of size 0: the attacker needs no theory of
+the statistics, and a statistic that moves too far is seen.
+
+*What is shown of the noise* are residuals, what was seen less q in units of the σ that the door states without noise.
+A door that adds noise of its own making, past its source, has no q that stands still, and its residuals show that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.personal.consent import OUTCOMES
 from tactful.privacy.cells import CellDesign
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Debit
@@ -33,8 +40,17 @@ DESIGN = CellDesign(
 )
 """A small evaluation vector: what one person may move of it is the whole norm, whatever the metrics are."""
 
+BEYOND = 5.0
+"""A metric of everybody who is evaluated: above its clip, so that a clip that is missing moves too much."""
+
+HEAD = 16
+"""So many items the Gram is about here, the first that a run would take."""
+
 HeadRule = Callable[[ItemPopularity, PeopleCount], NDArray[np.int64]]
-"""What chooses the head from released values."""
+"""What chooses the head from released values, the most popular item first."""
+
+Tamper = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""What a control does to the noise of one run."""
 
 
 class Rehearsal:
@@ -79,6 +95,57 @@ class Silence:
         return np.zeros(size, dtype=np.int64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What many releases of one world showed.
+
+    Attributes
+    ----------
+    ratios : float array of shape (trials, people)
+        Log-likelihood ratios, one for each person who may be there.
+    residuals : float array of shape (trials, entries)
+        What was seen less what was to be expected of this world, in units of the noise.
+    heads : bool array of shape (trials, items)
+        Which items the Gram was about.
+    broken : tuple of str
+        What needs no statistics to be seen: sides of the Gram that differ, another head, another σ than stated.
+    """
+
+    ratios: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    heads: NDArray[np.bool_]
+    broken: tuple[str, ...]
+
+
+class _Knowledge(NamedTuple):
+    """What is known before a release with one head is seen.
+
+    Attributes
+    ----------
+    expected : float array of shape (worlds, entries), in units of the noise
+    moves : float array of shape (people, entries)
+        What each person changes.
+    halves : float array of shape (people,)
+        ‖a‖²/2 of each.
+    sigmas : float array of shape (entries,)
+        As a door without noise states them.
+    """
+
+    expected: NDArray[np.float64]
+    moves: NDArray[np.float64]
+    halves: NDArray[np.float64]
+    sigmas: NDArray[np.float64]
+
+
+class _Left(NamedTuple):
+    """Everything that left in one run: the head, and values with the σ that the door states, in one order."""
+
+    head: NDArray[np.int64]
+    values: NDArray[np.float64]
+    sigmas: NDArray[np.float64]
+    broken: tuple[str, ...]
+
+
 class Attacker:
     """Who knows all worlds and sees one release: says for each person how much likelier their world has become.
 
@@ -87,6 +154,7 @@ class Attacker:
     plan : RunPlan
         What is released.
     head : HeadRule
+        Its first 16 items are taken.
     without : World
         Nobody more.
     others : sequence of World
@@ -107,57 +175,93 @@ class Attacker:
         self._plan, self._head, self._kind = plan, head, kind
         self._worlds = (without, *others)
         self._silent = self._door(Silence())
-        self._known: dict[bytes, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._known: dict[bytes, _Knowledge] = {}
+
+    @property
+    def entries(self) -> list[str]:
+        """The release that each entry of a residual belongs to; the diagonal of the Gram has a name of its own."""
+        left = self._leave(self._silent, self._worlds[0], self._head)
+        sizes = {"people": 1, "consent": 2 * len(OUTCOMES), "popularity": len(self._items)}
+        rows, columns = np.triu_indices(len(left.head))
+        gram = ["gram diagonal" if row == column else "gram" for row, column in zip(rows, columns, strict=True)]
+        named = [*(name for name, size in sizes.items() for _ in range(size)), *gram]
+        return [*named, *["evaluation"] * (len(left.values) - len(named))]
 
     def scores(self, place: int, noise: NoiseSource, trials: int) -> NDArray[np.float64]:
-        """Log-likelihood ratios of many releases of one world.
+        """Log-likelihood ratios of many releases of one world: `Seen.ratios`."""
+        return self.watch(place, noise, trials).ratios
+
+    def watch(
+        self, place: int, noise: NoiseSource, trials: int, *, head: HeadRule | None = None, tamper: Tamper = np.asarray
+    ) -> Seen:
+        """Many releases of one world, from a door of its own.
 
         Parameters
         ----------
         place : int
             The world: 0 is without anybody more, 1 the first of `others`.
-
-        Returns
-        -------
-        float array of shape (trials, len(others))
+        head : HeadRule, optional
+            Instead of the attacked one: for controls.
+        tamper : callable, optional
+            What is done to the noise before it is seen: for controls.
         """
-        door, world = self._door(noise), self._worlds[place]
-        return np.array([self._ratios(*self._released(door, world, self._head)) for _ in range(trials)])
+        door, rule = self._door(noise), head or self._head
+        ratios, residuals, heads, broken = [], [], [], dict[str, None]()
+        for _ in range(trials):
+            left = self._leave(door, self._worlds[place], rule)
+            known = self._knowledge(left.head)
+            residual = tamper(left.values / known.sigmas - known.expected[place])
+            ratios.append(known.moves @ (residual + known.expected[place] - known.expected[0]) - known.halves)
+            residuals.append(residual)
+            heads.append(np.isin(self._items, left.head))
+            broken |= dict.fromkeys(left.broken)
+            if not np.array_equal(left.sigmas, known.sigmas):
+                broken["another σ than stated"] = None
+        return Seen(ratios=np.array(ratios), residuals=np.array(residuals), heads=np.array(heads), broken=tuple(broken))
+
+    def exact_head(self, place: int) -> HeadRule:
+        """The head that a world would have if it were chosen from rows: what must never happen."""
+        popularity = self._silent.popularity(self._worlds[place].bounded).values
+        head = np.argsort(-popularity, kind="stable")[:HEAD].astype(np.int64)
+        return lambda *_: head
+
+    @property
+    def _items(self) -> NDArray[np.int64]:
+        return np.arange(self._worlds[0].bounded.user_items.shape[1])
 
     def _door(self, noise: NoiseSource) -> PrivateRelease:
         return self._kind(ledger=Rehearsal(), run="audit", plan=self._plan, noise=noise)
 
-    def _ratios(self, head: NDArray[np.int64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
-        expected, moves, halves = self._knowledge(head)
-        ratios: NDArray[np.float64] = moves @ (seen - expected) - halves
-        return ratios
-
-    def _knowledge(
-        self, head: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """For this head q, each person's a, and ‖a‖²/2, in units of the noise."""
+    def _knowledge(self, head: NDArray[np.int64]) -> _Knowledge:
         key = head.tobytes()
         if key not in self._known:
-            exact = np.array([self._released(self._silent, world, lambda *_: head)[1] for world in self._worlds])
-            moves = exact[1:] - exact[0]
-            self._known[key] = exact[0], moves, (moves**2).sum(axis=1) / 2
+            made = [self._leave(self._silent, world, lambda *_: head) for world in self._worlds]
+            expected = np.array([left.values / left.sigmas for left in made])
+            moves = expected[1:] - expected[0]
+            self._known[key] = _Knowledge(expected, moves, (moves**2).sum(axis=1) / 2, made[0].sigmas)
         return self._known[key]
 
-    def _released(
-        self, door: PrivateRelease, world: World, rule: HeadRule
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The head, and everything that leaves, in units of its noise."""
+    def _leave(self, door: PrivateRelease, world: World, rule: HeadRule) -> _Left:
+        """One run."""
         people, consent = door.people(world.bounded), door.consent(world)
         popularity = door.popularity(world.bounded)
-        head = np.sort(rule(popularity, people))
+        head = np.sort(rule(popularity, people)[:HEAD])
         gram = door.gram(world.bounded, head)
         sums = door.evaluation(
-            {"ndcg@10": np.ones(world.evaluated)}, {"age": np.zeros(world.evaluated, dtype=np.int64)}, DESIGN
+            {"ndcg@10": np.full(world.evaluated, BEYOND)}, {"age": np.zeros(world.evaluated, dtype=np.int64)}, DESIGN
         )
-        measured = [*consent.people.values(), *sums.cells.values()]
-        parts = [
-            np.array([people.value / people.sigma, *(m.value / m.sigma for m in measured)]),
-            popularity.values / popularity.sigma,
-            gram.standardised,
-        ]
-        return head, np.concatenate(parts)
+        upper = np.triu_indices(len(head))
+        counted, cells = list(consent.people.values()), list(sums.cells.values())
+        values = [[people.value], [m.value for m in counted], popularity.values, gram.values[upper]]
+        sigmas = [[people.sigma], [m.sigma for m in counted], np.full(len(popularity.values), popularity.sigma)]
+        pairs = np.where(np.equal(*upper), gram.diagonal_sigma, gram.sigma)
+        broken = {
+            "sides of the Gram that differ": not np.array_equal(gram.values, gram.values.T),
+            "a Gram about another head": not np.array_equal(gram.head, head),
+        }
+        return _Left(
+            head=head,
+            values=np.concatenate([*values, [m.value for m in cells]]),
+            sigmas=np.concatenate([*sigmas, pairs, [m.sigma for m in cells]]),
+            broken=tuple(name for name, found in broken.items() if found),
+        )

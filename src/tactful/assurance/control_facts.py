@@ -1,0 +1,52 @@
+"""What came of a release that was broken on purpose, as documents quote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tactful.assurance.plain import listing, number, text
+
+_RATIO, _OUTCOMES = "likelihood ratio", ("caught", "missed", "too few trials")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFacts:
+    """What the audit made of one release that is broken on purpose.
+
+    Attributes
+    ----------
+    epsilon_lower_bound : float
+    caught_by : tuple of str
+        The tests that saw it.
+    enough_trials : bool
+        Whether a sound audit would have seen it.
+    """
+
+    epsilon_lower_bound: float
+    caught_by: tuple[str, ...]
+    enough_trials: bool
+
+    @classmethod
+    def of_json(cls, row: Mapping[str, Any], claim: float) -> Self:
+        """One row of an audit; that the likelihood ratio caught it is read off its bound and not believed."""
+        bound, told = number(row["epsilon_lower_bound"]), [text(test) for test in listing(row["caught_by"])]
+        if (bound > claim) is not (_RATIO in told) or text(row["outcome"]) not in _OUTCOMES:
+            raise ValueError("the likelihood ratio catches what exceeds the claim")
+        if bool(told) is not (row["outcome"] == "caught"):
+            raise ValueError("what is caught is caught by something")
+        return cls(epsilon_lower_bound=bound, caught_by=tuple(told), enough_trials=row["outcome"] != "too few trials")
+
+    @property
+    def outcome(self) -> str:
+        """``caught``, ``missed`` or ``too few trials``."""
+        return "caught" if self.caught_by else "missed" if self.enough_trials else "too few trials"
+
+    def stated(self) -> dict[str, Any]:
+        """The control as plain values, for a privacy statement."""
+        return {
+            "outcome": self.outcome,
+            "caught_by": list(self.caught_by),
+            "epsilon_lower_bound": self.epsilon_lower_bound,
+        }
