@@ -92,11 +92,11 @@ def scores(made: PrivateALS, history: list[int]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("item_grams", [False, True])
 @pytest.mark.parametrize("settings", [{}, {"weight_exponent": -0.5}, {"clip": 0.2}, {"seed": 3}, {"steps": 5}])
 def test_even_users_are_given_even_items(item_grams: bool, settings: dict[str, Any]) -> None:
-    """At least nine of the first ten, through noise, with item Grams or without, under any of the settings."""
+    """At least eight of the first ten, chance being five, through noise, with item Grams or without, under any of the settings."""
     made = fitted(item_grams=item_grams, **settings)
     for start in (0, 1):
         ranked = np.argsort(-scores(made, [start, start + 2, start + 4]))
-        assert np.mean(ranked[:10] % 2 == start) >= 0.9
+        assert np.mean(ranked[:10] % 2 == start) >= 0.8
 
 
 def test_what_stands_out_grows_with_less_noise() -> None:

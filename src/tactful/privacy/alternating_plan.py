@@ -21,7 +21,7 @@ from tactful.errors import ConfigError
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.plan import RunPlan, Shares
 
-STEPS = 3
+STEPS = 6
 MOST_FACTORS = 64
 _ALWAYS: Shares = {
     "consent": (("training", "evaluation"), 0.01),
@@ -52,8 +52,8 @@ def alternating_plan(
         The most distinct items that one person contributes.
     evaluation_cells : int
         The most entries of the evaluation vector that one person can touch.
-    steps : int, default=3
-        At least 1.
+    steps : int, default=6
+        At least 1. A planner that wants fewer rounds asks the same several times: the average costs the same.
     most_factors : int, default=64
         The rank that the run may choose; what one person can touch grows with it.
     item_grams : bool, default=False

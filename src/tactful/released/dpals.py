@@ -17,19 +17,29 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from tactful.privacy.statistics import ItemPopularity, Noise, PeopleCount, SolvedStep, SolveQuery
+from tactful.privacy.statistics import (
+    FactorGram,
+    ItemFactorGrams,
+    ItemPopularity,
+    Noise,
+    PeopleCount,
+    RightHandSides,
+    SolvedStep,
+    SolveQuery,
+)
 from tactful.released.factor_noise import positive, shrunk, spectrum, turned
 from tactful.released.model import ReleasedModel
 
 Ask: TypeAlias = Callable[[SolveQuery], SolvedStep]
 """What answers a step: `PrivateRelease.solved` for given people."""
 
-_SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 16, 4096, 2.5
-_FEWEST, _MOST, _FACTOR_RATE = 4, 64, 0.4
+_SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 16, 4096, 3.0
+_FEWEST, _MOST, _FACTOR_RATE = 4, 64, 0.8
+_FEW_ROUNDS = 3
 
 
 def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
-    """How many items have factors: 2.5 (n/σ)^⅔, at least 16, at most 4,096 and the catalogue.
+    """How many items have factors: 3 (n/σ)^⅔, at least 16, at most 4,096 and the catalogue.
 
     Parameters
     ----------
@@ -44,8 +54,26 @@ def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -
 
 
 def factor_count(people: float, *, noise_multiplier: float) -> int:
-    """The rank of a step: 0.4 √(n/σ), between 4 and 64, σ being the noise multiplier of the step's right-hand sides."""
+    """The rank of a round: 0.8 √(n/σ), between 4 and 64, σ being the noise multiplier of its right-hand sides."""
     return min(max(round(_FACTOR_RATE * math.sqrt(max(people, 1.0) / noise_multiplier)), _FEWEST), _MOST)
+
+
+def round_count(people: float, *, noise_multiplier: float, catalogue_size: int, steps: int) -> int:
+    """How often factors change: each step where the head could have been larger than the catalogue, else three times.
+
+    Where a catalogue is small for so many people there is signal to spare, and what helps is to iterate; else to see
+    more clearly. The steps of one round ask the same, and their answers are averaged: two of noise σ are one of σ/√2,
+    at the same price.
+
+    Parameters
+    ----------
+    people, noise_multiplier, catalogue_size
+        As in `head_count`.
+    steps : int
+        What the plan pays for.
+    """
+    unlimited = head_count(people, noise_multiplier=noise_multiplier, catalogue_size=_LARGEST_HEAD)
+    return steps if unlimited >= catalogue_size else min(_FEW_ROUNDS, steps)
 
 
 class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -54,16 +82,18 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     Parameters
     ----------
     factors : int, optional
-        Rank d of a step; `factor_count` if not given.
-    steps : int, default=3
-        The rounds that the plan pays for.
+        Rank d; `factor_count` if not given.
+    steps : int, default=6
+        The releases that the plan pays for.
+    rounds : int, optional
+        How often factors change, at most `steps`; `round_count` if not given.
     unobserved_weight : float, default=1.0
         α₀, the weight of what a person did not use, in their system and in the items'.
-    regularization : float, default=1.0
+    regularization : float, default=0.5
         Ridge of the items' systems, in units of n/d, the average eigenvalue of the Gram of n vectors of norm 1.
-    user_regularization : float, default=0.5
+    user_regularization : float, default=0.1
         Ridge of people's systems, in units of Mσ², what noise alone adds to an eigenvalue of VᵀV.
-    weight_exponent : float, default=0.0
+    weight_exponent : float, default=-0.25
         A person's items share their norm in proportion to released popularity to this power.
     clip : float, default=0.0
         Norm from which on a person's vector is scaled to 1; 0 scales everybody, which is what small clips come to.
@@ -81,24 +111,43 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     model_ : ReleasedModel
     singular_values_ : float array of shape (rank,)
         What stood out from the noise, in units of the noise, largest first.
+
+    Notes
+    -----
+    *One round.* People are solved for the factors V: u = (α₀VᵀV + Σ v vᵀ + λI)⁻¹ Σ v, scaled to norm 1. What comes
+    back is B = Σ w u for each item and G = Σ u uᵀ, with noise. B loses its noise by optimal shrinkage, G its negative
+    eigenvalues, and V = B(α₀G d/n + λI)⁻¹. Without Grams of its own an item that many people use gets long factors, as
+    popularity would have it. The model is the left singular vectors of the last two rounds' B beside each other, each
+    in units of its noise: encoder and decoder, so that a person's taste is a sum over their history. The solve that
+    ALS would do for them at serving differs by Σ v vᵀ over a few items against α₀VᵀV over all of them: on films it changed Recall@20 by less
+    than 0.005 either way, on a catalogue of 285 with histories of three it gained 0.014.
+
+    *Settings* are public rules, chosen on synthetic worlds: Recall@20 of people held out, mean over ε = 1, 3, 8 with
+    723 people × 1,400 items and 3,632 × 1,200, and ε = 0.5, 1, 3 with 18,759 × 290. Starting from rank 0.4 √(n/σ) in
+    three rounds (0.257): twice the rank 0.266, half of it 0.234; one round 0.228, four 0.261; weights with exponent −¼
+    0.261, +¼ 0.248; people's ridge 0.1 0.261, 2 0.251; no damping 0.250. With these together 0.271; six rounds help the
+    small catalogue (0.399 against 0.342 at ε = 3) and hurt the large ones (0.333 against 0.355), hence `round_count`;
+    the last two rounds rather than all, 0.278 against 0.273. **Grams of each item** are off: with them 0.236 against
+    0.257, because they cost as much as the right-hand sides while α₀G and the ridge outweigh them.
     """
 
     def __init__(
         self,
         *,
         factors: int | None = None,
-        steps: int = 3,
+        steps: int = 6,
+        rounds: int | None = None,
         unobserved_weight: float = 1.0,
-        regularization: float = 1.0,
-        user_regularization: float = 0.5,
-        weight_exponent: float = 0.0,
+        regularization: float = 0.5,
+        user_regularization: float = 0.1,
+        weight_exponent: float = -0.25,
         clip: float = 0.0,
         shrinkage: float = 0.1,
         damping: float = 0.2,
         base_weight: float = 0.2,
         seed: int = 0,
     ) -> None:
-        self.factors, self.steps, self.unobserved_weight = factors, steps, unobserved_weight
+        self.factors, self.steps, self.rounds, self.unobserved_weight = factors, steps, rounds, unobserved_weight
         self.regularization, self.user_regularization = regularization, user_regularization
         self.weight_exponent, self.clip, self.shrinkage = weight_exponent, clip, shrinkage
         self.damping, self.base_weight, self.seed = damping, base_weight, seed
@@ -132,25 +181,23 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
 
         The parameters are those of `fit`.
         """
-        n_people = max(people.value, 1.0)
-        head = self._head(popularity, n_people, noise_multiplier)
-        factors = self._start(len(head.places), n_people, noise_multiplier)
+        n_people, all_steps = max(people.value, 1.0), noise_multiplier / math.sqrt(self.steps)
+        n_items = len(popularity.values)
+        head = _Head.of(popularity, head_count(n_people, noise_multiplier=all_steps, catalogue_size=n_items))
+        rounds = self.rounds or round_count(
+            n_people, noise_multiplier=all_steps, catalogue_size=n_items, steps=self.steps
+        )
+        factors = self._start(len(head.places), n_people, all_steps * math.sqrt(rounds))
         ridge = float((factors**2).sum()) / factors.shape[1]
         seen: list[SolvedStep] = []
-        for step in range(1, self.steps + 1):
-            seen.append((yield self._query(step, head, factors, ridge)))
+        for steps in np.array_split(np.arange(1, self.steps + 1), rounds):
+            answers = []
+            for step in steps.tolist():
+                answers.append((yield self._query(step, head, factors, ridge)))
+            seen.append(_average(answers))
             factors = self._factors(seen[-1], n_people)
             ridge = self.user_regularization * len(head.places) * seen[-1].sides.sigma ** 2
         self._finish(seen, head, popularity)
-
-    def _head(self, popularity: ItemPopularity, n_people: float, noise_multiplier: float) -> _Head:
-        """The most popular items by released popularity."""
-        size = head_count(
-            n_people, noise_multiplier=noise_multiplier / math.sqrt(self.steps), catalogue_size=len(popularity.values)
-        )
-        places = np.argsort(-popularity.values, kind="stable")[:size].astype(np.int64)
-        known = np.maximum(popularity.values[places], popularity.sigma)
-        return _Head(places=places, popularity=known / known.max())
 
     def _start(self, n_head: int, n_people: float, noise_multiplier: float) -> NDArray[np.float64]:
         """Public factors, drawn from the seed."""
@@ -184,8 +231,8 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         return turned(np.asarray(np.linalg.solve(system + own, signal[:, :, None])[:, :, 0], dtype=np.float64))
 
     def _finish(self, seen: Sequence[SolvedStep], head: _Head, popularity: ItemPopularity) -> None:
-        """The model from what all steps released."""
-        stacked = np.concatenate([step.sides.values / step.sides.sigma for step in seen], axis=1)
+        """The model from what the last two rounds released: each sees part of what the other misses."""
+        stacked = np.concatenate([step.sides.values / step.sides.sigma for step in seen[-2:]], axis=1)
         vectors, self.singular_values_, _ = spectrum(stacked, 1.0)
         gain = self.singular_values_ / (self.singular_values_ + self.shrinkage * self.singular_values_.max(initial=0.0))
         used = len(head.places) if len(gain) else 0
@@ -206,6 +253,34 @@ class _Head:
 
     places: NDArray[np.int64]
     popularity: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, popularity: ItemPopularity, size: int) -> _Head:
+        """The most popular items by released popularity."""
+        places = np.argsort(-popularity.values, kind="stable")[:size].astype(np.int64)
+        known = np.maximum(popularity.values[places], popularity.sigma)
+        return cls(places=places, popularity=known / known.max())
+
+
+def _average(answers: Sequence[SolvedStep]) -> SolvedStep:
+    """Several answers to one query as one with less noise."""
+    if len(answers) == 1:
+        return answers[0]
+    noise = _weaker(*(answer.sides.noise for answer in answers))
+    sides, grams = [a.sides for a in answers], [a.gram for a in answers]
+    items = [a.item_grams for a in answers if a.item_grams is not None]
+    return SolvedStep(
+        sides=RightHandSides(noise=noise, values=_mean(sides), sigma=sides[0].sigma / math.sqrt(len(sides))),
+        gram=FactorGram(noise=noise, values=_mean(grams), sigma=grams[0].sigma / math.sqrt(len(grams))),
+        item_grams=ItemFactorGrams(noise=noise, values=_mean(items), sigma=items[0].sigma / math.sqrt(len(items)))
+        if items
+        else None,
+    )
+
+
+def _mean(released: Sequence[RightHandSides | FactorGram | ItemFactorGrams]) -> NDArray[np.float64]:
+    """The mean of values released with the same noise."""
+    return np.asarray(np.mean([one.values for one in released], axis=0), dtype=np.float64)
 
 
 def _weaker(*kinds: Noise) -> Noise:
