@@ -92,7 +92,7 @@ def scores(made: PrivateALS, history: list[int]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("item_grams", [False, True])
 @pytest.mark.parametrize("settings", [{}, {"weight_exponent": -0.5}, {"clip": 0.2}, {"seed": 3}, {"steps": 5}])
 def test_even_users_are_given_even_items(item_grams: bool, settings: dict[str, Any]) -> None:
-    """At least eight of the first ten, chance being five, through noise, with item Grams or without, under any of the settings."""
+    """At least eight of the first ten, chance being five, through noise, with item Grams or without."""
     made = fitted(item_grams=item_grams, **settings)
     for start in (0, 1):
         ranked = np.argsort(-scores(made, [start, start + 2, start + 4]))
