@@ -50,7 +50,7 @@ def ease(split: Split, seed: int) -> Scorer:
     λ is chosen among 25, 50, …, 3200 on training people, with the 2,048 most used items. The 8,192 most used items are
     linked; others come last, by how much they were used.
     """
-    inner = _inner(split.training, seed)
+    inner = hold_out(split.training, seed=seed, share=_SHARE)
     penalty = _chosen(_LAMBDAS, lambda value: _ease(inner.training, value, _WIDEST_TRIED), inner)
     return _ease(split.training, penalty, _WIDEST)
 
@@ -68,7 +68,8 @@ def als(split: Split, seed: int) -> Scorer:
     MissingExtraError
         If implicit is not installed.
     """
-    inner = _inner(split.training, seed)
+    few = np.random.default_rng(seed).permutation(split.training.shape[0])[:_PEOPLE_TRIED]
+    inner = hold_out(split.training[np.sort(few)], seed=seed, share=_SHARE)
     grid = [(factors, weight) for factors in _FACTORS for weight in _REGULARIZATION]
     factors, weight = _chosen(grid, lambda pair: _als(inner.training, *pair, seed), inner)
     return _als(split.training, factors, weight, seed)
@@ -104,12 +105,6 @@ def bpr(split: Split, seed: int) -> Scorer:
 
 REFERENCES: Mapping[str, Reference] = MappingProxyType({"popularity": popularity, "als": als, "ease": ease, "bpr": bpr})
 """By name."""
-
-
-def _inner(training: scipy.sparse.csr_array, seed: int) -> Split:
-    """Training people split once more, at most 20,000 of them."""
-    few = np.random.default_rng(seed).permutation(training.shape[0])[:_PEOPLE_TRIED]
-    return hold_out(training[np.sort(few)], seed=seed, share=_SHARE)
 
 
 def _chosen(settings: Iterable[_Setting], fit: Callable[[_Setting], Scorer], split: Split) -> _Setting:
