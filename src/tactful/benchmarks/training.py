@@ -31,9 +31,10 @@ from tactful.fitting import fit_released
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.attacker import Rehearsal
+from tactful.privacy.ledger import Debit
 from tactful.privacy.noise import SystemNoise
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import ItemPopularity, Noise, PeopleCount
+from tactful.privacy.statistics import ItemPopularity, PeopleCount
 
 USERS, ITEMS, HEAD = 138_000, 20_000, 4096
 FACTORS, ITERATIONS = 64, 15
@@ -59,7 +60,7 @@ class TrainingSpeed:
     rank : int
         Directions of taste that stood out.
     bound, sums, noise, fit : float
-        Seconds: of bounding; of exact sums over people; of drawing noise; of everything else, which is to fit.
+        Seconds: of bounding; of exact sums over people; of drawing noise and adding it; of fitting, which is the rest.
     peak_gib : float
         Most memory that the process held, synthetic log and gate included.
     """
@@ -233,7 +234,7 @@ def _run(world: World, head: int | None) -> TrainingSpeed:
     clock = _Clock()
     with clock.timed("bound"):
         bounded = world.bounded()
-    door = _Timed(ledger=Rehearsal(), run="benchmark", plan=planned.plan, noise=_TimedNoise(clock))
+    door = _Timed(ledger=_TimedLedger(clock), run="benchmark", plan=planned.plan, noise=SystemNoise())
     door.clock = clock
     with clock.timed("all"):
         fitted = fit_released(door, bounded, chosen, door.people(bounded))
@@ -277,21 +278,22 @@ class _Clock:
         self.seconds[name] += time.perf_counter() - began
 
 
-class _TimedNoise:
-    """The noise of a real run, timed."""
+class _TimedLedger(Rehearsal):
+    """A ledger without a budget that knows when each release was opened and when it was there: noise in between."""
 
     def __init__(self, clock: _Clock) -> None:
-        self._clock, self._source = clock, SystemNoise()
+        super().__init__()
+        self._clock, self._opened = clock, 0.0
 
-    @property
-    def kind(self) -> Noise:
-        """That of the source."""
-        return self._source.kind
+    def open(self, debit: Debit, name: str) -> None:
+        """The draw begins."""
+        super().open(debit, name)
+        self._opened = time.perf_counter()
 
-    def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
-        """Draws of the source."""
-        with self._clock.timed("noise"):
-            return self._source.draw(sigma, size)
+    def released(self, debit: Debit, name: str) -> None:
+        """The draw has ended."""
+        self._clock.seconds["noise"] += time.perf_counter() - self._opened
+        super().released(debit, name)
 
 
 class _Timed(PrivateRelease):
