@@ -20,7 +20,7 @@ from tactful.privacy.cells import CellDesign
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.privacy.noise import SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import Cell
+from tactful.privacy.statistics import Cell, ItemGram
 from tactful.records.store import Records
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
@@ -130,6 +130,20 @@ def test_without_noise_the_gram_is_the_brute_force_one() -> None:
     assert released.values == pytest.approx(wanted, abs=40 / SCALE)
     assert np.array_equal(released.values, released.values.T)
     assert np.array_equal(released.head, [4, 0, 8, 2])
+
+
+@pytest.mark.parametrize("n_head", [1, 2, 255, 256, 257, 600])
+def test_a_triangle_becomes_a_matrix_whose_diagonal_is_doubled(n_head: int) -> None:
+    """Of any size, also where it is mirrored in several blocks; what an attacker reads off it is the triangle again."""
+    upper = np.random.default_rng(n_head).standard_normal(n_head * (n_head + 1) // 2)
+    made = ItemGram.of_triangle(upper, np.arange(n_head), sigma=4.0, diagonal_divisor=2, noise="system")
+    wanted = np.zeros((n_head, n_head))
+    wanted[np.triu_indices(n_head)] = upper
+    wanted += wanted.T  # the diagonal twice
+    assert np.array_equal(made.values, wanted)
+    assert (made.sigma, made.diagonal_sigma) == (4.0, 8.0)
+    assert np.array_equal(made.standardised, upper / 4.0)
+    assert not made.values.flags.writeable
 
 
 def test_without_noise_the_evaluation_cells_are_the_clipped_sums() -> None:

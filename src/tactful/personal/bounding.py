@@ -127,8 +127,8 @@ def _within(session: Session, people: NDArray[np.intp], everything: csr_array, m
         session.drop("long_held")
     stays = np.repeat(lengths <= max_items, lengths)
     stays[drawn] = True
-    left = np.concatenate([[0], np.cumsum(stays)])  # how many stay before each entry
-    return of_lists(left[starts], items[stays], everything.shape[1])
+    left = np.add.reduceat(stays, starts[:-1], dtype=np.int64)  # nobody is here without an item
+    return of_lists(np.concatenate([[0], np.cumsum(left)]), items[stays], everything.shape[1])
 
 
 def _lists(rows: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Noise = Literal["system", "reproducible"]
 
+_MIRRORED = 256  # rows of a matrix that are mirrored at a time
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
@@ -88,10 +90,11 @@ class ItemGram(Released):
     ) -> ItemGram:
         """The matrix of a released upper triangle, row by row, whose diagonal entries were divided by a number."""
         n_head, start = len(head), 0
-        values = np.empty((n_head, n_head))
+        values = np.zeros((n_head, n_head))
         for row in range(n_head):
-            values[row, row:] = values[row:, row] = upper[start : start + n_head - row]
+            values[row, row:] = upper[start : start + n_head - row]
             start += n_head - row
+        _mirror(values)
         values[np.diag_indices(n_head)] *= diagonal_divisor
         values.flags.writeable = False
         places = head.copy()
@@ -134,6 +137,12 @@ class SolveQuery:
     weights: NDArray[np.float64]
     observed: float = 1.0
     clip: float = 0.0
+
+    @property
+    def pairs(self) -> int:
+        """Entries of the upper triangle of a Gram of factors, diagonal included."""
+        size = int(self.factors.shape[1])
+        return size * (size + 1) // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,3 +268,12 @@ class EvaluationSums(Released):
 
     def __getitem__(self, cell: Cell) -> Measured:
         return self.cells[cell]
+
+
+def _mirror(values: NDArray[np.float64]) -> None:
+    """The lower triangle repeats the upper one; by blocks, which fit the cache in both directions."""
+    for first in range(0, len(values), _MIRRORED):
+        last = first + _MIRRORED
+        values[last:, first:last] = values[first:last, last:].T
+        corner = values[first:last, first:last]
+        corner += np.triu(corner, 1).T
