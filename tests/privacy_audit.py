@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_worlds import plan
+from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.attacker import Attacker, HeadRule
-from tactful.privacy.audit import Errors
+from tactful.privacy.error_rates import Errors
+from tactful.privacy.judging import Tests
 from tactful.privacy.neighbours import PERSONS, Neighbours, World
 from tactful.privacy.noise import NoiseSource, SystemNoise
 from tactful.privacy.release import PrivateRelease
@@ -51,6 +53,17 @@ def attacker(
     """Who knows these worlds and the one without anybody more."""
     rule = head or chosen(epsilon)
     return Attacker(plan(epsilon=epsilon), rule, without=nobody(), others=worlds, kind=kind)
+
+
+def objections(
+    *, kind: type[PrivateRelease] = PrivateRelease, make: Callable[[], NoiseSource] = SystemNoise, trials: int = 200
+) -> list[str]:
+    """What the tests of noise and head say of releases without and with a pair that nobody else has."""
+    attack = attacker(world("a pair nobody else has"), kind=kind)
+    alone, there = (attack.watch(place, make(), trials) for place in (0, 1))
+    tests = Tests(attack, plan(epsilon=4.0), PrivacyBudget(epsilon=4.0, delta=1e-6), alone=alone)
+    found = [*tests.objections(alone), *tests.objections(there, alone)]
+    return list(dict.fromkeys(what for part in found for what in part))
 
 
 def seen(

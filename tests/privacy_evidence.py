@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from personal_reference import PURPOSE, event, gate, log, moment, world
-from privacy_worlds import CERTAIN, Memory, NoNoise, bounded, door, plan, random_histories, squared_norm
+from privacy_worlds import (
+    CERTAIN,
+    DESIGN,
+    Memory,
+    NoNoise,
+    Outcomes,
+    bounded,
+    door,
+    plan,
+    random_histories,
+    squared_norm,
+)
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import SCALE
 from tactful.privacy.noise import NoiseSource
@@ -135,12 +146,31 @@ def every_pair_has_its_own_noise(kind: type[PrivateRelease], source: NoiseSource
             uncorrelated(entries[:, i], entries[:, j])
 
 
-def releases_are_independent(kind: type[PrivateRelease], source: NoiseSource) -> None:
-    """The noise of one release says nothing about the noise of the next."""
-    people = bounded([[0, 1]], 4)
-    made = door(source, kind=kind)
-    pairs = [(made.popularity(people).values, made.people(people).value) for _ in range(1000)]
-    uncorrelated(np.array([values[0] for values, _ in pairs]), np.array([count for _, count in pairs]))
+def releases_are_independent(make: Callable[[], PrivateRelease]) -> None:
+    """Over many runs, each through a door of its own, no entry of a release says anything about one of another."""
+    people = bounded([[0, 1], [1, 2, 3]], 4)
+    runs = [_one_run(make(), people) for _ in range(500)]
+    released = [np.array([run[place] for run in runs]) for place in range(len(runs[0]))]
+    for place, one in enumerate(released):
+        for other in released[:place]:
+            for entry in one.T:
+                for another in other.T:
+                    uncorrelated(entry, another)
+
+
+def _one_run(made: PrivateRelease, people: BoundedInteractions) -> list[NDArray[np.float64]]:
+    """Everything that leaves in one run, by release."""
+    consent, count = made.consent(Outcomes(admitted=2)), made.people(people)
+    popularity, gram = made.popularity(people), made.gram(people, np.arange(4))
+    metrics = {name: np.ones(2) for name in ("ndcg@10", "lift")}
+    sums = made.evaluation(metrics, {name: np.zeros(2, dtype=np.int64) for name in DESIGN.attributes}, DESIGN)
+    return [
+        np.array([m.value for m in consent.people.values()]),
+        np.array([count.value]),
+        popularity.values,
+        gram.standardised,
+        np.array([m.value for m in sums.cells.values()]),
+    ]
 
 
 def bound_is_kept(bound: Callable[..., BoundedInteractions]) -> None:

@@ -64,6 +64,64 @@ class KeyedOnce(SystemNoise):
         return noise._draw(self._stream, sigma, size)
 
 
+class OneKeyForAll(SystemNoise):
+    """One key for all draws of a run, each from the beginning of its stream."""
+
+    def __init__(self) -> None:
+        self._key = noise.secrets.token_bytes(16)
+
+    def draw(self, sigma: float, size: int) -> NDArray[np.int64]:
+        return noise._draw(noise._Keystream(self._key), sigma, size)
+
+
+class PopularityAgain(PrivateRelease):
+    """Fresh noise in each run, but the Gram's begins with popularity's."""
+
+    def popularity(self, bounded: BoundedInteractions) -> Any:
+        self._drawn = super().popularity(bounded)
+        self._exact = door(NoNoise()).popularity(bounded).values
+        return self._drawn
+
+    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+        made, exact = super().gram(bounded, head), door(NoNoise()).gram(bounded, head)
+        again = (self._drawn.values - self._exact)[: len(head) - 1] / self._drawn.sigma * made.sigma
+        values = made.values.copy()
+        values[0, 1:][: len(again)] = values[1:, 0][: len(again)] = exact.values[0, 1:][: len(again)] + again
+        return replace(made, values=values)
+
+
+class HeadFromRows(PrivateRelease):
+    """What leaves as popularity is in the order of the exact one, so that the head is that of the rows."""
+
+    def popularity(self, bounded: BoundedInteractions) -> Any:
+        made, exact = super().popularity(bounded), door(NoNoise()).popularity(bounded).values
+        values = np.empty_like(made.values)
+        values[np.argsort(-exact, kind="stable")] = np.sort(made.values)[::-1]
+        return replace(made, values=values)
+
+
+class Unclipped(PrivateRelease):
+    """Metrics enter the evaluation vector as they are."""
+
+    def evaluation(self, metrics: Any, groups: Any, design: Any) -> Any:
+        made = super().evaluation(metrics, groups, design)
+        cells = {
+            cell: m if cell.metric == "people" else replace(m, value=m.value + _lost(metrics, groups, design, cell))
+            for cell, m in made.cells.items()
+        }
+        return replace(made, cells=cells)
+
+
+def _lost(metrics: Any, groups: Any, design: Any, cell: Any) -> float:
+    """What the clip takes away from one cell."""
+    clip = (design.by_group if cell.attribute else design.overall)[cell.metric][0]
+    here = np.ones(len(metrics[cell.metric]), dtype=bool)
+    if cell.attribute:
+        here = groups[cell.attribute] == design.attributes[cell.attribute].index(cell.group)
+    values = metrics[cell.metric][here]
+    return float(np.sum(values - np.clip(values, -clip, clip)))
+
+
 class ExactDiagonal(PrivateRelease):
     """The diagonal of the Gram leaves without noise."""
 

@@ -1,4 +1,4 @@
-"""The whole release on worlds that differ by one person: what the best attacker sees is what the accountant says."""
+"""The whole release on worlds that differ by one person: what its likelihood ratio sees is what the accountant says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_likelihood_ratio_is_that_of_two_gaussians(name: str, trials: int) -
     part = PERSONS[name].part
     mu = math.sqrt(plan(epsilon=4.0).loss(part).mu_squared)  # type: ignore[arg-type]
     without, with_them = (attack.scores(place, SystemNoise(), trials)[:, 0] for place in (0, 1))
-    m = math.sqrt(2 * attack._knowledge(HEAD(None, None))[2][0])  # type: ignore[arg-type]
+    m = math.sqrt(2 * attack._knowledge(HEAD(None, None)).halves[0])  # type: ignore[arg-type]
     assert m <= mu
     if name == "no item at all":
         assert m == 0

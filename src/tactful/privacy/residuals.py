@@ -36,6 +36,7 @@ from scipy import stats
 
 CERTAIN = 1e-13
 """Below this a p-value rejects."""
+_LISTED = 3  # pairs of releases, beyond which the releases are named and not the pairs
 
 _Runs = NDArray[np.float64]
 
@@ -128,4 +129,6 @@ def _between(related: NDArray[np.bool_], places: dict[str, NDArray[np.bool_]], w
         for other, there in places.items()
         if related[np.ix_(here, there)].any()
     }
+    if len(pairs) > _LISTED:
+        return [f"{', '.join(sorted({name for pair in pairs for name in pair}))}: {what}"]
     return [f"{' and '.join(dict.fromkeys(pair))}: {what}" for pair in sorted(pairs)]
