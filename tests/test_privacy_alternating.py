@@ -17,7 +17,8 @@ from privacy_audit import errors, neighbours
 from privacy_evidence import scale_is
 from privacy_worlds import DESIGN, Memory, NoNoise, bounded, door, random_histories, squared_norm
 from solve_reference import query, sums
-from tactful.errors import ConfigError, TactfulError
+from tactful.alternating import fit_dpals
+from tactful.errors import ConfigError, TactfulError, UsageError
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import SCALE
 from tactful.privacy import release
@@ -104,6 +105,20 @@ def test_a_step_beyond_the_plan_is_not_released() -> None:
     with pytest.raises(KeyError, match="gram-3"):
         door(noise, run=plan()).solved(PEOPLE, query(9, 4, step=3))
     assert noise.asked == []
+
+
+def test_a_step_of_more_than_was_planned_is_not_released() -> None:
+    """More factors, or longer histories, than the slack was charged for: refused before anything is opened."""
+    memory = Memory()
+    made = door(NoNoise(memory), ledger=memory, run=plan())
+    wide, most, long = query(9, 9), bounded([[0]], 40), bounded([[0]], 100)  # planned: 8 factors, 40 items a person
+    for part in (made.right_hand_sides, made.global_gram, made.item_grams):
+        with pytest.raises(UsageError, match="plan pays for"):
+            part(most, wide)
+    for part in (made.right_hand_sides, made.item_grams):
+        with pytest.raises(UsageError, match="plan pays for"):
+            part(long, query(9, 8))
+    assert memory.steps == []
 
 
 def test_without_noise_a_step_is_the_sums() -> None:
@@ -248,6 +263,32 @@ def test_a_run_of_many_steps_costs_their_sum() -> None:
     of_steps = [losses[f"gram-{n}"] + losses[f"rhs-{n}"] for n in (1, 2)]
     assert of_steps == pytest.approx([0.44 * whole] * 2)
     assert math.fsum(losses[n] for n in ("consent", "people", "popularity")) == pytest.approx(0.12 * whole)
+
+
+def test_a_run_opens_all_that_its_training_people_pay_for() -> None:
+    """Popularity and every step, each once, in order; the model of a seed is the model of that seed, and says so."""
+    memory, run = Memory(), plan(epsilon=30.0, steps=3, item_grams=False)
+    models = []
+    for ledger in (memory, Memory()):
+        made = door(SeededNoise(5), ledger=ledger, run=run)
+        models.append(fit_dpals(made, PEOPLE, run, made.people(PEOPLE), most_factors=8))
+    opened = [step.removeprefix("open ") for step in memory.steps if step.startswith("open")]
+    assert opened == ["people", "popularity", *(f"{part}-{n}" for n in (1, 2, 3) for part in ("gram", "rhs"))]
+    assert models[0].noise == "reproducible"
+    assert np.array_equal(models[0].encoder, models[1].encoder)
+
+
+@pytest.mark.parametrize("epsilon", [8.0, 30.0])
+def test_a_run_learns_who_uses_what(epsilon: float) -> None:
+    """Of 600 people half use even items and half odd ones: what an even item says of even ones is more."""
+    rng = np.random.default_rng(0)
+    histories = [sorted((rng.choice(20, 8, replace=False) * 2 + user % 2).tolist()) for user in range(600)]
+    people, run = bounded(histories, 40), plan(epsilon=epsilon, steps=3, item_grams=False)
+    made = door(SeededNoise(2), run=run)
+    model = fit_dpals(made, people, run, made.people(people), most_factors=8)
+    said, parity = model.encoder @ model.decoder.T, model.head % 2
+    alike = parity[:, None] == parity
+    assert said[alike].mean() > said[~alike].mean() + 3 * said[~alike].std() / np.sqrt((~alike).sum())
 
 
 def test_a_budget_beyond_the_sampler_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tactful.personal.bounding import BoundedInteractions
+from tactful.privacy.alternating_plan import MOST_FACTORS
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
@@ -10,7 +11,14 @@ from tactful.released.dpals import PrivateALS
 from tactful.released.model import ReleasedModel
 
 
-def fit_dpals(door: PrivateRelease, bounded: BoundedInteractions, plan: RunPlan, people: PeopleCount) -> ReleasedModel:
+def fit_dpals(
+    door: PrivateRelease,
+    bounded: BoundedInteractions,
+    plan: RunPlan,
+    people: PeopleCount,
+    *,
+    most_factors: int = MOST_FACTORS,
+) -> ReleasedModel:
     """The model that DPALS makes of these people: popularity, then one step after the other, each asked of the door.
 
     Parameters
@@ -22,6 +30,8 @@ def fit_dpals(door: PrivateRelease, bounded: BoundedInteractions, plan: RunPlan,
         Of `tactful.privacy.alternating_plan`.
     people : PeopleCount
         Released through the same door.
+    most_factors : int, default=64
+        What `plan` was made for; the door refuses more.
 
     Notes
     -----
@@ -29,6 +39,6 @@ def fit_dpals(door: PrivateRelease, bounded: BoundedInteractions, plan: RunPlan,
     *Costs* the event ``popularity`` and all events of the steps. *Assumes* what `tactful.privacy.release` says.
     """
     steps = sum(event.name.startswith("rhs-") for event in plan.events)
-    planner = PrivateALS(steps=steps)
+    planner = PrivateALS(steps=steps, most_factors=most_factors)
     popularity, noise = door.popularity(bounded), plan.event("rhs-1").noise_multiplier
     return planner.fit(popularity, people, lambda query: door.solved(bounded, query), noise_multiplier=noise).model_

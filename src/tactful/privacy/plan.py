@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TypeAlias
 
+from tactful.errors import UsageError
 from tactful.personal.contributions import SCALE
 from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss, calibrate, mu_at
 from tactful.privacy.events import GaussianEvent, Partition, SamplerSlack
@@ -109,6 +110,23 @@ class RunPlan:
     def event(self, name: str) -> GaussianEvent:
         """The event of one release; raises `KeyError` if the plan has none of this name."""
         return {event.name: event for event in self.events}[name]
+
+    def check(self, name: str, touched: int) -> None:
+        """Raise unless the event pays for a sampler's error in so many entries of one person.
+
+        Raises
+        ------
+        UsageError
+            If one person can touch more entries of the release than was planned.
+        """
+        event = self.event(name)
+        needed = slack(event.noise_multiplier * SCALE, touched)
+        if needed.epsilon > event.slack.epsilon or needed.tail > event.slack.tail:
+            raise UsageError(
+                "a release touches no more entries of one person than its plan pays for",
+                given=f"{name} would touch {touched}",
+                do="Plan for more, or ask for less",
+            )
 
     def loss(self, partition: Partition) -> PrivacyLoss:
         """What the run costs a person of `partition`."""

@@ -19,8 +19,7 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - people: S in one entry;
 - item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
 - Gram: w in l(l−1)/2 pairs and ⌊w/2⌋ on the diagonal, w² l(2l−1)/4 ≤ S², of the upper triangle only (there, too);
-- one step of alternating least squares: three vectors, each released by itself, of items and people's solves, cut
-  toward zero (`tactful.personal.people_solves`);
+- a step of alternating least squares: three vectors, each by itself (`tactful.personal.people_solves`);
 - evaluation: shares of S by declared importance, clipped and cut toward zero (`tactful.privacy.cells`).
 
 Weights are cut down, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
@@ -212,31 +211,32 @@ class PrivateRelease:
 
         Notes
         -----
-        **Privacy.** *Reads* bounded rows. *Returns* the sums of `tactful.personal.people_solves` with noise.
-        *Costs* the events ``gram-n`` and ``rhs-n`` of step n, and ``item-grams-n`` if the plan has it. *Assumes* norm ≤
-        S a person in each, argued there, and a query made from released values.
+        **Privacy.** *Reads* bounded rows. *Returns* the sums of `tactful.personal.people_solves` with noise. *Costs*
+        ``gram-n``, ``rhs-n``, ``item-grams-n``. *Assumes* norm ≤ S each, argued there, and a query of released values.
         """
-        asked = self._plan.has(f"item-grams-{query.step}")
         return SolvedStep(
             gram=self.global_gram(bounded, query),
             sides=self.right_hand_sides(bounded, query),
-            item_grams=self.item_grams(bounded, query) if asked else None,
+            item_grams=self.item_grams(bounded, query) if self._plan.has(f"item-grams-{query.step}") else None,
         )
 
     def right_hand_sides(self, bounded: BoundedInteractions, query: SolveQuery) -> RightHandSides:
         """Sums of people's vectors by item; **Privacy** as for `solved`."""
+        self._plan.check(f"rhs-{query.step}", bounded.max_items * query.factors.shape[1])
         noisy, sigma = self._release(f"rhs-{query.step}", lambda: solved_right_hand_sides(bounded, query))
         values = noisy.reshape(query.factors.shape)
         return RightHandSides(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
 
     def global_gram(self, bounded: BoundedInteractions, query: SolveQuery) -> FactorGram:
         """The sum of u uᵀ over everybody; **Privacy** as for `solved`."""
+        self._plan.check(f"gram-{query.step}", query.pairs)
         noisy, sigma = self._release(f"gram-{query.step}", lambda: solved_gram(bounded, query))
         values = _mirrored(noisy, query.factors.shape[1])
         return FactorGram(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
 
     def item_grams(self, bounded: BoundedInteractions, query: SolveQuery) -> ItemFactorGrams:
         """Sums of u uᵀ by item; **Privacy** as for `solved`."""
+        self._plan.check(f"item-grams-{query.step}", bounded.max_items * query.pairs)
         noisy, sigma = self._release(f"item-grams-{query.step}", lambda: solved_item_grams(bounded, query))
         values = _mirrored(noisy.reshape(len(query.head), -1), query.factors.shape[1])
         return ItemFactorGrams(noise=self._noise.kind, values=_read_only(values), sigma=sigma)

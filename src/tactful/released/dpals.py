@@ -53,9 +53,9 @@ def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -
     return min(max(wanted, _SMALLEST_HEAD), _LARGEST_HEAD, catalogue_size)
 
 
-def factor_count(people: float, *, noise_multiplier: float) -> int:
-    """The rank of a round: 0.8 √(n/σ), between 4 and 64, σ being the noise multiplier of its right-hand sides."""
-    return min(max(round(_FACTOR_RATE * math.sqrt(max(people, 1.0) / noise_multiplier)), _FEWEST), _MOST)
+def factor_count(people: float, *, noise_multiplier: float, most: int = _MOST) -> int:
+    """The rank of a round: 0.8 √(n/σ), from 4 to `most`, σ being the noise multiplier of its right-hand sides."""
+    return min(max(round(_FACTOR_RATE * math.sqrt(max(people, 1.0) / noise_multiplier)), _FEWEST), most)
 
 
 def round_count(people: float, *, noise_multiplier: float, catalogue_size: int, steps: int) -> int:
@@ -83,6 +83,8 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     ----------
     factors : int, optional
         Rank d; `factor_count` if not given.
+    most_factors : int, default=64
+        What the plan pays for.
     steps : int, default=6
         The releases that the plan pays for.
     rounds : int, optional
@@ -137,6 +139,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         self,
         *,
         factors: int | None = None,
+        most_factors: int = _MOST,
         steps: int = 6,
         rounds: int | None = None,
         unobserved_weight: float = 1.0,
@@ -149,8 +152,9 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         base_weight: float = 0.2,
         seed: int = 0,
     ) -> None:
-        self.factors, self.steps, self.rounds, self.unobserved_weight = factors, steps, rounds, unobserved_weight
-        self.regularization, self.user_regularization = regularization, user_regularization
+        self.factors, self.most_factors, self.steps, self.rounds = factors, most_factors, steps, rounds
+        self.unobserved_weight, self.regularization = unobserved_weight, regularization
+        self.user_regularization = user_regularization
         self.weight_exponent, self.clip, self.shrinkage = weight_exponent, clip, shrinkage
         self.damping, self.base_weight, self.seed = damping, base_weight, seed
 
@@ -203,7 +207,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
 
     def _start(self, n_head: int, n_people: float, noise_multiplier: float) -> NDArray[np.float64]:
         """Public factors, drawn from the seed."""
-        wanted = self.factors or factor_count(n_people, noise_multiplier=noise_multiplier)
+        wanted = self.factors or factor_count(n_people, noise_multiplier=noise_multiplier, most=self.most_factors)
         return np.random.default_rng(self.seed).normal(size=(n_head, min(wanted, n_head)))
 
     def _query(self, step: int, head: _Head, factors: NDArray[np.float64], ridge: float) -> SolveQuery:
