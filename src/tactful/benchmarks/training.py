@@ -11,9 +11,8 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -25,15 +24,12 @@ from threadpoolctl import threadpool_limits
 from tactful.benchmarks.crowd import crowd
 from tactful.benchmarks.peers import for_implicit, implicit
 from tactful.benchmarks.private import default_settings
+from tactful.benchmarks.stopwatch import Clock, TimedRelease
 from tactful.benchmarks.worlds import World
 from tactful.catalogue import Catalogue
 from tactful.fitting import fit_released
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
-from tactful.privacy.attacker import Rehearsal
-from tactful.privacy.ledger import Debit
-from tactful.privacy.noise import SystemNoise
-from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import ItemPopularity, PeopleCount
 
 USERS, ITEMS, HEAD = 138_000, 20_000, 4096
@@ -231,11 +227,10 @@ def _run(world: World, head: int | None) -> TrainingSpeed:
     chosen = (
         planned if head is None else _Forced(budget=planned.budget, design=planned.design, plan=planned.plan, size=head)
     )
-    clock = _Clock()
+    clock = Clock()
     with clock.timed("bound"):
         bounded = world.bounded()
-    door = _Timed(ledger=_TimedLedger(clock), run="benchmark", plan=planned.plan, noise=SystemNoise())
-    door.clock = clock
+    door = TimedRelease(clock, planned.plan)
     with clock.timed("all"):
         fitted = fit_released(door, bounded, chosen, door.people(bounded))
     spent = clock.seconds
@@ -262,48 +257,6 @@ class _Forced(Planned):
     def head(self, popularity: ItemPopularity, people: PeopleCount) -> NDArray[np.int64]:  # noqa: ARG002  (it is the interface)
         """The most popular items by released popularity."""
         return np.argsort(-popularity.values, kind="stable")[: self.size].astype(np.int64)
-
-
-class _Clock:
-    """Seconds by name, added up."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = dict.fromkeys(("bound", "release", "noise", "all"), 0.0)
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """What happens inside counts under this name."""
-        began = time.perf_counter()
-        yield
-        self.seconds[name] += time.perf_counter() - began
-
-
-class _TimedLedger(Rehearsal):
-    """A ledger without a budget that knows when each release was opened and when it was there: noise in between."""
-
-    def __init__(self, clock: _Clock) -> None:
-        super().__init__()
-        self._clock, self._opened = clock, 0.0
-
-    def open(self, debit: Debit, name: str) -> None:
-        """The draw begins."""
-        super().open(debit, name)
-        self._opened = time.perf_counter()
-
-    def released(self, debit: Debit, name: str) -> None:
-        """The draw has ended."""
-        self._clock.seconds["noise"] += time.perf_counter() - self._opened
-        super().released(debit, name)
-
-
-class _Timed(PrivateRelease):
-    """The door, timed: exact sums and noise."""
-
-    clock: _Clock
-
-    def _release(self, name: str, statistic: Callable[[], NDArray[np.int64]]) -> tuple[NDArray[np.float64], float]:
-        with self.clock.timed("release"):
-            return super()._release(name, statistic)
 
 
 def _alone(task: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
