@@ -101,7 +101,6 @@ INCONSISTENT = {
 CONTROLS = {
     "caught below the claim": {"epsilon_lower_bound": 7.9},
     "above the claim and not caught by the ratio": {"caught_by": ["noise"]},
-    "missed and caught": {"outcome": "missed"},
     "caught by nothing": {"caught_by": [], "epsilon_lower_bound": 1.0},
     "an outcome that is none": {"outcome": "seen"},
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,22 @@ from scipy.stats import binomtest, norm
 
 import tactful
 from privacy_audit import LEVEL, errors, neighbours, seen, world
+from privacy_mutants import HalfNoise, unbounded
 from privacy_worlds import CERTAIN
 from tactful.assurance import evidence
+from tactful.cli import main
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError, UsageError
 from tactful.personal import bounding
 from tactful.planning import Planned
 from tactful.privacy.accountant import epsilon_at, mu_at
 from tactful.privacy.attacker import Attacker, Seen
+from tactful.privacy.audit import audit as attack
 from tactful.privacy.controls import RARELY, outcome
 from tactful.privacy.error_rates import Errors, chance_of_at_most
 from tactful.privacy.judging import CONFIDENCE
 from tactful.privacy.neighbours import PERSONS, World
-from tactful.privacy.noise import SeededNoise
+from tactful.privacy.noise import SeededNoise, SystemNoise
 from tactful.privacy.residuals import not_as_stated, repeated
 
 GROCERY = Path(__file__).parents[1] / "configs" / "grocery.toml"
@@ -105,11 +110,11 @@ def test_a_small_audit_says_what_it_did_and_touches_nothing_else(
     assert (found.holds, found.noise_as_stated) == (True, True)
     assert all(control.outcome != "missed" for control in found.controls)
     caught = {control.mutant: control.caught_by for control in found.controls}
-    assert "likelihood ratio" in caught["a person counted twice, under two ids"]
     assert "noise" in caught["half the noise"]
     assert "noise" in caught["noise reused between releases of a run"]
     assert "noise" in caught["a diagonal without noise"]
     assert caught["a head chosen from exact popularity"] == ("head",)
+    assert {"a person counted twice, under two ids", "evaluation rows in training"} < set(caught)
     assert len(caught) == 6
     kept = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert [Path(path).parent for path in kept] == [Path(), Path("models/evidence")]
@@ -201,9 +206,9 @@ def test_a_control_is_missed_only_where_a_sound_audit_sees_it() -> None:
     few, many = (chance_of_at_most(claim, mu=leaked, without=n, present=n // 2, level=0.05) for n in (20_000, 200_000))
     assert 0.1 < few < 0.5  # one sound audit in a few would have been called blind
     assert many < RARELY
-    assert outcome((), few) == "too few trials"
-    assert outcome((), many) == "missed"
-    assert outcome(("noise",), few) == "caught"
+    assert outcome(False, few) == "too few trials"
+    assert outcome(False, many) == "missed"
+    assert outcome(True, few) == "caught"
 
 
 def test_a_blind_attacker_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -220,6 +225,36 @@ def test_a_blind_attacker_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert not found.contradicts
     assert not found.sees
     assert not found.holds
+
+
+def test_a_bound_that_is_not_applied_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No attack sees it, since a person's norm does not depend on the bound; the audit looks at who has more."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tactful.privacy.neighbours.bound", unbounded)
+    found = tactful.audit(grocery(tmp_path, 8.0), trials=100)
+    assert found.not_as_stated == ("a person with more items than the bound",)
+    assert not found.holds
+
+
+def test_too_few_trials_are_said_and_are_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command ends well, and says that its silence says little; noise that is wrong ends it with 3."""
+    monkeypatch.chdir(tmp_path)
+    arguments = ["tactful", "audit", str(grocery(tmp_path, 0.5)), "--trials", "100", "--json"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    for source, code, word in (
+        (SystemNoise, 0, "too few trials: nothing speaks"),
+        (HalfNoise, 3, "NOT as stated: gram:"),
+    ):
+        monkeypatch.setattr("tactful.auditing.attack", partial(attack, noise=source))
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        assert int(stopped.value.code or 0) == code
+        assert word in said.err
+        told = json.loads(said.out.strip().splitlines()[-1])
+        assert (told["holds"], told["noise_as_stated"], told["enough_trials"]) == (code == 0, code == 0, False)
 
 
 def test_sound_noise_passes_however_few_the_runs_are() -> None:

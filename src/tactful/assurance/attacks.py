@@ -92,7 +92,7 @@ class AuditFacts:
     @property
     def sees(self) -> bool:
         """Whether the audit caught everything that was broken on purpose; else its silence says little."""
-        return all(control.caught_by for control in self.controls.values())
+        return all(control.outcome == "caught" for control in self.controls.values())
 
     def stated(self) -> dict[str, Any]:
         """The audit as plain values, for a privacy statement."""

@@ -20,13 +20,13 @@ class ControlFacts:
     epsilon_lower_bound : float
     caught_by : tuple of str
         The tests that saw it.
-    enough_trials : bool
-        Whether a sound audit would have seen it.
+    outcome : {"caught", "missed", "too few trials"}
+        By the test that has to see it.
     """
 
     epsilon_lower_bound: float
     caught_by: tuple[str, ...]
-    enough_trials: bool
+    outcome: str
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any], claim: float) -> Self:
@@ -34,14 +34,9 @@ class ControlFacts:
         bound, told = number(row["epsilon_lower_bound"]), [text(test) for test in listing(row["caught_by"])]
         if (bound > claim) is not (_RATIO in told) or text(row["outcome"]) not in _OUTCOMES:
             raise ValueError("the likelihood ratio catches what exceeds the claim")
-        if bool(told) is not (row["outcome"] == "caught"):
+        if row["outcome"] == "caught" and not told:
             raise ValueError("what is caught is caught by something")
-        return cls(epsilon_lower_bound=bound, caught_by=tuple(told), enough_trials=row["outcome"] != "too few trials")
-
-    @property
-    def outcome(self) -> str:
-        """``caught``, ``missed`` or ``too few trials``."""
-        return "caught" if self.caught_by else "missed" if self.enough_trials else "too few trials"
+        return cls(epsilon_lower_bound=bound, caught_by=tuple(told), outcome=row["outcome"])
 
     def stated(self) -> dict[str, Any]:
         """The control as plain values, for a privacy statement."""

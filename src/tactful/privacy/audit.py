@@ -165,7 +165,7 @@ def audit(
         As in the run; of `max_items` at most 12 are tried.
     trials : int
         Releases of the world without anybody more, and of that with the first person; a quarter as many with each other
-        person, half as many of each control that changes a signal, and up to a thousand of every other on each side.
+        person, half as many of each control that changes a signal, and up to 300 of every other on each side.
     noise : callable, optional
         Makes what is attacked, afresh for each world, as each run makes its own.
     kind : type of PrivateRelease

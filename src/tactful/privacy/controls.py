@@ -25,7 +25,7 @@ from tactful.privacy.plan import RunPlan
 from tactful.privacy.residuals import mu_of_heads
 
 RARELY = 1e-6
-MOST_STRUCTURE = 1_000
+MOST_STRUCTURE = 300
 """Trials of a control of structure on either side, at most: what is broken there shows in few."""
 
 Outcome = Literal["caught", "missed", "too few trials"]
@@ -42,8 +42,9 @@ class Control:
     epsilon_lower_bound : float
         What the likelihood ratio says there.
     caught_by : tuple of str
-        Of ``likelihood ratio``, ``noise`` and ``head`` those that saw it.
+        Of ``likelihood ratio``, ``noise`` and ``head`` those that saw something.
     outcome : {"caught", "missed", "too few trials"}
+        By the test that has to see it, whatever the others say: where noise is wrong to begin with they always do.
     """
 
     mutant: str
@@ -53,7 +54,7 @@ class Control:
 
     @property
     def caught(self) -> bool:
-        """Whether any of the tests saw it."""
+        """Whether the test that has to see it did."""
         return self.outcome == "caught"
 
     def as_json(self) -> dict[str, Any]:
@@ -106,9 +107,9 @@ def head_shows(runs: int, mu: float) -> bool:
     return mu_of_heads(without, ~without) > mu
 
 
-def outcome(caught_by: Sequence[str], chance_of_missing: float) -> Outcome:
-    """What a control came to."""
-    if caught_by:
+def outcome(caught: bool, chance_of_missing: float) -> Outcome:
+    """What a control came to by the test that has to see it."""
+    if caught:
         return "caught"
     return "missed" if chance_of_missing < RARELY else "too few trials"
 

@@ -61,7 +61,7 @@ class Tests:
             present=len(seen.ratios),
             level=1 - CONFIDENCE,
         )
-        return self._control(name, place, seen, self.alone, missed)
+        return self._control(name, place, seen, self.alone, ("likelihood ratio", missed))
 
     def structure(self, name: str, structure: Structure, noise: Callable[[], NoiseSource], trials: int) -> Control:
         """What came of releases with a broken structure."""
@@ -77,9 +77,11 @@ class Tests:
             for world in (0, place + 1)
         )
         shows = not structure.exact_head or head_shows(trials, self._mu_of_head)
-        return self._control(name, place, seen, alone, 0.0 if shows else 1.0)
+        by = "head" if structure.exact_head else "noise"
+        return self._control(name, place, seen, alone, (by, 0.0 if shows else 1.0))
 
-    def _control(self, name: str, place: int, seen: Seen, alone: Seen, chance_of_missing: float) -> Control:
+    def _control(self, name: str, place: int, seen: Seen, alone: Seen, due: tuple[str, float]) -> Control:
+        """A control; `due` is the test that has to see it, and the chance that it does not in a sound audit."""
         bound = self.errors(place, seen, alone).epsilon_lower_bound(delta=self._claim.delta, level=1 - CONFIDENCE)
         noise, head = self.objections(seen, alone)
         saw = {"likelihood ratio": bound > self._claim.epsilon, "noise": bool(noise), "head": bool(head)}
@@ -88,5 +90,5 @@ class Tests:
             mutant=name,
             epsilon_lower_bound=bound,
             caught_by=caught_by,
-            outcome=outcome(caught_by, chance_of_missing),
+            outcome=outcome(due[0] in caught_by, due[1]),
         )
