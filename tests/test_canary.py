@@ -224,7 +224,6 @@ def wrong_calls(world: World) -> list[tuple[Callable[[], object], str]]:
         (lambda: BoundedInteractions(**{ids[0]: rows}), "bound"),
         (lambda: world.gate().admit(log, "Ads!"), "purpose"),
         (lambda: world.gate().admit(log, TRAINING, future), "future"),
-        (lambda: world.gate().admit(log, "ads.others"), "none of"),
         (lambda: InteractionLog.open(mixed), "one type"),
         (lambda: InteractionLog.open(mixed.iloc[[1, 0]]), "one type"),
         (lambda: Demographics.open(world.data / "consents.csv", AGE), "age"),

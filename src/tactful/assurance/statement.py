@@ -53,11 +53,13 @@ _TUNING: Mapping[str, str] = {
         "them. What was learned from earlier releases is covered by since_first_debit."
     ),
     "public data": (
-        "The operator declares that settings were chosen on public or synthetic data, which costs these people nothing. What was learned from "
+        "The operator declares that settings were chosen on public or synthetic data, which costs these people "
+        "nothing. What was learned from "
         "earlier releases is covered by since_first_debit."
     ),
     "paid trials": (
-        "The operator declares that settings were chosen by trials on these very people. Every trial was a run of this records store, debited "
+        "The operator declares that settings were chosen by trials on these very people, and that every trial was a "
+        "run of this records store, debited "
         "like any other, so it is in since_first_debit."
     ),
 }

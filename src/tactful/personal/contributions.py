@@ -106,12 +106,12 @@ def item_gram(bounded: BoundedInteractions, head: NDArray[np.int64]) -> NDArray[
     with ThreadPoolExecutor(threads) as pool:  # which starts no thread before something is submitted
         for block in _blocks(starts):
             begins, lists = kernels.head_lists(block, items, place, len(head))
-            index = kernels.by_row(begins, lists, len(head))
+            ends, people, places = kernels.by_row(begins, lists, len(head))
             parts = [
-                pool.submit(kernels.add_pairs, begins, lists, *index, by_length, part, threads, upper)
+                pool.submit(kernels.add_pairs, begins, lists, ends, people, places, by_length, part, threads, upper)
                 for part in range(1, threads)
             ]
-            kernels.add_pairs(begins, lists, *index, by_length, 0, threads, upper)
+            kernels.add_pairs(begins, lists, ends, people, places, by_length, 0, threads, upper)
             for part in parts:
                 part.result()
     return upper
