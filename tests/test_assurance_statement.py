@@ -308,7 +308,7 @@ def test_the_number_of_units_is_the_released_one() -> None:
         ),
         (
             {"tuning": "paid trials"},
-            lambda d: "Every trial was a run" in d["tactful"]["hyperparameter_tuning"]["meaning"],
+            lambda d: "that every trial was a run" in d["tactful"]["hyperparameter_tuning"]["meaning"],
         ),
         ({"tuning": "public data"}, lambda d: d["tactful"]["hyperparameter_tuning"]["declared"] == "public data"),
         (

@@ -54,13 +54,11 @@ _TUNING: Mapping[str, str] = {
     ),
     "public data": (
         "The operator declares that settings were chosen on public or synthetic data, which costs these people "
-        "nothing. What was learned from "
-        "earlier releases is covered by since_first_debit."
+        "nothing. What was learned from earlier releases is covered by since_first_debit."
     ),
     "paid trials": (
         "The operator declares that settings were chosen by trials on these very people, and that every trial was a "
-        "run of this records store, debited "
-        "like any other, so it is in since_first_debit."
+        "run of this records store, debited like any other, so it is in since_first_debit."
     ),
 }
 _KEYED = "AES-128 in counter mode, keyed afresh from the operating system for each release; the key is dropped."

@@ -186,6 +186,7 @@ def benchmark_growth(
     """
 
     def row(n_people: int, n_items: int) -> TrainingSpeed:
+        """One size, in a process of its own."""
         progress(f"{n_people:,} people, {n_items:,} items")
         return _alone(measure, n_people, n_items, None)
 

@@ -120,6 +120,7 @@ def _copying(
     """Entries of the noise again in other places."""
 
     def tamper(noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each target entry is what its source entry is."""
         changed = noise.copy()
         changed[target] = noise[source]
         return changed
@@ -131,6 +132,7 @@ def _silencing(places: NDArray[np.intp]) -> Callable[[NDArray[np.float64]], NDAr
     """No noise in some places."""
 
     def tamper(noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The places hold zeros."""
         changed = noise.copy()
         changed[places] = 0.0
         return changed
