@@ -96,7 +96,7 @@ class TestAttacks:
     def test_a_run_that_was_not_attacked_claims_nothing(self) -> None:
         """Both say what would measure them."""
         card = model_card(summary(), ASSESSED)
-        assert "not audited: \\`tactful audit CONFIG\\` was not run before the training." in card
+        assert "not audited: \\`tactful audit CONFIG\\` was not run with this code before the training." in card
         assert "not measured for these settings: run \\`tactful benchmark membership CONFIG\\`." in card
         assert "could show" not in card
         assert "shadow" not in card

@@ -353,7 +353,7 @@ def test_no_figure_is_typed_into_the_words() -> None:
 def test_a_run_that_was_not_attacked_says_so() -> None:
     """And says what would measure it; no figure stands in for one."""
     said = ours()
-    reason = "not audited: `tactful audit CONFIG` was not run before the training"
+    reason = "not audited: `tactful audit CONFIG` was not run with this code before the training"
     assert said["audit_results"] == {"measured": False, "reason": reason}
     assert said["membership_results"]["measured"] is False
     assert "tactful benchmark membership CONFIG" in said["membership_results"]["reason"]

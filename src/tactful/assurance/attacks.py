@@ -16,7 +16,7 @@ from tactful.privacy.plan import RunPlan
 
 _Facts = TypeVar("_Facts")
 Interval = tuple[float, float]
-_NOT_AUDITED = "not audited: `tactful audit CONFIG` was not run before the training"
+_NOT_AUDITED = "not audited: `tactful audit CONFIG` was not run with this code before the training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
