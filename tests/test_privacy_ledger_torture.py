@@ -15,7 +15,7 @@ import pytest
 
 from conftest import pytest_terminal_summary
 from ledger_judge import Judged, Sample, answers_are_on_record, never_over, replay, samples_of, samples_were_paid_for
-from ledger_torture import EVENTS, LIMIT, Careless, DrawsFirst, Fighter, Forgetful, Fought, fight
+from ledger_torture import ASSIGNMENT, EVENTS, LIMIT, Careless, DrawsFirst, Fighter, Forgetful, Fought, fight
 from tactful.errors import BudgetExceededError
 from tactful.privacy.accountant import mu_at
 from tactful.privacy.events import GaussianEvent, SamplerSlack
@@ -61,9 +61,9 @@ def spend_the_rest(url: str) -> None:
         noise_multiplier=1 / mu_at(remaining.training, LIMIT.delta),
         slack=SamplerSlack.none(),
     )
-    ledger.debit("the rest", [whole])
+    ledger.debit("the rest", [whole], assignment=ASSIGNMENT)
     with pytest.raises(BudgetExceededError):
-        ledger.debit("one more", EVENTS[1:2])
+        ledger.debit("one more", EVENTS[1:2], assignment=ASSIGNMENT)
 
 
 @pytest.mark.prove
