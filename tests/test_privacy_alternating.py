@@ -271,7 +271,7 @@ def test_a_run_opens_all_that_its_training_people_pay_for() -> None:
     models = []
     for ledger in (memory, Memory()):
         made = door(SeededNoise(5), ledger=ledger, run=run)
-        models.append(fit_dpals(made, PEOPLE, run, made.people(PEOPLE), most_factors=8))
+        models.append(fit_dpals(made, PEOPLE, run, made.people(PEOPLE), most_factors=8).model)
     opened = [step.removeprefix("open ") for step in memory.steps if step.startswith("open")]
     assert opened == ["people", "popularity", *(f"{part}-{n}" for n in (1, 2, 3) for part in ("gram", "rhs"))]
     assert models[0].noise == "reproducible"
@@ -285,7 +285,7 @@ def test_a_run_learns_who_uses_what(epsilon: float) -> None:
     histories = [sorted((rng.choice(20, 8, replace=False) * 2 + user % 2).tolist()) for user in range(600)]
     people, run = bounded(histories, 40), plan(epsilon=epsilon, steps=3, item_grams=False)
     made = door(SeededNoise(2), run=run)
-    model = fit_dpals(made, people, run, made.people(people), most_factors=8)
+    model = fit_dpals(made, people, run, made.people(people), most_factors=8).model
     said, parity = model.encoder @ model.decoder.T, model.head % 2
     alike = parity[:, None] == parity
     assert said[alike].mean() > said[~alike].mean() + 3 * said[~alike].std() / np.sqrt((~alike).sum())

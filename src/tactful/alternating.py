@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tactful.fitting import Fitted
 from tactful.personal.bounding import BoundedInteractions
 from tactful.privacy.alternating_plan import MOST_FACTORS
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
 from tactful.released.dpals import PrivateALS
-from tactful.released.model import ReleasedModel
 
 
 def fit_dpals(
@@ -18,7 +18,7 @@ def fit_dpals(
     people: PeopleCount,
     *,
     most_factors: int = MOST_FACTORS,
-) -> ReleasedModel:
+) -> Fitted:
     """The model that DPALS makes of these people: popularity, then one step after the other, each asked of the door.
 
     Parameters
@@ -41,4 +41,5 @@ def fit_dpals(
     steps = sum(event.name.startswith("rhs-") for event in plan.events)
     planner = PrivateALS(steps=steps, most_factors=most_factors)
     popularity, noise = door.popularity(bounded), plan.event("rhs-1").noise_multiplier
-    return planner.fit(popularity, people, lambda query: door.solved(bounded, query), noise_multiplier=noise).model_
+    planner.fit(popularity, people, lambda query: door.solved(bounded, query), noise_multiplier=noise)
+    return Fitted(model=planner.model_, head=planner.head_)

@@ -32,6 +32,10 @@ class ModelSection(_Section):
     """Name in the registry; lower-case letters, digits, ``-`` and ``_``."""
     purpose: str = Field(default="personalization.training", pattern=r"^personalization\.training(\.[a-z0-9_]+)*$")
     """Purpose that people must have agreed to: ``personalization.training`` or one below it."""
+    method: Literal["tactful", "dpals"] = "tactful"
+    """How taste is learned. ``tactful``: from one noisy table of item pairs. ``dpals``: by private alternating least
+    squares, whose noise and memory grow with items times factors rather than with pairs of items: for huge catalogues.
+    """
     intended_use: Text
     """What the model is for, in a sentence that reviewers and the report show."""
     not_covered: Texts = ()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tactful.assurance.evaluation import design
 from tactful.config import TrainingConfig
 from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.alternating_plan import alternating_plan
 from tactful.privacy.cells import CellDesign
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import ItemPopularity, PeopleCount
@@ -35,15 +36,16 @@ class Planned:
 
     @classmethod
     def of(cls, settings: TrainingConfig) -> Planned:
-        """The releases that these settings ask for. Reads their sections ``privacy`` and ``fairness`` only."""
+        """The releases that these settings ask for. Reads their ``privacy``, ``fairness`` and ``model.method`` only."""
         privacy, fairness = settings.privacy, settings.fairness
         levels = {name: section.levels for name, section in fairness.attributes.items()}
         cells = design(levels, (rule.metric for rule in fairness.rules))
         budget = PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta)
+        planner = alternating_plan if settings.model.method == "dpals" else RunPlan.of
         return cls(
             budget=budget,
             design=cells,
-            plan=RunPlan.of(budget, max_items=privacy.max_items, evaluation_cells=cells.touched),
+            plan=planner(budget, max_items=privacy.max_items, evaluation_cells=cells.touched),
         )
 
     def head(self, popularity: ItemPopularity, people: PeopleCount) -> NDArray[np.int64]:

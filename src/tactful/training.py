@@ -21,6 +21,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful import __version__
+from tactful.alternating import fit_dpals
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.candidates import KINDS, Candidate, replay
@@ -38,7 +39,7 @@ from tactful.errors import (
     RefusedError,
     TooFewPeopleError,
 )
-from tactful.fitting import fit_released
+from tactful.fitting import Fitted, fit_released
 from tactful.outcome import TrainingOutcome
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import BoundedInteractions, bound
@@ -261,7 +262,7 @@ class _Run:
         self._check_people(people)
         consent = door.consent(consented)
         self.say("releasing what the model is fitted to, and fitting it")
-        fitted = fit_released(door, bounded, self.planned, people)
+        fitted = self._fit(door, bounded, people)
         with tempfile.TemporaryDirectory(prefix="tactful-") as folder:
             artifact = Path(folder) / self.settings.model.name
             digest = self._write(fitted.model, artifact)
@@ -271,6 +272,12 @@ class _Run:
             self.say("registering the candidate")
             candidate = self._register(summary, judged, artifact, digest)
         return self.outcome("candidate", candidate=candidate, judged=judged)
+
+    def _fit(self, door: PrivateRelease, bounded: BoundedInteractions, people: PeopleCount) -> Fitted:
+        """By the method that the configuration names."""
+        if self.settings.model.method == "dpals":
+            return fit_dpals(door, bounded, self.plan, people)
+        return fit_released(door, bounded, self.planned, people)
 
     def _write(self, model: ReleasedModel, folder: Path) -> str:
         """The artifact, and the digest of its manifest."""
@@ -399,7 +406,7 @@ def _facts(event: GaussianEvent) -> ReleaseFacts:
         partitions=event.partitions,
         noise_multiplier=event.noise_multiplier,
         sigma=f"{event.noise_multiplier:.6g} (independent, on every entry)",
-        sensitivity="1 (L2 norm of what one person adds, exact in integers of 2^-20)",
+        sensitivity="1 (L2 norm of what one person adds, exact in integers of 2^-30)",
         slack_epsilon=event.slack.epsilon,
         tail=event.slack.tail,
     )

@@ -103,6 +103,7 @@ def _data(summary: RunSummary) -> str:
                 f"Catalogue: {summary.catalogue_size} items; head {summary.head_size}, rank {summary.rank}; public "
                 f"features: {features}"
             ),
+            f"Taste learned from {summary.learned}",
         ]
     )
 

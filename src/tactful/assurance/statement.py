@@ -172,6 +172,7 @@ def _said(summary: RunSummary) -> dict[str, Any]:
         "status": "Candidate" if system else "Test run: this noise guarantees nothing to anybody",
         "guarantee": _HOLDS if system else _HOLDS_NOT,
         "noise": summary.noise,
+        "learned": summary.learned,
         "randomness_source": _KEYED if system else _SEEDED,
         "intended_use": summary.intended_use,
         "not_covered": list(summary.not_covered),

@@ -223,6 +223,12 @@ class RunSummary:
         return max((mu for mu, _ in self.partition_loss.values()), default=0.0)
 
     @property
+    def learned(self) -> str:
+        """What taste was learned from, by the releases of the run."""
+        steps = sum(release.name.startswith("rhs-") for release in self.losses)
+        return f"{steps} steps of private alternating least squares" if steps else "one release of item pairs"
+
+    @property
     def outcomes(self) -> list[tuple[str, str, Measured]]:
         """Consent outcomes in the order in which they are told: code, meaning, people."""
         codes = [*(code for code in OUTCOMES if code in self.consent), *(c for c in self.consent if c not in OUTCOMES)]

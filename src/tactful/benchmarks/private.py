@@ -15,7 +15,6 @@ from tactful.errors import ConfigError
 from tactful.fitting import fit_released
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
-from tactful.privacy.alternating_plan import alternating_plan
 from tactful.privacy.attacker import Rehearsal
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.release import PrivateRelease
@@ -26,7 +25,7 @@ PrivateMethod = Callable[[World, PrivacyBudget, NoiseSource], ReleasedModel]
 """From public people, (ε, δ) of a whole run and the noise to the model that the run would register."""
 
 
-def default_settings(budget: PrivacyBudget) -> TrainingConfig:
+def default_settings(budget: PrivacyBudget, *, method: str = "tactful") -> TrainingConfig:
     """What `tactful train` does with a configuration that says nothing but what it must; its tables are not read.
 
     Raises
@@ -36,7 +35,7 @@ def default_settings(budget: PrivacyBudget) -> TrainingConfig:
     """
     nowhere = dict.fromkeys(("interactions", "items", "consents"), "nowhere.parquet")
     table = {
-        "model": {"name": "benchmark", "intended_use": "A measurement on public data."},
+        "model": {"name": "benchmark", "method": method, "intended_use": "A measurement on public data."},
         "data": nowhere,
         "policy": {"retention_days": 36_500},
         "privacy": {"epsilon": budget.epsilon, "delta": budget.delta},
@@ -67,18 +66,13 @@ def popular(world: World, budget: PrivacyBudget, noise: NoiseSource) -> Released
 
 def alternated(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
     """The model of private alternating least squares under the same promise; it knows no features."""
-    settings = default_settings(budget)
-    planned = Planned.of(settings)
-    plan = alternating_plan(
-        planned.plan.budget, max_items=settings.privacy.max_items, evaluation_cells=planned.design.touched
-    )
-    door = PrivateRelease(ledger=Rehearsal(), run="benchmark", plan=plan, noise=noise)
-    return fit_dpals(door, world.everybody, plan, door.people(world.everybody))
+    door, planned = _paid(budget, noise, method="dpals")
+    return fit_dpals(door, world.everybody, planned.plan, door.people(world.everybody)).model
 
 
-def _paid(budget: PrivacyBudget, noise: NoiseSource) -> tuple[PrivateRelease, Planned]:
+def _paid(budget: PrivacyBudget, noise: NoiseSource, *, method: str = "tactful") -> tuple[PrivateRelease, Planned]:
     """A door for a run of this budget, and what it releases; nobody here needs a ledger."""
-    planned = Planned.of(default_settings(budget))
+    planned = Planned.of(default_settings(budget, method=method))
     return PrivateRelease(ledger=Rehearsal(), run="benchmark", plan=planned.plan, noise=noise), planned
 
 

@@ -111,6 +111,8 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     Attributes
     ----------
     model_ : ReleasedModel
+    head_ : int array of shape (n_head,)
+        Catalogue positions of the items that had factors; the model's own head is empty if no taste stood out.
     singular_values_ : float array of shape (rank,)
         What stood out from the noise, in units of the noise, largest first.
 
@@ -159,6 +161,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         self.damping, self.base_weight, self.seed = damping, base_weight, seed
 
     model_: ReleasedModel
+    head_: NDArray[np.int64]
     singular_values_: NDArray[np.float64]
 
     def fit(self, popularity: ItemPopularity, people: PeopleCount, ask: Ask, *, noise_multiplier: float) -> Self:
@@ -242,6 +245,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         vectors, self.singular_values_, _ = spectrum(stacked, 1.0)
         gain = self.singular_values_ / (self.singular_values_ + self.shrinkage * self.singular_values_.max(initial=0.0))
         used = len(head.places) if len(gain) else 0
+        self.head_ = head.places
         length = max(float(np.linalg.norm(popularity.values[head.places])), 1e-12)
         self.model_ = ReleasedModel(
             popularity=popularity.values,
