@@ -16,7 +16,7 @@ from tactful.personal.contributions import SCALE
 from tactful.privacy import noise
 from tactful.privacy.noise import SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import ItemGram, Noise
+from tactful.privacy.statistics import GramQuery, ItemGram, Noise
 
 
 class HalfNoise(SystemNoise):
@@ -82,9 +82,9 @@ class PopularityAgain(PrivateRelease):
         self._exact = door(NoNoise()).popularity(bounded).values
         return self._drawn
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        made, exact = super().gram(bounded, head), door(NoNoise()).gram(bounded, head)
-        again = (self._drawn.values - self._exact)[: len(head) - 1] / self._drawn.sigma * made.sigma
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        made, exact = super().gram(bounded, query), door(NoNoise()).gram(bounded, query)
+        again = (self._drawn.values - self._exact)[: len(query.head) - 1] / self._drawn.sigma * made.sigma
         values = made.values.copy()
         values[0, 1:][: len(again)] = values[1:, 0][: len(again)] = exact.values[0, 1:][: len(again)] + again
         return replace(made, values=values)
@@ -125,18 +125,18 @@ def _lost(metrics: Any, groups: Any, design: Any, cell: Any) -> float:
 class ExactDiagonal(PrivateRelease):
     """The diagonal of the Gram leaves without noise."""
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        noisy = super().gram(bounded, head)
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        noisy = super().gram(bounded, query)
         values = noisy.values.copy()
-        np.fill_diagonal(values, np.diag(door(NoNoise()).gram(bounded, head).values))
+        np.fill_diagonal(values, np.diag(door(NoNoise()).gram(bounded, query).values))
         return replace(noisy, values=values)
 
 
 class BothSides(PrivateRelease):
     """Each side of the Gram has noise of its own, so that each pair leaves twice."""
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        one, two = super().gram(bounded, head), super().gram(bounded, head)
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        one, two = super().gram(bounded, query), super().gram(bounded, query)
         values = np.triu(one.values) + np.tril(two.values, -1)
         return replace(one, values=values)
 
@@ -144,8 +144,8 @@ class BothSides(PrivateRelease):
 class BothSidesAveraged(BothSides):
     """The same, made symmetric again: the noise is √2 too small."""
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        made = super().gram(bounded, head)
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        made = super().gram(bounded, query)
         return replace(made, values=(made.values + made.values.T) / 2)
 
 
@@ -183,16 +183,16 @@ class CountedTwice(PrivateRelease):
     def popularity(self, bounded: BoundedInteractions) -> Any:
         return super().popularity(twice(bounded))
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        return super().gram(twice(bounded), head)
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        return super().gram(twice(bounded), query)
 
 
 class DiagonalOutsideTheNorm(PrivateRelease):
     """The weight of a pair forgets the diagonal: 1/√(l(l−1)/2) instead of 2/√(l(2l−1))."""
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        made = super().gram(bounded, head)
-        rows = bounded.user_items[:, head].toarray().astype(float)
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        made = super().gram(bounded, query)
+        rows = bounded.user_items[:, query.head].toarray().astype(float)
         lengths = rows.sum(axis=1)
         forgetful = 1 / np.sqrt(np.maximum(lengths * (lengths - 1) / 2, 1))
         share = forgetful - 2 / np.sqrt(np.maximum(lengths * (2 * lengths - 1), 1))
@@ -202,10 +202,10 @@ class DiagonalOutsideTheNorm(PrivateRelease):
 class WholeDiagonal(PrivateRelease):
     """The diagonal at the weight of a pair, where the norm counts half of it."""
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
-        made = super().gram(bounded, head)
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
+        made = super().gram(bounded, query)
         values = made.values.copy()
-        values[np.diag_indices(len(head))] *= 2
+        values[np.diag_indices(len(query.head))] *= 2
         return replace(made, values=values)
 
 

@@ -14,8 +14,10 @@ from tactful.personal.bounding import BoundedInteractions
 from tactful.planning import Planned
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
+from tactful.released.gram_recommender import GramRecommender
+from tactful.released.histories import gram_query
+from tactful.released.item_features import ItemFeatures
 from tactful.released.model import ReleasedModel
-from tactful.released.spectral import SpectralRecommender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Fitted:
 def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Planned, people: PeopleCount) -> Fitted:
     """The model that `tactful train` makes of these people: popularity and Gram released, the estimator fitted to them.
 
+    What the catalogue says of its items is used with them: it is public.
+
     Parameters
     ----------
     door : PrivateRelease
@@ -53,5 +57,6 @@ def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Pl
     """
     popularity = door.popularity(bounded)
     head = planned.head(popularity, people)
-    model = SpectralRecommender().fit(door.gram(bounded, head), popularity).model_
+    gram = door.gram(bounded, gram_query(popularity, people, head))
+    model = GramRecommender().fit(gram, popularity, ItemFeatures.of(bounded.catalogue)).model_
     return Fitted(model=model, head=head)

@@ -14,8 +14,8 @@ from tactful.errors import UsageError
 from tactful.privacy.noise import SystemNoise
 
 DRAWS = 10_000_000
-SIGMA = float(1 << 22)
-"""In integer units: a noise multiplier of 4 on statistics of sensitivity 2²⁰."""
+SIGMA = float(1 << 32)
+"""In integer units: a noise multiplier of 4 on statistics of sensitivity 2³⁰."""
 PEER = "numpy.random.Generator(PCG64).normal, rounded to int64: not keyed, with floating-point holes, no bound"
 EXACT_PEER = "diffprivlib.mechanisms.GaussianDiscrete, epsilon 1, delta 1e-6, sensitivity 1: its time grows with sigma"
 _EXACT_DRAWS = 2_000

@@ -5,7 +5,7 @@ Notes
 Neighbouring data differ by all rows of one person. Both statistics are sums over people of a vector that depends on
 that person's bounded items alone, so two neighbouring sums differ by one such vector; its L2 norm is the sensitivity.
 
-*Item popularity.* A person of l ≥ 1 distinct items adds w = ⌊S/√l⌋ to l entries, S = 2²⁰. The norm is w√l ≤ S. A
+*Item popularity.* A person of l ≥ 1 distinct items adds w = ⌊S/√l⌋ to l entries, S = 2³⁰. The norm is w√l ≤ S. A
 person of no items adds nothing.
 
 *Item–item Gram.* A person of l ≥ 1 distinct items **in the head** adds w to each of the l(l−1)/2 entries (i, j), i < j,
@@ -17,10 +17,10 @@ weight of a pair, because popularity nearly knows it and a short history would s
 
 Weights are isqrt of a whole quotient: integer arithmetic throughout, so the bound holds exactly for every l, and no
 summation order, engine, thread or retry changes a bit. To round to the nearest instead would break it: three items
-would get 605,396 each in popularity, and 3 · 605,396² > S². The head must not depend on the rows other than through
-released values.
+would get 619,925,131 each in popularity, and 3 · 619,925,131² > S². The head must not depend on the rows other than
+through released values.
 
-*No overflow.* A person adds at most S to an entry, so that sums stay within 2⁶² for 2⁴² people; more are refused.
+*No overflow.* A person adds at most S to an entry, so that sums stay within 2⁶² for 2³² people; more are refused.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from scipy.sparse import csr_array
 from tactful.errors import TactfulError
 from tactful.personal.bounding import BoundedInteractions
 
-SCALE = 1 << 20  # the L2 sensitivity of every statistic, in integer units
-MOST_PEOPLE = 1 << 42
+SCALE = 1 << 30  # the L2 sensitivity of every statistic, in integer units
+MOST_PEOPLE = 1 << 32
 _BLOCK = 1 << 20  # interactions
 _FEW = 1 << 12  # interactions: up to here a thread costs more than it saves
 DIAGONAL_DIVISOR = 2  # a diagonal entry of the Gram gets ⌊w/2⌋ where a pair gets w

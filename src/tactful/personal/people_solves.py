@@ -7,13 +7,14 @@ ridge regression of implicit-feedback ALS (Hu, Koren & Volinsky 2008), where `pr
 everybody and made from released values, and o = 1 is the weight of what was observed. û = u / max(‖u‖, clip) is what
 counts of them; with clip = 0 everybody's vector has norm 1. Vectors live for one turn of a loop and are never stored.
 
-*What they add*, S = 2²⁰, everything toward zero. Let a = S·û in whole numbers, and b_j = S·w_j/√Σ w² over the person's
+*What they add*, everything toward zero, in units of R = 2²⁰ first, so that a product of two numbers fits 64 bits;
+sums are multiplied by S/R = 2¹⁰ in the end. Let a = R·û in whole numbers, and b_j = R·w_j/√Σ w² over the person's
 items, w_j > 0 a weight of the item made from released values. Both are made in floats and then moved toward zero until
-**in whole numbers** ‖a‖² ≤ S² and ‖b‖² ≤ S²: no bound rests on how a float was rounded.
+**in whole numbers** ‖a‖² ≤ R² and ‖b‖² ≤ R²: no bound rests on how a float was rounded.
 
-- right-hand sides: t_jc = b_j·a_c/S for each item j of theirs. |t_jc| ≤ |b_j||a_c|/S, so Σ t² ≤ ‖b‖²‖a‖²/S² ≤ S².
-- global Gram: t_ce = a_c·a_e/S for c ≤ e. Σ t² ≤ Σ a_c² a_e²/S² over the upper triangle ≤ (‖a‖²)²/S² ≤ S².
-- item Grams: t_jce = b_j·(a_c·a_e/S)/S for c ≤ e and each item j. Σ t² ≤ ‖b‖²/S² · S² ≤ S².
+- right-hand sides: t_jc = b_j·a_c/R for each item j of theirs. |t_jc| ≤ |b_j||a_c|/R, so Σ t² ≤ ‖b‖²‖a‖²/R² ≤ R².
+- global Gram: t_ce = a_c·a_e/R for c ≤ e. Σ t² ≤ Σ a_c² a_e²/R² over the upper triangle ≤ (‖a‖²)²/R² ≤ R².
+- item Grams: t_jce = b_j·(a_c·a_e/R)/R for c ≤ e and each item j. Σ t² ≤ ‖b‖²/R² · R² ≤ R².
 
 A signed value that is floored would grow in absolute value by up to one unit; cut toward zero it cannot grow. A person
 with no item in the head, or whose system has no finite solution, adds nothing.
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 
 from tactful.errors import ConfigError
 from tactful.personal.bounding import BoundedInteractions
-from tactful.personal.contributions import few_enough
+from tactful.personal.contributions import SCALE, few_enough
 
 _NONE, _NO_GRAM = np.empty((0, 0), dtype=np.int64), np.empty(0, dtype=np.int64)
 
@@ -128,7 +129,7 @@ def _add(
     item_grams: NDArray[np.int64] = _NONE,
 ) -> None:
     """Everybody is solved once, and what was asked for is added up."""
-    from tactful.personal.solve_kernels import add_people  # the compiler takes a second to import
+    from tactful.personal.solve_kernels import SOLVED_SCALE, add_people  # the compiler takes a second to import
 
     rows = few_enough(bounded.user_items)
     _check(query, rows.shape[1])
@@ -147,6 +148,8 @@ def _add(
         gram,
         item_grams,
     )
+    for total in (sides, gram, item_grams):
+        total *= SCALE // SOLVED_SCALE
 
 
 def _pairs(query: Query) -> int:

@@ -18,7 +18,7 @@ _Int32 = NDArray[np.int32]
 _Float = NDArray[np.float64]
 
 _BITS = 20
-_SCALE = 1 << _BITS
+SOLVED_SCALE = 1 << _BITS
 
 
 @compiled
@@ -83,7 +83,7 @@ def whole_numbers(values: _Float, least: float, out: _Int64) -> bool:
         share = values[c] / norm
         if not (-1.0 <= share <= 1.0):
             share = 0.0
-        out[c] = np.int64(share * _SCALE)  # toward zero
+        out[c] = np.int64(share * SOLVED_SCALE)  # toward zero
     while _squared_norm(out) > 1 << (2 * _BITS):
         for c in range(len(out)):
             out[c] -= np.sign(out[c])

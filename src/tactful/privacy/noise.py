@@ -33,7 +33,7 @@ outcomes have mass at most 2cΦ(−t), since |round(Z)| ≥ tσ + ½ takes |Z| �
 accountant adds them. Coordinates that the person does not touch have the same law on both sides, whatever it is.
 
 *Why int64 cannot overflow.* σ ≤ 2⁵⁰ makes W ≤ 2⁴², and the table has 4,096 cells on either side of 0: whatever the
-random words are, −2⁵⁴ ≤ noise < 2⁵⁴. What fewer than 2⁴² people add to one entry, 2²⁰ each at most, is below 2⁶².
+random words are, −2⁵⁴ ≤ noise < 2⁵⁴. What fewer than 2³² people add to one entry, 2³⁰ each at most, is below 2⁶².
 
 *What is assumed.* AES-128 in counter mode is indistinguishable from uniform words (that the n blocks of a draw are all
 different gives away n²/2¹²⁹). Each draw is keyed afresh from the operating system and its key and stream are dropped

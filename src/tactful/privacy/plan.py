@@ -30,6 +30,9 @@ from tactful.privacy.noise import slack
 
 Shares: TypeAlias = Mapping[str, tuple[tuple[Partition, ...], float]]
 
+LARGEST_HEAD = 4096
+"""The most items that a Gram is about."""
+
 _SHARES: Shares = {
     "consent": (("training", "evaluation"), 0.01),
     "people": (("training",), 0.01),
@@ -73,7 +76,7 @@ class RunPlan:
             "consent": 1,
             "people": 1,
             "popularity": max_items,
-            "gram": max_items * (max_items + 1) // 2,
+            "gram": LARGEST_HEAD * (LARGEST_HEAD + 1) // 2,  # a centred history touches every pair of the head
             "evaluation": evaluation_cells,
         }
         return cls.sharing(budget, _SHARES, touched)

@@ -2,7 +2,7 @@
 
 Notes
 -----
-This is the whole argument. S = 2²⁰ is the sensitivity in integer units; σ, multipliers and μ are in units of S.
+This is the whole argument. S = 2³⁰ is the sensitivity in integer units; σ, multipliers and μ are in units of S.
 
 *Unit and neighbours.* Two data sets are neighbours if one has everything of one more person: all rows, consent events,
 attributes and subject records under one ``user_id``. The guarantee hides which of the two it was, hence everything the
@@ -18,7 +18,8 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - consent counts: S in one cell (`_outcomes`);
 - people: S in one entry;
 - item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
-- Gram: w in l(l−1)/2 pairs and ⌊w/2⌋ on the diagonal, w² l(2l−1)/4 ≤ S², of the upper triangle only (there, too);
+- Gram: 2z_i z_j for pairs and z_i² on the diagonal, of the upper triangle only, z a vector of whole numbers that is
+  the person's (`tactful.personal.grams`);
 - a step of alternating least squares: three vectors, each by itself (`tactful.personal.people_solves`);
 - evaluation: shares of S by declared importance, clipped and cut toward zero (`tactful.privacy.cells`).
 
@@ -33,7 +34,7 @@ whatever q is (Mironov 2012 has no hold on it). It is 1/σ-GDP (Dong, Roth & Su 
 triangle is a copy of the upper one and its diagonal is doubled afterwards: post-processing, not a second release. The
 sampler differs from round(Z) by what `tactful.privacy.noise` bounds, which is charged to ε and δ.
 
-*No overflow.* |q| ≤ 2⁶² for up to 2⁴² people, more of whom are refused, and |noise| ≤ 2⁵⁴: the sum fits an int64.
+*No overflow.* |q| ≤ 2⁶² for up to 2³² people, more of whom are refused, and |noise| ≤ 2⁵⁴: the sum fits an int64.
 
 *Composition.* What a run releases about the same people is chosen in turn: the head and the factors of each step depend
 on released values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² =
@@ -72,7 +73,8 @@ from numpy.typing import NDArray
 
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
-from tactful.personal.contributions import DIAGONAL_DIVISOR, SCALE, item_gram, item_popularity
+from tactful.personal.contributions import SCALE, item_popularity
+from tactful.personal.grams import DIAGONAL_DIVISOR, item_gram
 from tactful.personal.people_solves import solved_gram, solved_item_grams, solved_right_hand_sides
 from tactful.privacy.cells import CellDesign, cell_names, cell_sums
 from tactful.privacy.events import GaussianEvent
@@ -83,6 +85,7 @@ from tactful.privacy.statistics import (
     ConsentCounts,
     EvaluationSums,
     FactorGram,
+    GramQuery,
     ItemFactorGrams,
     ItemGram,
     ItemPopularity,
@@ -194,17 +197,20 @@ class PrivateRelease:
         noisy, sigma = self._release("popularity", lambda: item_popularity(bounded))
         return ItemPopularity(noise=self._noise.kind, values=_read_only(noisy), sigma=sigma)
 
-    def gram(self, bounded: BoundedInteractions, head: NDArray[np.int64]) -> ItemGram:
+    def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
         """How much training people use items of the head together.
 
         Notes
         -----
         **Privacy.** *Reads* bounded rows. *Returns* the upper triangle of `item_gram` with independent noise on each
         unordered pair, mirrored, the diagonal doubled. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued
-        there, and a head made from released values.
+        there, and a query of released values.
         """
-        noisy, sigma = self._release("gram", lambda: item_gram(bounded, head))
-        return ItemGram.of_triangle(noisy, head, sigma=sigma, diagonal_divisor=DIAGONAL_DIVISOR, noise=self._noise.kind)
+        self._plan.check("gram", len(query.head) * (len(query.head) + 1) // 2)
+        noisy, sigma = self._release("gram", lambda: item_gram(bounded, query))
+        return ItemGram.of_triangle(
+            noisy, query, sigma=sigma, diagonal_divisor=DIAGONAL_DIVISOR, noise=self._noise.kind
+        )
 
     def solved(self, bounded: BoundedInteractions, query: SolveQuery) -> SolvedStep:
         """One step of alternating least squares: people solved for these item factors, and summed.

@@ -62,17 +62,52 @@ class ItemPopularity(Released):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemGram(Released):
-    """How much people use items together; a person of l head items adds 2/√(l(2l−1)) to each pair and to the diagonal.
+class GramQuery:
+    """How histories are looked at before they are added up in a Gram: made from released and public values only.
 
-    A diagonal entry is released at half the weight of a pair and then doubled, so that both are in one unit and the
-    diagonal has twice the noise.
+    Attributes
+    ----------
+    head : int array of shape (n_head,)
+        Catalogue positions, distinct.
+    weights : int array of shape (n_head,), from 1 to 255
+        How much an item counts in a history, relative to the others.
+    direction : int array of shape (n_head,), from 0 to 255
+        What is taken out of each weighted history as far as it lies along it; all 0 to take nothing out.
+    """
+
+    head: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    direction: NDArray[np.int64]
+
+    @classmethod
+    def plain(cls, head: NDArray[np.int64]) -> GramQuery:
+        """Histories as they are: all items alike, nothing taken out."""
+        places = np.asarray(head, dtype=np.int64)
+        return cls(head=places, weights=np.ones_like(places), direction=np.zeros_like(places))
+
+    @property
+    def centred(self) -> bool:
+        """Whether something is taken out of histories."""
+        return bool(self.direction.any())
+
+    @property
+    def unit_direction(self) -> NDArray[np.float64]:
+        """The direction at length 1, or zeros."""
+        return self.direction / max(float(np.linalg.norm(self.direction)), 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemGram(Released):
+    """How much people use items of the head together, once histories were weighted and centred.
+
+    A person whose history became y adds 2y yᵀ/√(2n² − f), where n = Σ y² and f = Σ y⁴. A diagonal entry is released at
+    half the weight of a pair and then doubled, so that both are in one unit and the diagonal has twice the noise.
 
     Attributes
     ----------
     values : float array of shape (n_head, n_head), symmetric
-    head : int array of shape (n_head,)
-        Catalogue positions of the rows.
+    query : GramQuery
+        The rows, and how histories were looked at.
     sigma : float
         Standard deviation of the noise on each unordered pair.
     diagonal_sigma : float
@@ -80,16 +115,16 @@ class ItemGram(Released):
     """
 
     values: NDArray[np.float64]
-    head: NDArray[np.int64]
+    query: GramQuery
     sigma: float
     diagonal_sigma: float
 
     @classmethod
     def of_triangle(
-        cls, upper: NDArray[np.float64], head: NDArray[np.int64], *, sigma: float, diagonal_divisor: int, noise: Noise
+        cls, upper: NDArray[np.float64], query: GramQuery, *, sigma: float, diagonal_divisor: int, noise: Noise
     ) -> ItemGram:
         """The matrix of a released upper triangle, row by row, whose diagonal entries were divided by a number."""
-        n_head, start = len(head), 0
+        n_head, start = len(query.head), 0
         values = np.zeros((n_head, n_head))
         for row in range(n_head):
             values[row, row:] = upper[start : start + n_head - row]
@@ -97,9 +132,12 @@ class ItemGram(Released):
         _mirror(values)
         values[np.diag_indices(n_head)] *= diagonal_divisor
         values.flags.writeable = False
-        places = head.copy()
-        places.flags.writeable = False
-        return cls(noise=noise, values=values, head=places, sigma=sigma, diagonal_sigma=diagonal_divisor * sigma)
+        return cls(noise=noise, values=values, query=query, sigma=sigma, diagonal_sigma=diagonal_divisor * sigma)
+
+    @property
+    def head(self) -> NDArray[np.int64]:
+        """Catalogue positions of the rows."""
+        return self.query.head
 
     @property
     def standardised(self) -> NDArray[np.float64]:

@@ -17,10 +17,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.privacy.plan import LARGEST_HEAD
 from tactful.privacy.statistics import ItemPopularity, PeopleCount
 
 _RATE = 2.5
-_SMALLEST, _LARGEST = 16, 4096
+_SMALLEST = 16
 
 
 def head_size(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
@@ -40,7 +41,7 @@ def head_size(people: float, *, noise_multiplier: float, catalogue_size: int) ->
         Between 16 and 4,096, and at most the catalogue.
     """
     wanted = round(_RATE * math.cbrt(max(people, 1.0) / noise_multiplier) ** 2)
-    return min(max(wanted, _SMALLEST), _LARGEST, catalogue_size)
+    return min(max(wanted, _SMALLEST), LARGEST_HEAD, catalogue_size)
 
 
 def choose_head(popularity: ItemPopularity, people: PeopleCount, *, noise_multiplier: float) -> NDArray[np.int64]:

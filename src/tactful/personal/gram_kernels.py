@@ -1,0 +1,135 @@
+"""Loops over people's rows for the item–item Gram, compiled: exact int64 sums, without the interpreter's lock.
+
+What they add up and why it is exact stands in `tactful.personal.grams`; how they are compiled in
+`tactful.personal.kernels`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.personal.kernels import by_row, compiled, head_lists
+
+__all__ = ["add_pairs", "add_shifts", "by_row", "finish", "head_lists", "shares"]
+
+_Int64 = NDArray[np.int64]
+_Int32 = NDArray[np.int32]
+
+
+@compiled
+def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, scale: int) -> tuple[_Int64, _Int64]:
+    """Each person's t and s: as large as floats propose and whole numbers allow, 0 for who has no item.
+
+    With n = Σ z² and f = Σ z⁴, 2n² − f ≤ scale² holds for what is returned, in whole numbers.
+    """
+    n_people = len(begins) - 1
+    times, shifts = np.zeros(n_people, dtype=np.int64), np.zeros(n_people, dtype=np.int64)
+    squares, fourths = np.int64(0), np.int64(0)
+    for place in range(len(direction)):
+        squares += direction[place] ** 2
+        fourths += direction[place] ** 4
+    largest = np.int64(np.sqrt(scale))
+    for person in range(n_people):
+        mine = lists[begins[person] : begins[person + 1]]
+        if len(mine) == 0:
+            continue
+        share = 0.0
+        if squares > 0:
+            along = 0
+            for place in mine:
+                along += weights[place] * direction[place]
+            share = along / squares
+        second, fourth = share**2 * squares, share**4 * fourths
+        for place in mine:
+            away, before = weights[place] - share * direction[place], share * direction[place]
+            second += away**2 - before**2
+            fourth += away**4 - before**4
+        norm = np.sqrt(max(2 * second**2 - fourth, 0.0))
+        t = largest if norm * largest**2 <= scale else np.int64(np.sqrt(scale / norm))
+        while t > 0:
+            s = np.int64(np.rint(t * share))
+            if fits(mine, weights, direction, squares, fourths, t, s, scale):
+                times[person], shifts[person] = t, s
+                break
+            t -= 1 + (t >> 10)
+    return times, shifts
+
+
+@compiled
+def fits(
+    mine: _Int32,
+    weights: _Int64,
+    direction: _Int64,
+    squares: np.int64,
+    fourths: np.int64,
+    t: np.int64,
+    s: np.int64,
+    scale: int,
+) -> bool:
+    """Whether 2n² − f ≤ scale² for z = t·a − s·D, in whole numbers.
+
+    n is exact: t ≤ 2¹⁵ and a ≤ 255 keep each of its parts below 2⁶². Where n ≤ scale = 2³⁰, f ≤ n² ≤ 2⁶⁰ is exact
+    modulo 2⁶⁴, whatever its parts are; where n > scale, 2n² − f ≥ n² is too large anyway.
+    """
+    n, f = s * s * squares, s * s * s * s * fourths
+    for place in mine:
+        z, before = t * weights[place] - s * direction[place], s * direction[place]
+        n += z * z - before * before
+        f += z * z * z * z - before * before * before * before
+    return bool(n <= scale and 2 * n * n - f <= scale * scale)
+
+
+@compiled
+def add_shifts(begins: _Int64, lists: _Int32, times: _Int64, shifts: _Int64, along: _Int64, squares: _Int64) -> None:
+    """t·s is added to each of a person's items, and s² to the one number."""
+    for person in range(len(times)):
+        s = shifts[person]
+        if s > 0:
+            squares[0] += s * s
+            for k in range(begins[person], begins[person + 1]):
+                along[lists[k]] += times[person] * s
+
+
+@compiled
+def add_pairs(
+    begins: _Int64,
+    lists: _Int32,
+    ends: _Int64,
+    people: _Int32,
+    places: _Int32,
+    amounts: _Int64,
+    part: int,
+    parts: int,
+    upper: _Int64,
+) -> None:
+    """Everybody has added their amount to the pairs and the diagonal of their head items, in each `parts`-th row.
+
+    Row by row of the upper triangle, which lie in `upper` one after another: a row fits the cache, the triangle does
+    not. Places are unsigned because a signed one is asked each time whether it counts from the end.
+    """
+    n_head = len(ends) - 1
+    sums = np.zeros(n_head, dtype=np.int64)
+    for row in range(part, n_head, parts):
+        for k in range(ends[row], ends[row + 1]):
+            amount, last = amounts[people[k]], begins[people[k] + 1]
+            for b in range(np.uint64(places[k]), np.uint64(last)):
+                sums[np.uint64(lists[b])] += amount
+        start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
+        for column in range(row, n_head):
+            upper[start + column] += sums[column]
+            sums[column] = 0
+
+
+@compiled
+def finish(upper: _Int64, weights: _Int64, direction: _Int64, along: _Int64, squares: int) -> None:
+    """From sums of t², t·s and s² to 2 Σ z_i z_j and, on the diagonal, Σ z_i²."""
+    n_head, entry = len(weights), 0
+    for i in range(n_head):
+        a, d = weights[i], direction[i]
+        mine = a * along[i]
+        for j in range(i, n_head):
+            theirs = weights[j] * along[j]
+            total = a * weights[j] * upper[entry] - mine * direction[j] - theirs * d + squares * d * direction[j]
+            upper[entry] = total if i == j else 2 * total
+            entry += 1
