@@ -108,10 +108,12 @@ def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
             times, shifts = kernels.shares(begins, lists, weights, direction, SCALE)
             kernels.add_shifts(begins, lists, times, shifts, along, squares)
             ends, people, places = kernels.by_row(begins, lists, n_head)
+            amounts = times * times
             parts = [
-                pool.submit(kernels.add_pairs, begins, lists, ends, people, places, times * times, part, threads, upper)
-                for part in range(threads)
+                pool.submit(kernels.add_pairs, begins, lists, ends, people, places, amounts, part, threads, upper)
+                for part in range(1, threads)
             ]
+            kernels.add_pairs(begins, lists, ends, people, places, amounts, 0, threads, upper)
             for part in parts:
                 part.result()
     kernels.finish(upper, weights, direction, along, squares[0])

@@ -128,35 +128,3 @@ def by_row(begins: _Int64, lists: _Int32, n_head: int) -> tuple[_Int64, _Int32, 
             people[at], places[at] = person, k
             filled[lists[k]] = at + 1
     return ends, people, places
-
-
-@compiled
-def add_pairs(
-    begins: _Int64,
-    lists: _Int32,
-    ends: _Int64,
-    people: _Int32,
-    places: _Int32,
-    by_length: _Int64,
-    part: int,
-    parts: int,
-    upper: _Int64,
-) -> None:
-    """Everybody has added to the pairs and the diagonal of their head items, in rows n of which n % parts == part.
-
-    Row by row of the upper triangle, which lie in `upper` one after another: a row fits the cache, the triangle does
-    not. Places are unsigned because a signed one is asked each time whether it counts from the end.
-    """
-    n_head = len(ends) - 1
-    sums = np.zeros(n_head, dtype=np.int64)
-    for row in range(part, n_head, parts):
-        for k in range(ends[row], ends[row + 1]):
-            last = begins[people[k] + 1]
-            weight = by_length[last - begins[people[k]]]
-            sums[row] += weight // 2
-            for b in range(np.uint64(places[k] + 1), np.uint64(last)):
-                sums[np.uint64(lists[b])] += weight
-        start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
-        for column in range(row, n_head):
-            upper[start + column] += sums[column]
-            sums[column] = 0

@@ -27,11 +27,9 @@ from tactful.personal.contributions import SCALE
 from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss, calibrate, mu_at
 from tactful.privacy.events import GaussianEvent, Partition, SamplerSlack
 from tactful.privacy.noise import slack
+from tactful.privacy.statistics import LARGEST_HEAD
 
 Shares: TypeAlias = Mapping[str, tuple[tuple[Partition, ...], float]]
-
-LARGEST_HEAD = 4096
-"""The most items that a Gram is about."""
 
 _SHARES: Shares = {
     "consent": (("training", "evaluation"), 0.01),

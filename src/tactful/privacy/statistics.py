@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Noise = Literal["system", "reproducible"]
 
+LARGEST_HEAD = 4096
+"""The most items that a Gram is about."""
+
 _MIRRORED = 256  # rows of a matrix that are mirrored at a time
 
 
@@ -86,6 +89,11 @@ class GramQuery:
         return cls(head=places, weights=np.ones_like(places), direction=np.zeros_like(places))
 
     @property
+    def kept(self) -> GramQuery:
+        """The same, in arrays of its own that cannot be changed."""
+        return GramQuery(head=_closed(self.head), weights=_closed(self.weights), direction=_closed(self.direction))
+
+    @property
     def centred(self) -> bool:
         """Whether something is taken out of histories."""
         return bool(self.direction.any())
@@ -132,7 +140,7 @@ class ItemGram(Released):
         _mirror(values)
         values[np.diag_indices(n_head)] *= diagonal_divisor
         values.flags.writeable = False
-        return cls(noise=noise, values=values, query=query, sigma=sigma, diagonal_sigma=diagonal_divisor * sigma)
+        return cls(noise=noise, values=values, query=query.kept, sigma=sigma, diagonal_sigma=diagonal_divisor * sigma)
 
     @property
     def head(self) -> NDArray[np.int64]:
@@ -306,6 +314,13 @@ class EvaluationSums(Released):
 
     def __getitem__(self, cell: Cell) -> Measured:
         return self.cells[cell]
+
+
+def _closed(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A copy, closed for writing."""
+    made = values.copy()
+    made.flags.writeable = False
+    return made
 
 
 def _mirror(values: NDArray[np.float64]) -> None:

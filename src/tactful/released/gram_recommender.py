@@ -44,7 +44,7 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     2. what single pairs have beyond that (`tactful.released.shrinkage`).
 
     The ridge of the regression is one edge for long histories, so that a direction whose eigenvalue is one edge counts
-    half. For short ones it is four edges, and of what the second step takes away from single pairs half is given back: a
+    half. For short ones it is four edges, and of what the second step takes from single pairs half is given back: a
     score adds up the pairs of a history, where what is left of noise averages out and lost taste does not.
 
     The diagonal is set by regression on popularity and popularity squared, and moved to what was seen as far as the

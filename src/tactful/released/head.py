@@ -17,8 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.privacy.plan import LARGEST_HEAD
-from tactful.privacy.statistics import ItemPopularity, PeopleCount
+from tactful.privacy.statistics import LARGEST_HEAD, ItemPopularity, PeopleCount
 
 _RATE = 2.5
 _SMALLEST = 16
