@@ -61,10 +61,20 @@ def test_the_comparison_has_a_ratio_of_each_run(monkeypatch: pytest.MonkeyPatch)
 def test_growth_is_five_sizes_each_and_their_exponent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds that double with people and quadruple with items have exponents 1 and 2."""
     monkeypatch.setattr(training, "_alone", lambda task, *given: task(*given))
-    monkeypatch.setattr(training, "measure", lambda n, m, _: speed(n, m, 9, bound=n * float(m) ** 2 - 9))
-    found = benchmark_growth().as_json()
-    assert len(found["by_people"]) == len(found["by_items"]) == 5
+    monkeypatch.setattr(training, "measure", lambda n, m, *_: speed(n, m, 9, bound=n * float(m) ** 2 - 9))
+    found = benchmark_growth(runs=5).as_json()
+    assert len(found["by_people"]) == len(found["by_items"]) == found["runs"] == 5
     assert found["exponents"] == {"people": pytest.approx(1), "items": pytest.approx(2)}
+
+
+def test_of_several_runs_the_median_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a lucky run nor an interrupted one; the run that warms everything up is none of them."""
+    bounds = iter([100.0, 3.0, 1.0, 50.0])
+    monkeypatch.setattr(training, "_world", lambda *_: (None, 9))
+    monkeypatch.setattr(training, "_run", lambda *_: speed(400, 0, 50, bound=next(bounds)))
+    found = measure(400, 2000, 50, runs=3)
+    assert (found.bound, found.items) == (3.0, 2000)
+    assert found.peak_gib != 0.5
 
 
 def speed(people: int, items: int, head: int, bound: float = 1.0) -> TrainingSpeed:

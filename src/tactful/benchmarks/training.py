@@ -2,7 +2,9 @@
 
 What is timed is what `tactful train` does between the consent gate and the evaluation: bound, release, fit. Every
 measurement runs in a process of its own, so that its peak memory is its own; that peak counts the synthetic log and the
-gate as well. Compiled loops and imports are warm: a tiny crowd goes through everything first.
+gate as well. Compiled loops and imports are warm: a tiny crowd goes through everything first, so that a compiler, which
+runs once after an installation, is in no figure. BLAS has the threads that it has in a training run; what is divided by
+hand takes them back for that long (`tactful.released.processors`), so that there are never more than processors.
 """
 
 from __future__ import annotations
@@ -123,10 +125,13 @@ class Growth:
     ----------
     by_people, by_items : tuple of TrainingSpeed
         Rising sizes of the one, the other staying.
+    runs : int
+        Of each size, of which the one with the median of the seconds is here.
     """
 
     by_people: tuple[TrainingSpeed, ...]
     by_items: tuple[TrainingSpeed, ...]
+    runs: int
 
     @property
     def exponents(self) -> dict[str, float]:
@@ -139,7 +144,8 @@ class Growth:
     def as_json(self) -> dict[str, Any]:
         """Rows and exponents as plain values."""
         rows = {"by_people": self.by_people, "by_items": self.by_items}
-        return {**{name: [r.as_json() for r in found] for name, found in rows.items()}, "exponents": self.exponents}
+        tables = {name: [r.as_json() for r in found] for name, found in rows.items()}
+        return {**tables, "exponents": self.exponents, "runs": self.runs}
 
 
 def benchmark_training(
@@ -173,6 +179,7 @@ def benchmark_growth(
     people: Sequence[int] = (4_000, 8_000, 16_000, 32_000, 64_000),
     items: Sequence[int] = (1_000, 2_000, 4_000, 8_000, 16_000),
     *,
+    runs: int = 3,
     progress: Progress = lambda _: None,
 ) -> Growth:
     """Private training has been timed at several sizes: people at the middle number of items, and the other way round.
@@ -181,27 +188,39 @@ def benchmark_growth(
     ----------
     people, items : sequence of int
         Rising.
+    runs : int, default=3
+        Of each size, one after another.
     progress : callable, optional
         Told what is being done.
+
+    Notes
+    -----
+    The head is the one that the rule chooses. It grows with people as well, up to the catalogue or its own limit, so
+    the exponent in people is that of training as it is, not of sums over people alone.
     """
 
     def row(n_people: int, n_items: int) -> TrainingSpeed:
         """One size, in a process of its own."""
         progress(f"{n_people:,} people, {n_items:,} items")
-        return _alone(measure, n_people, n_items, None)
+        return _alone(measure, n_people, n_items, None, runs)
 
     middle_people, middle_items = people[len(people) // 2], items[len(items) // 2]
     return Growth(
-        by_people=tuple(row(n, middle_items) for n in people), by_items=tuple(row(middle_people, n) for n in items)
+        by_people=tuple(row(n, middle_items) for n in people),
+        by_items=tuple(row(middle_people, n) for n in items),
+        runs=runs,
     )
 
 
-def measure(users: int, items: int, head: int | None) -> TrainingSpeed:
-    """One private training run of a crowd, timed in this process; a head of None is the one of the rule."""
+def measure(users: int, items: int, head: int | None, runs: int = 1) -> TrainingSpeed:
+    """Private training of a crowd, timed in this process: of several runs the one with the median of the seconds.
+
+    A head of None is the one of the rule.
+    """
     _run(_world(*_TINY)[0], head)
     world, interactions = _world(users, items)
-    speed = _run(world, head)
-    return replace(speed, items=items, interactions=interactions, peak_gib=_peak_gib())
+    median = sorted((_run(world, head) for _ in range(runs)), key=lambda run: run.seconds)[runs // 2]
+    return replace(median, items=items, interactions=interactions, peak_gib=_peak_gib())
 
 
 def peer(users: int, items: int) -> float:
