@@ -21,7 +21,8 @@ from tactful.privacy.statistics import (
     SolvedStep,
     SolveQuery,
 )
-from tactful.released.dpals import PrivateALS, factor_count, head_count
+from tactful.released.dpals import PrivateALS
+from tactful.released.dpals_rules import factor_count, head_count
 from tactful.released.factor_noise import positive, shrunk, spectrum, turned
 
 N_ITEMS, N_PEOPLE = 40, 600

@@ -14,6 +14,7 @@ from tactful.privacy.alternating_plan import alternating_plan
 from tactful.privacy.cells import CellDesign
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import ItemPopularity, PeopleCount
+from tactful.released.dpals_rules import Head
 from tactful.released.head import choose_head
 
 
@@ -50,4 +51,7 @@ class Planned:
 
     def head(self, popularity: ItemPopularity, people: PeopleCount) -> NDArray[np.int64]:
         """The head that the run chooses from released values."""
+        if not self.plan.has("gram"):
+            steps = sum(event.noise_multiplier**-2 for event in self.plan.events if event.name.startswith("rhs-"))
+            return Head.of(popularity, people, noise_multiplier=steps**-0.5).places
         return choose_head(popularity, people, noise_multiplier=self.plan.event("gram").noise_multiplier)

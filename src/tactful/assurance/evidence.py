@@ -34,7 +34,7 @@ Kind = Literal["audit", "membership"]
 FOLDER = Path("models/evidence")
 _LENGTH = {"audit": "trials", "membership": "shadows"}
 _LONGER = 4
-_TESTED = ("privacy/*.py", "personal/*.py", "released/head.py")
+_TESTED = ("privacy/*.py", "personal/*.py", "released/head.py", "released/dpals_rules.py")
 
 
 def save(kind: Kind, events: Sequence[GaussianEvent], facts: Mapping[str, Any], *, folder: Path = FOLDER) -> Path:

@@ -4,7 +4,7 @@ Notes
 -----
 *The attacker's score* is the log-likelihood ratio of everything released. In units of its noise each release is y ~
 N(q, I) without the person and N(q + a, I) with, so the ratio is Σ (y − q)·a − ‖a‖²/2 over the releases in order; the
-head of the Gram depends on releases before it, and the ratio of a chain of releases is the sum of its parts given the
+head depends on releases before it, and the ratio of a chain of releases is the sum of its parts given the
 parts before. Where the noise is as stated no test is better (Neyman and Pearson); where it is not, others may be, which
 is why the noise is tested by itself (`tactful.privacy.residuals`). It says *present* where the ratio is above 0,
 settled before anything is drawn. q and a come from the same door with noise of size 0: the attacker needs no theory of
@@ -32,6 +32,7 @@ from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import ItemPopularity, Noise, PeopleCount
+from tactful.privacy.taste import taste
 
 DESIGN = CellDesign(
     overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)},
@@ -44,7 +45,7 @@ BEYOND = 5.0
 """A metric of everybody who is evaluated: above its clip, so that a clip that is missing moves too much."""
 
 HEAD = 16
-"""So many items the Gram is about here, the first that a run would take."""
+"""So many items taste is about here, the first that a run would take."""
 
 HeadRule = Callable[[ItemPopularity, PeopleCount], NDArray[np.int64]]
 """What chooses the head from released values, the most popular item first."""
@@ -138,11 +139,15 @@ class _Knowledge(NamedTuple):
 
 
 class _Left(NamedTuple):
-    """Everything that left in one run: the head, and values with the σ that the door states, in one order."""
+    """Everything that left in one run: the head, values with the σ that the door states, in one order.
+
+    `taste` names the release of each value that taste is learned from.
+    """
 
     head: NDArray[np.int64]
     values: NDArray[np.float64]
     sigmas: NDArray[np.float64]
+    taste: tuple[str, ...]
     broken: tuple[str, ...]
 
 
@@ -182,9 +187,7 @@ class Attacker:
         """The release that each entry of a residual belongs to; the diagonal of the Gram has a name of its own."""
         left = self._leave(self._silent, self._worlds[0], self._head)
         sizes = {"people": 1, "consent": 2 * len(OUTCOMES), "popularity": len(self._items)}
-        rows, columns = np.triu_indices(len(left.head))
-        gram = ["gram diagonal" if row == column else "gram" for row, column in zip(rows, columns, strict=True)]
-        named = [*(name for name, size in sizes.items() for _ in range(size)), *gram]
+        named = [*(name for name, size in sizes.items() for _ in range(size)), *left.taste]
         return [*named, *["evaluation"] * (len(left.values) - len(named))]
 
     def scores(self, place: int, noise: NoiseSource, trials: int) -> NDArray[np.float64]:
@@ -246,22 +249,17 @@ class Attacker:
         people, consent = door.people(world.bounded), door.consent(world)
         popularity = door.popularity(world.bounded)
         head = np.sort(rule(popularity, people)[:HEAD])
-        gram = door.gram(world.bounded, head)
+        found = taste(door, world.bounded, head, self._plan)
         sums = door.evaluation(
             {"ndcg@10": np.full(world.evaluated, BEYOND)}, {"age": np.zeros(world.evaluated, dtype=np.int64)}, DESIGN
         )
-        upper = np.triu_indices(len(head))
         counted, cells = list(consent.people.values()), list(sums.cells.values())
-        values = [[people.value], [m.value for m in counted], popularity.values, gram.values[upper]]
+        values = [[people.value], [m.value for m in counted], popularity.values, found.values]
         sigmas = [[people.sigma], [m.sigma for m in counted], np.full(len(popularity.values), popularity.sigma)]
-        pairs = np.where(np.equal(*upper), gram.diagonal_sigma, gram.sigma)
-        broken = {
-            "sides of the Gram that differ": not np.array_equal(gram.values, gram.values.T),
-            "a Gram about another head": not np.array_equal(gram.head, head),
-        }
         return _Left(
             head=head,
             values=np.concatenate([*values, [m.value for m in cells]]),
-            sigmas=np.concatenate([*sigmas, pairs, [m.sigma for m in cells]]),
-            broken=tuple(name for name, found in broken.items() if found),
+            sigmas=np.concatenate([*sigmas, found.sigmas, [m.sigma for m in cells]]),
+            taste=found.names,
+            broken=found.broken,
         )

@@ -82,11 +82,15 @@ def structures(entries: Sequence[str]) -> dict[str, Structure]:
     """Broken structures by name, for releases with these entries."""
     names = np.array(entries)
     popularity = np.flatnonzero(names == "popularity")
-    pairs, diagonal = np.flatnonzero(names == "gram")[: len(popularity)], np.flatnonzero(names == "gram diagonal")
+    by_steps = "rhs-1" in names
+    again = np.flatnonzero(names == ("rhs-1" if by_steps else "gram"))[: len(popularity)]
+    silent = np.flatnonzero(names == ("gram-1" if by_steps else "gram diagonal"))
     return {
         "half the noise": Structure(tamper=lambda noise: noise / 2),
-        "noise reused between releases of a run": Structure(tamper=_copying(popularity[: len(pairs)], pairs)),
-        "a diagonal without noise": Structure(tamper=_silencing(diagonal)),
+        "noise reused between releases of a run": Structure(tamper=_copying(popularity[: len(again)], again)),
+        "a Gram of factors without noise" if by_steps else "a diagonal without noise": Structure(
+            tamper=_silencing(silent)
+        ),
         "a head chosen from exact popularity": Structure(exact_head=True),
     }
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -27,53 +26,12 @@ from tactful.privacy.statistics import (
     SolvedStep,
     SolveQuery,
 )
+from tactful.released.dpals_rules import MOST, Head, factor_count, round_count
 from tactful.released.factor_noise import positive, shrunk, spectrum, turned
 from tactful.released.model import ReleasedModel
 
 Ask: TypeAlias = Callable[[SolveQuery], SolvedStep]
 """What answers a step: `PrivateRelease.solved` for given people."""
-
-_SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 16, 4096, 3.0
-_FEWEST, _MOST, _FACTOR_RATE = 4, 64, 0.8
-_FEW_ROUNDS = 3
-
-
-def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
-    """How many items have factors: 3 (n/σ)^⅔, at least 16, at most 4,096 and the catalogue.
-
-    Parameters
-    ----------
-    people : float
-        Released or declared.
-    noise_multiplier : float
-        σ of the right-hand sides of all steps together, 1/√Σ σₜ⁻².
-    catalogue_size : int
-    """
-    wanted = round(_HEAD_RATE * math.cbrt(max(people, 1.0) / noise_multiplier) ** 2)
-    return min(max(wanted, _SMALLEST_HEAD), _LARGEST_HEAD, catalogue_size)
-
-
-def factor_count(people: float, *, noise_multiplier: float, most: int = _MOST) -> int:
-    """The rank of a round: 0.8 √(n/σ), from 4 to `most`, σ being the noise multiplier of its right-hand sides."""
-    return min(max(round(_FACTOR_RATE * math.sqrt(max(people, 1.0) / noise_multiplier)), _FEWEST), most)
-
-
-def round_count(people: float, *, noise_multiplier: float, catalogue_size: int, steps: int) -> int:
-    """How often factors change: each step where the head could have been larger than the catalogue, else three times.
-
-    Where a catalogue is small for so many people there is signal to spare, and what helps is to iterate; else to see
-    more clearly. The steps of one round ask the same, and their answers are averaged: two of noise σ are one of σ/√2,
-    at the same price.
-
-    Parameters
-    ----------
-    people, noise_multiplier, catalogue_size
-        As in `head_count`.
-    steps : int
-        What the plan pays for.
-    """
-    unlimited = head_count(people, noise_multiplier=noise_multiplier, catalogue_size=_LARGEST_HEAD)
-    return steps if unlimited >= catalogue_size else min(_FEW_ROUNDS, steps)
 
 
 class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -141,7 +99,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         self,
         *,
         factors: int | None = None,
-        most_factors: int = _MOST,
+        most_factors: int = MOST,
         steps: int = 6,
         rounds: int | None = None,
         unobserved_weight: float = 1.0,
@@ -192,7 +150,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         """
         n_people, all_steps = max(people.value, 1.0), noise_multiplier / math.sqrt(self.steps)
         n_items = len(popularity.values)
-        head = _Head.of(popularity, head_count(n_people, noise_multiplier=all_steps, catalogue_size=n_items))
+        head = Head.of(popularity, people, noise_multiplier=all_steps)
         rounds = self.rounds or round_count(
             n_people, noise_multiplier=all_steps, catalogue_size=n_items, steps=self.steps
         )
@@ -213,7 +171,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         wanted = self.factors or factor_count(n_people, noise_multiplier=noise_multiplier, most=self.most_factors)
         return np.random.default_rng(self.seed).normal(size=(n_head, min(wanted, n_head)))
 
-    def _query(self, step: int, head: _Head, factors: NDArray[np.float64], ridge: float) -> SolveQuery:
+    def _query(self, step: int, head: Head, factors: NDArray[np.float64], ridge: float) -> SolveQuery:
         """What is asked of people, given item factors."""
         return SolveQuery(
             step=step,
@@ -239,7 +197,7 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         own = share * positive(solved.item_grams.values)
         return turned(np.asarray(np.linalg.solve(system + own, signal[:, :, None])[:, :, 0], dtype=np.float64))
 
-    def _finish(self, seen: Sequence[SolvedStep], head: _Head, popularity: ItemPopularity) -> None:
+    def _finish(self, seen: Sequence[SolvedStep], head: Head, popularity: ItemPopularity) -> None:
         """The model from what the last two rounds released: each sees part of what the other misses."""
         stacked = np.concatenate([step.sides.values / step.sides.sigma for step in seen[-2:]], axis=1)
         vectors, self.singular_values_, _ = spectrum(stacked, 1.0)
@@ -255,21 +213,6 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             decoder=(vectors * head.popularity[:, None] ** -self.damping)[:used],
             noise=_weaker(popularity.noise, *(step.sides.noise for step in seen)),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Head:
-    """Catalogue positions of the items that have factors, and their released popularity, the largest as 1."""
-
-    places: NDArray[np.int64]
-    popularity: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, popularity: ItemPopularity, size: int) -> _Head:
-        """The most popular items by released popularity."""
-        places = np.argsort(-popularity.values, kind="stable")[:size].astype(np.int64)
-        known = np.maximum(popularity.values[places], popularity.sigma)
-        return cls(places=places, popularity=known / known.max())
 
 
 def _average(answers: Sequence[SolvedStep]) -> SolvedStep:

@@ -1,0 +1,77 @@
+"""How many items, factors and rounds private alternating least squares has: written rules of released values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.privacy.statistics import ItemPopularity, PeopleCount
+
+_SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 16, 4096, 3.0
+_FEWEST, MOST, _FACTOR_RATE = 4, 64, 0.8
+_FEW_ROUNDS = 3
+
+
+def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
+    """How many items have factors: 3 (n/σ)^⅔, at least 16, at most 4,096 and the catalogue.
+
+    Parameters
+    ----------
+    people : float
+        Released or declared.
+    noise_multiplier : float
+        σ of the right-hand sides of all steps together, 1/√Σ σₜ⁻².
+    catalogue_size : int
+    """
+    wanted = round(_HEAD_RATE * math.cbrt(max(people, 1.0) / noise_multiplier) ** 2)
+    return min(max(wanted, _SMALLEST_HEAD), _LARGEST_HEAD, catalogue_size)
+
+
+def factor_count(people: float, *, noise_multiplier: float, most: int = MOST) -> int:
+    """The rank of a round: 0.8 √(n/σ), from 4 to `most`, σ being the noise multiplier of its right-hand sides."""
+    return min(max(round(_FACTOR_RATE * math.sqrt(max(people, 1.0) / noise_multiplier)), _FEWEST), most)
+
+
+def round_count(people: float, *, noise_multiplier: float, catalogue_size: int, steps: int) -> int:
+    """How often factors change: each step where the head could have been larger than the catalogue, else three times.
+
+    Where a catalogue is small for so many people there is signal to spare, and what helps is to iterate; else to see
+    more clearly. The steps of one round ask the same, and their answers are averaged: two of noise σ are one of σ/√2,
+    at the same price.
+
+    Parameters
+    ----------
+    people, noise_multiplier, catalogue_size
+        As in `head_count`.
+    steps : int
+        What the plan pays for.
+    """
+    unlimited = head_count(people, noise_multiplier=noise_multiplier, catalogue_size=_LARGEST_HEAD)
+    return steps if unlimited >= catalogue_size else min(_FEW_ROUNDS, steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Head:
+    """The items that have factors.
+
+    Attributes
+    ----------
+    places : int array of shape (n_head,)
+        Catalogue positions, the most popular first by released popularity.
+    popularity : float array of shape (n_head,)
+        Released, no smaller than its noise, the largest as 1.
+    """
+
+    places: NDArray[np.int64]
+    popularity: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, popularity: ItemPopularity, people: PeopleCount, *, noise_multiplier: float) -> Head:
+        """The most popular items, as many as `head_count` says."""
+        size = head_count(people.value, noise_multiplier=noise_multiplier, catalogue_size=len(popularity.values))
+        places = np.argsort(-popularity.values, kind="stable")[:size].astype(np.int64)
+        known = np.maximum(popularity.values[places], popularity.sigma)
+        return cls(places=places, popularity=known / known.max())
