@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gram_reference import random_query
 from personal_reference import PURPOSE, event, gate, log, moment, world
 from privacy_worlds import (
     CERTAIN,
@@ -29,8 +30,10 @@ from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import SCALE
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.release import PrivateRelease
+from tactful.privacy.statistics import GramQuery
 
 Statistic = Callable[[BoundedInteractions], NDArray[np.int64]]
+GramStatistic = Callable[[BoundedInteractions, GramQuery], NDArray[np.int64]]
 SIGMA = 3.7 * SCALE
 
 
@@ -84,32 +87,37 @@ def _in_child(source: NoiseSource) -> NDArray[np.int64]:
 
 
 def weights_stay_within_the_scale(weight: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> None:
-    """For every n from 0 to 2,000 entries and far beyond, n·w² ≤ 2⁴⁰ < n·(w + 1)², in integers."""
+    """For every n from 0 to 2,000 entries and far beyond, n·w² ≤ S² < n·(w + 1)², in integers."""
     entries = np.concatenate([np.arange(2001), np.arange(2001) ** 2])
     weights = weight(entries).tolist()
     assert weights[0] == 0, "nobody's items weigh something"
     for n, w in zip(entries.tolist(), weights, strict=True):
-        assert n * w * w <= 1 << 40, f"{n} entries of {w} are more than the sensitivity"
-        assert n == 0 or n * (w + 1) * (w + 1) > 1 << 40, f"{n} entries could weigh more than {w}"
+        assert n * w * w <= SCALE**2, f"{n} entries of {w} are more than the sensitivity"
+        assert n == 0 or n * (w + 1) * (w + 1) > SCALE**2, f"{n} entries could weigh more than {w}"
 
 
-def pairs_stay_within_the_scale(weight: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> None:
-    """For every l from 0 to 5,000 items, w² a pair and ⌊w/2⌋² an item come to at most 2⁴⁰, and w + 2 would be more."""
-    lengths = np.arange(5001)
-    weights = weight(lengths).tolist()
-    assert weights[0] == 0, "nobody's pairs weigh something"
-    for n, w in zip(lengths.tolist()[1:], weights[1:], strict=True):
-        assert _of_pairs(n, w) <= 1 << 40, f"pairs of {n} items at {w} are more than the sensitivity"
-        assert _of_pairs(n, w + 2) > 1 << 40, f"pairs of {n} items could weigh more than {w}"
+def gram_stays_within_the_scale(statistic: GramStatistic) -> None:
+    """However histories are weighted and centred, one person moves the Gram by at most S, usual ones by nearly S.
 
-
-def _of_pairs(length: int, weight: int) -> int:
-    """The squared norm of what a person adds to the Gram."""
-    return length * (length - 1) // 2 * weight**2 + length * (weight // 2) ** 2
+    Each is left out of a world in turn, and squared norms are Python's integers. A person whose history lies along the
+    direction has little to give; who has a few items and is looked at as a run looks uses more than 90 % of S².
+    """
+    for seed in range(6):
+        histories = [[], *random_histories(seed, people=6, n_items=14, longest=14)]
+        everybody = bounded(histories, 14)
+        plain, run = GramQuery.plain(np.arange(14)), random_query(seed, 14)
+        for asked in (plain, run, *(random_query(seed + n, 14, hostile=True) for n in range(3))):
+            whole = statistic(everybody, asked)
+            for person, history in enumerate(histories):
+                fewer = statistic(bounded(histories[:person] + histories[person + 1 :], 14), asked)
+                moved = squared_norm(whole - fewer)
+                assert moved <= SCALE**2, "one person moves more than the sensitivity"
+                usual = asked is plain or (asked is run and len(history) < 8)
+                assert moved > 0.9 * SCALE**2 or not history or not usual, "a person could give more"
 
 
 def one_person_moves_at_most_the_scale(statistic: Statistic) -> None:
-    """In every one of many worlds, leaving one person out moves the statistic by at most 2²⁰ in L2 norm."""
+    """In every one of many worlds, leaving one person out moves the statistic by at most S in L2 norm."""
     for seed in range(8):
         histories = random_histories(seed, people=9, n_items=14, longest=14)
         whole = statistic(bounded(histories, 14))
@@ -130,7 +138,7 @@ def every_pair_has_its_own_noise(kind: type[PrivateRelease], source: NoiseSource
     n_head, repeats = 3, 1000
     people = bounded([[0, 1, 2], [0, 2]], n_head)
     made = door(source, kind=kind, run=plan(epsilon=2.0))
-    grams = [made.gram(people, np.arange(n_head)) for _ in range(repeats)]
+    grams = [made.gram(people, GramQuery.plain(np.arange(n_head))) for _ in range(repeats)]
     values = np.array([g.values for g in grams])
     assert np.array_equal(values, values.transpose(0, 2, 1)), "a pair was released twice, which halves its noise"
     noise = values - values.mean(axis=0)
@@ -161,7 +169,8 @@ def releases_are_independent(make: Callable[[], PrivateRelease]) -> None:
 def _one_run(made: PrivateRelease, people: BoundedInteractions) -> list[NDArray[np.float64]]:
     """Everything that leaves in one run, by release."""
     consent, count = made.consent(Outcomes(admitted=2)), made.people(people)
-    popularity, gram = made.popularity(people), made.gram(people, np.arange(4))
+    asked = GramQuery(head=np.arange(4), weights=np.array([8, 9, 20, 30]), direction=np.array([64, 20, 9, 0]))
+    popularity, gram = made.popularity(people), made.gram(people, asked)
     metrics = {name: np.ones(2) for name in ("ndcg@10", "lift")}
     sums = made.evaluation(metrics, {name: np.zeros(2, dtype=np.int64) for name in DESIGN.attributes}, DESIGN)
     return [

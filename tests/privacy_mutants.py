@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
 from privacy_worlds import NoNoise, door, of_matrix
+from tactful.personal import gram_kernels, grams
 from tactful.personal.bounding import BoundedInteractions, bound
 from tactful.personal.contributions import SCALE
 from tactful.privacy import noise
@@ -219,7 +222,70 @@ def upward(entries: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.ceil(SCALE / np.sqrt(np.maximum(entries, 1))).astype(np.int64) * (entries > 0)
 
 
-def pairs_to_the_nearest(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Weights of pairs rounded instead of cut."""
-    entries = np.maximum(lengths * (2 * lengths - 1), 1)
-    return np.rint(2 * SCALE / np.sqrt(entries)).astype(np.int64) * (lengths > 0)
+GramStatistic = Callable[[BoundedInteractions, GramQuery], NDArray[np.int64]]
+
+
+def counting(**broken: Any) -> GramStatistic:
+    """The Gram with some of its loops replaced."""
+    loops = SimpleNamespace(**{**vars(gram_kernels), **broken})
+
+    def statistic(bounded: BoundedInteractions, query: GramQuery) -> NDArray[np.int64]:
+        with patch.object(grams, "_kernels", lambda: loops):
+            return grams.item_gram(bounded, query)
+
+    return statistic
+
+
+def sharing(norm: Callable[..., float], whole: Callable[[float], float] = np.floor) -> GramStatistic:
+    """The Gram with t chosen by a norm of one's own at t = 1, and not decided by whole numbers."""
+
+    def shares(begins: Any, lists: Any, weights: Any, direction: Any, scale: int) -> Any:
+        times, shifts = np.zeros((2, len(begins) - 1), dtype=np.int64)
+        for person in range(len(times)):
+            mine = lists[begins[person] : begins[person + 1]]
+            history = np.zeros(len(weights))
+            history[mine] = weights[mine]
+            share = float(history @ direction) / max(float(direction @ direction), 1.0)
+            t = whole(np.sqrt(scale / max(norm(history, share * direction, mine), 1.0))) if len(mine) else 0
+            times[person], shifts[person] = t, np.rint(t * share)
+        return times, shifts
+
+    return counting(shares=shares)
+
+
+def _norm(z: NDArray[np.float64]) -> float:
+    """The norm of what a vector adds to the triangle."""
+    return float(np.sqrt(max(2 * (z @ z) ** 2 - (z**4).sum(), 0.0)))
+
+
+def of_own_items(history: NDArray[np.float64], shift: NDArray[np.float64], mine: NDArray[np.int64]) -> float:
+    """A norm that forgets that the shift reaches items which the person has not."""
+    return _norm((history - shift)[mine])
+
+
+def of_pairs(history: NDArray[np.float64], shift: NDArray[np.float64], _: Any) -> float:
+    """A norm that forgets the diagonal."""
+    z = history - shift
+    return float(np.sqrt(max(2 * (z @ z) ** 2 - 2 * (z**4).sum(), 0.0)))
+
+
+def of_everything(history: NDArray[np.float64], shift: NDArray[np.float64], _: Any) -> float:
+    """The right norm, in floats."""
+    return _norm(history - shift)
+
+
+def of_the_history(history: NDArray[np.float64], _shift: NDArray[np.float64], _mine: Any) -> float:
+    """The norm as if nothing were taken out, for what has nothing taken out."""
+    return _norm(history)
+
+
+def shifted_the_other_way(upper: Any, weights: Any, direction: Any, along: Any, squares: int) -> None:
+    """The shift is added where it should be taken away."""
+    gram_kernels.finish(upper, weights, direction, -along, squares)
+
+
+def centred_on_rows(bounded: BoundedInteractions, query: GramQuery) -> NDArray[np.int64]:
+    """Histories lose what lies along the exact popularity of these people, which nobody released."""
+    exact = np.asarray(bounded.user_items[:, query.head].sum(axis=0), dtype=float)
+    direction = np.rint(255 * exact / max(exact.max(), 1.0)).astype(np.int64)
+    return grams.item_gram(bounded, replace(query, direction=direction))

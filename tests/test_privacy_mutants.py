@@ -15,19 +15,21 @@ from privacy_evidence import (
     bound_is_kept,
     draws_are_independent,
     every_pair_has_its_own_noise,
+    gram_stays_within_the_scale,
     nobody_can_draw_it_again,
     one_person_moves_at_most_the_scale,
     paid_before_drawn,
-    pairs_stay_within_the_scale,
     releases_are_independent,
     scale_is,
     weights_stay_within_the_scale,
 )
 from privacy_worlds import NoNoise, door
 from tactful.personal.bounding import bound
-from tactful.personal.contributions import SCALE, item_popularity, pair_weight, shared_weight
+from tactful.personal.contributions import SCALE, item_popularity, shared_weight
+from tactful.personal.grams import item_gram
 from tactful.privacy.noise import SystemNoise
 from tactful.privacy.release import PrivateRelease
+from tactful.privacy.statistics import GramQuery
 
 HEAD = np.array([0, 5, 7, 13])
 
@@ -44,7 +46,7 @@ def gram_sum(kind: type[PrivateRelease]) -> Callable[[Any], Any]:
     """The exact upper triangle that a door would add noise to."""
 
     def upper(bounded: Any) -> Any:
-        made = door(NoNoise(), kind=kind).gram(bounded, HEAD)
+        made = door(NoNoise(), kind=kind).gram(bounded, GramQuery.plain(HEAD))
         return np.rint(made.standardised * made.sigma * SCALE).astype(np.int64)
 
     return upper
@@ -75,7 +77,7 @@ REAL = [
     (pairs, PrivateRelease),
     (bound_is_kept, bound),
     (weights_stay_within_the_scale, shared_weight),
-    (pairs_stay_within_the_scale, pair_weight),
+    (gram_stays_within_the_scale, item_gram),
     (paid_before_drawn, PrivateRelease),
     (one_person_moves_at_most_the_scale, item_popularity),
     (one_person_moves_at_most_the_scale, gram_sum(PrivateRelease)),
@@ -93,7 +95,22 @@ MUTANTS = {
     "a bound that is not applied": (bound_is_kept, mutants.unbounded),
     "weights rounded to the nearest": (weights_stay_within_the_scale, mutants.to_the_nearest),
     "weights rounded up": (weights_stay_within_the_scale, mutants.upward),
-    "pairs rounded to the nearest": (pairs_stay_within_the_scale, mutants.pairs_to_the_nearest),
+    "a person's share rounded up, unchecked": (
+        gram_stays_within_the_scale,
+        mutants.sharing(mutants.of_everything, np.ceil),
+    ),
+    "a person's share rounded, unchecked": (
+        gram_stays_within_the_scale,
+        mutants.sharing(mutants.of_everything, np.rint),
+    ),
+    "a norm of own items, where the shift reaches all": (
+        gram_stays_within_the_scale,
+        mutants.sharing(mutants.of_own_items),
+    ),
+    "a norm that forgets the diagonal": (gram_stays_within_the_scale, mutants.sharing(mutants.of_pairs)),
+    "a norm as if nothing were taken out": (gram_stays_within_the_scale, mutants.sharing(mutants.of_the_history)),
+    "a shift of the wrong sign": (gram_stays_within_the_scale, mutants.counting(finish=mutants.shifted_the_other_way)),
+    "centred on people's own popularity": (gram_stays_within_the_scale, mutants.centred_on_rows),
     "popularity of people counted twice": (
         one_person_moves_at_most_the_scale,
         lambda b: item_popularity(mutants.twice(b)),
