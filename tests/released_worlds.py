@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.privacy.statistics import ItemGram, ItemPopularity, Noise, PeopleCount
+from tactful.privacy.statistics import GramQuery, ItemGram, ItemPopularity, Noise, PeopleCount
 
 
 def symmetric_noise(rng: np.random.Generator, n: int, sigma: float) -> NDArray[np.float64]:
@@ -17,9 +17,9 @@ def symmetric_noise(rng: np.random.Generator, n: int, sigma: float) -> NDArray[n
 def gram(
     values: NDArray[np.float64], sigma: float, head: NDArray[np.int64] | None = None, noise: Noise = "system"
 ) -> ItemGram:
-    """A released Gram with these values."""
-    places = np.arange(len(values)) if head is None else head
-    return ItemGram(noise=noise, values=values, head=places, sigma=sigma, diagonal_sigma=2 * sigma)
+    """A released Gram of plain histories with these values."""
+    asked = GramQuery.plain(np.arange(len(values)) if head is None else head)
+    return ItemGram(noise=noise, values=values, query=asked, sigma=sigma, diagonal_sigma=2 * sigma)
 
 
 def popularity(values: NDArray[np.float64], sigma: float = 0.1, noise: Noise = "system") -> ItemPopularity:

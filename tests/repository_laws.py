@@ -18,6 +18,7 @@ ORDER = (
     "released",
     "assurance",
     "outcome",
+    "forecast",
     "planning",
     "fitting",
     "alternating",
@@ -65,11 +66,12 @@ ROWS = (
     "tactful.personal.consented",
     "tactful.personal.contributions",
     "tactful.personal.gate",
+    "tactful.personal.grams",
     "tactful.personal.matrices",
     "tactful.personal.people_solves",
     "tactful.personal.split",
 )
-NOT_ROWS = frozenset({"SCALE", "AttributeSpec", "OTHER", "UNDISCLOSED"})
+NOT_ROWS = frozenset({"SCALE", "DIAGONAL_DIVISOR", "AttributeSpec", "OTHER", "UNDISCLOSED"})
 """Constants and declarations that live beside the rows."""
 NOISE = frozenset({"NoiseSource", "SeededNoise", "SystemNoise", "", "*", "_draw", "_Keystream"})
 MEET = ("privacy/release.py", "training.py")

@@ -22,8 +22,9 @@ from tactful.privacy.cells import CellDesign
 from tactful.privacy.noise import SeededNoise
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
+from tactful.released.gram_recommender import GramRecommender
 from tactful.released.head import choose_head
-from tactful.released.spectral import SpectralRecommender
+from tactful.released.histories import gram_query
 from tactful.scoring.artifact import read_artifact
 from tactful.training import TrainingOutcome, train
 
@@ -103,7 +104,8 @@ def test_each_release_is_opened_before_noise_is_drawn(small: World, bounded: Bou
     asked = door(spy)
     asked.consent(small.consented())
     people, popularity = asked.people(bounded), asked.popularity(bounded)
-    asked.gram(bounded, choose_head(popularity, people, noise_multiplier=1.0))
+    head = choose_head(popularity, people, noise_multiplier=1.0)
+    asked.gram(bounded, gram_query(popularity, people, head))
     asked.evaluation({"ndcg@10": np.array([0.5, 1.0])}, {}, DESIGN)
     assert spy.steps == [step for name in NAMES for step in (f"open {name}", "draw", f"released {name}")]
     assert drawn_unpaid(spy.steps) == []
@@ -132,8 +134,9 @@ def test_a_model_has_no_axis_of_people(bounded: BoundedInteractions) -> None:
     """Every array of a `ReleasedModel` is as long as the catalogue, the head or the rank; users' factors are found."""
     asked = door(Spy())
     people, popularity = asked.people(bounded), asked.popularity(bounded)
-    gram = asked.gram(bounded, choose_head(popularity, people, noise_multiplier=1.0)[:40])
-    model = SpectralRecommender().fit(gram, popularity).model_
+    head = choose_head(popularity, people, noise_multiplier=1.0)[:40]
+    gram = asked.gram(bounded, gram_query(popularity, people, head))
+    model = GramRecommender().fit(gram, popularity).model_
     arrays = {name: value for name in model.__slots__ if isinstance(value := getattr(model, name), np.ndarray)}
     sizes = {"n_items": len(bounded.catalogue), "n_head": len(model.head), "rank": model.rank}
     assert set(arrays) == {"popularity", "base", "head", "encoder", "decoder"}

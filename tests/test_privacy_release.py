@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gram_reference import textbook
 from privacy_evidence import scale_is
 from privacy_worlds import DESIGN, Memory, NoNoise, Outcomes, bounded, door, plan, random_histories
 from tactful.errors import BudgetExceededError, ConfigError, RefusedError
@@ -20,28 +21,28 @@ from tactful.privacy.cells import CellDesign
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.privacy.noise import SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import Cell, ItemGram
+from tactful.privacy.statistics import Cell, GramQuery, ItemGram
 from tactful.records.store import Records
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 PEOPLE = bounded([[0, 1, 2], [1, 2], [3], [0, 1, 2, 3]], 5)
 METRICS = {"ndcg@10": np.array([1.0, 0.5, math.nan]), "lift": np.array([9.0, -0.25, 0.1])}
 GROUPS = {"age": np.array([0, 1, -1]), "region": np.array([1, -1, -1])}
-DIGITS = 4e-6
+DIGITS = 4e-9
 """What cutting to integers may lose of a value, with three people."""
 
 CALLS: dict[str, Callable[[PrivateRelease], Any]] = {
     "consent": lambda d: d.consent(Outcomes(admitted=4)),
     "people": lambda d: d.people(PEOPLE),
     "popularity": lambda d: d.popularity(PEOPLE),
-    "gram": lambda d: d.gram(PEOPLE, np.array([2, 0])),
+    "gram": lambda d: d.gram(PEOPLE, GramQuery.plain(np.array([2, 0]))),
     "evaluation": lambda d: d.evaluation(METRICS, GROUPS, DESIGN),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_each_release_is_opened_drawn_and_marked_released(name: str) -> None:
-    """In that order, one draw each, at σ = multiplier × 2²⁰, and as many values as the vector has."""
+    """In that order, one draw each, at σ = multiplier × 2³⁰, and as many values as the vector has."""
     memory = Memory()
     noise = NoNoise(memory)
     CALLS[name](door(noise, ledger=memory))
@@ -104,7 +105,7 @@ def test_nothing_is_released_twice_for_one_price(tmp_path: Path) -> None:
 
 
 def test_without_noise_the_values_are_the_sums() -> None:
-    """People in people, popularity in Σ 1/√l, the Gram in Σ 2/√(l(2l−1)), each to the integer's precision."""
+    """People in people, popularity in Σ 1/√l, each to the integer's precision."""
     made = door(NoNoise())
     assert made.people(PEOPLE).value == 4
     popularity = [3**-0.5 + 0.5, 3**-0.5 + 2**-0.5 + 0.5, 3**-0.5 + 2**-0.5 + 0.5, 1.5, 0]
@@ -118,25 +119,34 @@ def test_without_noise_the_values_are_the_sums() -> None:
 
 
 def test_without_noise_the_gram_is_the_brute_force_one() -> None:
-    """Any head in any order; symmetric, diagonal included; only head items count in a person's length."""
+    """Any head in any order, plain or centred; symmetric, diagonal included; only head items count in a norm."""
     histories = random_histories(3, people=40, n_items=9, longest=9)
     head = np.array([4, 0, 8, 2])
-    wanted = np.zeros((4, 4))
-    for history in histories:
-        used = np.isin(head, history).astype(float)
-        length = used.sum()
-        wanted += np.outer(used, used) * 2 / max(1.0, np.sqrt(length * (2 * length - 1)))
-    released = door(NoNoise()).gram(bounded(histories, 9), head)
-    assert released.values == pytest.approx(wanted, abs=40 / SCALE)
-    assert np.array_equal(released.values, released.values.T)
-    assert np.array_equal(released.head, [4, 0, 8, 2])
+    centred = GramQuery(head=head, weights=np.array([8, 9, 12, 40]), direction=np.array([64, 50, 20, 0]))
+    for asked in (GramQuery.plain(head), centred):
+        released = door(NoNoise()).gram(bounded(histories, 9), asked)
+        wanted = textbook(histories, asked)
+        assert released.values == pytest.approx(wanted, abs=0.01 * np.abs(wanted).max())
+        assert np.array_equal(released.values, released.values.T)
+        assert np.array_equal(released.head, [4, 0, 8, 2])
+        assert released.query.centred == asked.centred
+
+
+def test_a_query_that_left_is_not_the_callers() -> None:
+    """What a Gram says it was asked stays, whatever is done to the arrays that it was asked with."""
+    head = np.array([2, 0])
+    released = door(NoNoise()).gram(PEOPLE, GramQuery.plain(head))
+    head[:] = 1
+    assert released.head.tolist() == [2, 0]
 
 
 @pytest.mark.parametrize("n_head", [1, 2, 255, 256, 257, 600])
 def test_a_triangle_becomes_a_matrix_whose_diagonal_is_doubled(n_head: int) -> None:
     """Of any size, also where it is mirrored in several blocks; what an attacker reads off it is the triangle again."""
     upper = np.random.default_rng(n_head).standard_normal(n_head * (n_head + 1) // 2)
-    made = ItemGram.of_triangle(upper, np.arange(n_head), sigma=4.0, diagonal_divisor=2, noise="system")
+    made = ItemGram.of_triangle(
+        upper, GramQuery.plain(np.arange(n_head)), sigma=4.0, diagonal_divisor=2, noise="system"
+    )
     wanted = np.zeros((n_head, n_head))
     wanted[np.triu_indices(n_head)] = upper
     wanted += wanted.T  # the diagonal twice
@@ -215,7 +225,7 @@ def test_the_stated_sigma_is_the_plans() -> None:
     run = plan(epsilon=1.0)
     made = door(NoNoise(), run=run)
     assert made.popularity(PEOPLE).sigma == run.event("popularity").noise_multiplier
-    assert made.gram(PEOPLE, np.array([0])).sigma == run.event("gram").noise_multiplier
+    assert made.gram(PEOPLE, GramQuery.plain(np.array([0]))).sigma == run.event("gram").noise_multiplier
     assert made.people(PEOPLE).sigma == run.event("people").noise_multiplier
     sums = made.evaluation(METRICS, GROUPS, DESIGN)
     total = (1 + 2 + 1) + 2 * (1 + 2)  # importances overall, and for each of two attributes
@@ -234,8 +244,8 @@ def test_the_kind_of_noise_is_on_everything_released(noise: Any, kind: str) -> N
 
 def test_released_arrays_cannot_be_changed() -> None:
     made = door(NoNoise())
-    gram, popularity = made.gram(PEOPLE, np.array([0, 1])), made.popularity(PEOPLE)
-    for array in (gram.values, gram.head, popularity.values):
+    gram, popularity = made.gram(PEOPLE, GramQuery.plain(np.array([0, 1]))), made.popularity(PEOPLE)
+    for array in (gram.values, gram.head, gram.query.weights, gram.query.direction, popularity.values):
         assert not array.flags.writeable
 
 
