@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from tactful.privacy.statistics import GramQuery
 from tactful.released.eigen import eigen_above
+from tactful.released.histories import WEIGHT_UNIT
 
 _Floats = NDArray[np.float64]
-_UNIT = 8.0  # of the whole weights in a query
 _WHOLE, _MOST = 1536, 512
 _SMALL = 0.1  # of the ridge: eigenvalues below are left out of a large head
 
@@ -60,7 +60,7 @@ def encoder_and_decoder(
         along = query.unit_direction
         encoder = np.column_stack([encoder - np.outer(along, along @ encoder), along])
         decoder = np.column_stack([decoder, along * (popularity_back + own / (1 - own))])
-    return encoder * (query.weights / _UNIT)[:, None], decoder
+    return encoder * (query.weights / WEIGHT_UNIT)[:, None], decoder
 
 
 def _largest(gram: _Floats, small: float) -> tuple[_Floats, _Floats]:

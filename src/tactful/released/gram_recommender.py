@@ -16,8 +16,6 @@ from tactful.released.model import ReleasedModel
 from tactful.released.shrinkage import shrunk_entries
 
 _Floats = NDArray[np.float64]
-_RIDGE_LONG, _RIDGE_SHORT = 1.0, 4.0  # in edges
-_GIVEN_BACK = 0.5  # of what shrinkage takes from the pairs of short histories
 
 
 class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -25,7 +23,9 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
 
     Parameters
     ----------
-    base_weight : float, default=0.05
+    regularization : float, default=1.0
+        Ridge, in units of the noise's edge: a direction whose eigenvalue is one edge counts half.
+    base_weight : float, default=0.03
         Weight of released popularity in every score. It orders items outside the head, which taste does not reach.
 
     Attributes
@@ -38,21 +38,18 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     -----
     A Gram is denoised in two steps, of which each knows the size of the noise and nothing else:
 
-    1. what everything else is measured against. Long histories, which were centred: the low-rank part, with public
-       features as a prior (`tactful.released.low_rank`). Short ones: c·p pᵀ, as if people chose independently, since in
-       few items a person there are pairs that go together and hardly any directions;
+    1. its low-rank part (`tactful.released.low_rank`). Long histories, which were centred, show taste there, and public
+       features are a prior for it. Short ones show one direction, popularity as it is in the Gram, and beyond it pairs
+       that go together rather than directions: their rank is one;
     2. what single pairs have beyond that (`tactful.released.shrinkage`).
-
-    The ridge of the regression is one edge for long histories, so that a direction whose eigenvalue is one edge counts
-    half. For short ones it is four edges, and of what the second step takes from single pairs half is given back: a
-    score adds up the pairs of a history, where what is left of noise averages out and lost taste does not.
 
     The diagonal is set by regression on popularity and popularity squared, and moved to what was seen as far as the
     scatter around that exceeds the noise. Then items are regressed on each other (`tactful.released.ease`). All of this
     is post-processing of a release. The rules were found on public data and are the same for everybody.
     """
 
-    def __init__(self, *, base_weight: float = 0.05) -> None:
+    def __init__(self, *, regularization: float = 1.0, base_weight: float = 0.03) -> None:
+        self.regularization = regularization
         self.base_weight = base_weight
 
     model_: ReleasedModel
@@ -70,7 +67,7 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
             About the same catalogue; public.
         """
         self.edge_ = 2 * gram.sigma * float(np.sqrt(len(gram.head)))
-        ridge = max((_RIDGE_LONG if gram.query.centred else _RIDGE_SHORT) * self.edge_, 1e-12)
+        ridge = max(self.regularization * self.edge_, 1e-12)
         encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
         used = gram.head if encoder.shape[1] else gram.head[:0]
         norm = max(float(np.linalg.norm(popularity.values[gram.head])), 1e-12)
@@ -99,20 +96,9 @@ def denoised(gram: ItemGram, popularity: ItemPopularity, features: ItemFeatures 
         span = feature_span(weighted, features.values[gram.head]) if features is not None and known else None
         expected = low_rank(gram.values, gram.sigma, span=span)
     else:
-        expected = _independent(gram.values, weighted)
-    beyond = gram.values - expected
-    made: _Floats = expected + shrunk_entries(beyond, weighted, gram.sigma)
-    if not gram.query.centred:
-        made += _GIVEN_BACK * (gram.values - made)
+        expected = low_rank(gram.values, gram.sigma, rank=1)
+    made: _Floats = expected + shrunk_entries(gram.values - expected, np.sqrt(weighted), gram.sigma)
     made[np.diag_indices(len(made))] = _diagonal(np.diag(gram.values), weighted, gram.diagonal_sigma)
-    return made
-
-
-def _independent(noisy: _Floats, popularity: _Floats) -> _Floats:
-    """c·p pᵀ, nearest to the pairs."""
-    products = np.outer(popularity, popularity)
-    np.fill_diagonal(products, 0.0)
-    made: _Floats = products * (float((noisy * products).sum()) / max(float((products**2).sum()), 1e-300))
     return made
 
 

@@ -14,7 +14,7 @@ at length 1, is taken out before the norm is taken; what is left, taste, then ha
 Long is a mean of √l above 2, four items or so, where Σ released popularity / released people = mean √l. γ is 0.3 then
 and 0.15 otherwise. On the public data of this project's benchmarks (films: √l about 6; pages of a web site: 1.7) both
 sides of the rule lie clear of 2; films with histories cut to 3, 6 and 12 items agree with it. Weights and direction are
-whole numbers, because sums are: 8 to 255 and 0 to 64.
+whole numbers, because sums are: 16 to 255 and 0 to 64.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from tactful.privacy.statistics import GramQuery, ItemPopularity, PeopleCount
 
 LONG = 2.0  # mean √l from which histories are centred
 _DAMPING_LONG, _DAMPING_SHORT = 0.3, 0.15
-_UNIT, _MOST_WEIGHT, _MOST_DIRECTION = 8, 255, 64
+WEIGHT_UNIT = 16  # of a whole weight
+_MOST_WEIGHT, _MOST_DIRECTION = 255, 64
 
 
 def gram_query(popularity: ItemPopularity, people: PeopleCount, head: NDArray[np.int64]) -> GramQuery:
@@ -42,7 +43,7 @@ def gram_query(popularity: ItemPopularity, people: PeopleCount, head: NDArray[np
     long = bool(popularity.values.sum() > LONG * max(people.value, 1.0))
     floored = np.maximum(popularity.values[head], popularity.sigma)
     damped = (floored / floored.max()) ** -(_DAMPING_LONG if long else _DAMPING_SHORT)
-    weights = np.minimum(np.rint(_UNIT * damped), _MOST_WEIGHT).astype(np.int64)
+    weights = np.minimum(np.rint(WEIGHT_UNIT * damped), _MOST_WEIGHT).astype(np.int64)
     shared = weights * floored
     direction = np.rint(_MOST_DIRECTION * shared / shared.max()) if long else np.zeros(len(head))
     return GramQuery(head=head, weights=weights, direction=direction.astype(np.int64))

@@ -33,7 +33,7 @@ _SPAN = 1 / 16  # share of M that features may span
 _NEGLIGIBLE = 1e-4  # of the largest singular value
 
 
-def low_rank(noisy: _Floats, sigma: float, *, span: _Floats | None = None) -> _Floats:
+def low_rank(noisy: _Floats, sigma: float, *, span: _Floats | None = None, rank: int | None = None) -> _Floats:
     """What stands out of the noise, shrunk.
 
     Parameters
@@ -43,13 +43,15 @@ def low_rank(noisy: _Floats, sigma: float, *, span: _Floats | None = None) -> _F
         Standard deviation of the noise on each unordered pair.
     span : float array of shape (n, f), optional
         Orthonormal columns, of `feature_span`.
+    rank : int, optional
+        So many directions at most, where `span` is not given.
 
     Returns
     -------
     float array of shape (n, n), symmetric, positive semidefinite where `span` is not given
     """
     if span is None:
-        return _spikes(noisy, sigma)
+        return _spikes(noisy, sigma, rank)
     rows = span.T @ noisy
     inner = rows @ span
     cross = span @ _shrunk_rectangle(rows - inner @ span.T, sigma)
@@ -78,10 +80,11 @@ def feature_span(popularity: _Floats, features: _Floats) -> _Floats:
     return basis
 
 
-def _spikes(noisy: _Floats, sigma: float) -> _Floats:
+def _spikes(noisy: _Floats, sigma: float, rank: int | None = None) -> _Floats:
     """Eigenvalues above the edge, shrunk; the rest is gone."""
     edge = 2 * sigma * float(np.sqrt(len(noisy)))
     values, vectors = eigen_above(noisy, edge)
+    values, vectors = values[:rank], vectors[:, :rank]
     made: _Floats = (vectors * np.sqrt(np.maximum(values**2 - edge**2, 0.0))) @ vectors.T
     return made
 

@@ -3,11 +3,11 @@
 Notes
 -----
 Each entry is seen as d = θ + e, e ~ N(0, σ²) with σ known, and θ comes from a mixture of normals around 0 whose
-standard deviations are multiples t of what the entry is expected to be worth (here c·p_i·p_j: pairs of popular items
-differ by more). The shares of the mixture are found by maximum likelihood from the entries themselves, with t = 0 among
-them, and each entry becomes its posterior mean. This is adaptive shrinkage (Stephens 2017, "False discovery rates: a
-new approach"), which needs no tuning: where nothing stands out, the share of t = 0 goes to 1. All of it is
-post-processing.
+standard deviations are multiples t of c·s_i·s_j, s the scale of an item (here the root of its popularity: pairs of
+popular items differ by more). The shares of the mixture are found by maximum likelihood from the entries themselves,
+with t = 0 among them, and each entry becomes its posterior mean. This is adaptive shrinkage (Stephens 2017, "False
+discovery rates: a new approach"), which needs no tuning: where nothing stands out, the share of t = 0 goes to 1. All of
+it is post-processing.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _LOG_SCALES, _SIZES, _LARGEST = 160, 1200, 12.0  # of the table of shares: rows,
 _ROWS = 256  # of the matrix at a time
 
 
-def shrunk_entries(noisy: _Floats, popularity: _Floats, sigma: float) -> _Floats:
+def shrunk_entries(noisy: _Floats, scale: _Floats, sigma: float) -> _Floats:
     """The matrix with each entry off the diagonal at its posterior mean, and a diagonal of 0.
 
     Parameters
     ----------
     noisy : float array of shape (n, n), symmetric
         What is expected to be around 0, plus noise of standard deviation `sigma` on each unordered pair.
-    popularity : float array of shape (n,), above 0
-        How much more is expected of an entry: in proportion to the product of its two.
+    scale : float array of shape (n,), above 0
+        An entry is expected to be worth more in proportion to the product of its two. The unit does not matter.
     sigma : float
 
     Returns
@@ -39,7 +39,7 @@ def shrunk_entries(noisy: _Floats, popularity: _Floats, sigma: float) -> _Floats
     """
     if len(noisy) < 2 or sigma <= 0:
         return noisy - np.diag(np.diag(noisy))
-    scale = popularity / np.exp(np.log(popularity).mean())
+    scale = scale / np.exp(np.log(scale).mean())
     unit = _typical(noisy, scale, sigma)
     logs = np.log(scale)
     table, lowest, step = _table(noisy, logs, unit, sigma)
