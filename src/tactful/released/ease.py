@@ -24,12 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.privacy.statistics import GramQuery
-from tactful.released.eigen import eigen_above
+from tactful.released.eigen import largest_pairs
 from tactful.released.histories import WEIGHT_UNIT
 
 _Floats = NDArray[np.float64]
-_WHOLE, _MOST = 1536, 512
-_SMALL = 0.1  # of the ridge: eigenvalues below are left out of a large head
+_WHOLE, _MOST = 1536, 256
 
 
 def encoder_and_decoder(
@@ -52,7 +51,7 @@ def encoder_and_decoder(
     -------
     encoder, decoder : float arrays of shape (n_head, rank)
     """
-    values, vectors = _largest(gram, _SMALL * ridge)
+    values, vectors = _largest(gram)
     gains = values / (values + ridge)
     own = (vectors**2) @ gains
     encoder, decoder = vectors * gains, vectors / (1 - own)[:, None]
@@ -63,11 +62,11 @@ def encoder_and_decoder(
     return encoder * (query.weights / WEIGHT_UNIT)[:, None], decoder
 
 
-def _largest(gram: _Floats, small: float) -> tuple[_Floats, _Floats]:
+def _largest(gram: _Floats) -> tuple[_Floats, _Floats]:
     """Eigenvalues above 0 and their vectors, of a large matrix only the largest."""
     if len(gram) > _WHOLE:
-        values, vectors = eigen_above(gram, small)
-        return values[:_MOST], vectors[:, :_MOST]
-    values, vectors = np.linalg.eigh(gram)
-    above = np.flatnonzero(values > 0)[::-1]
-    return values[above], vectors[:, above]
+        values, vectors = largest_pairs(gram, _MOST)
+    else:
+        values, vectors = np.linalg.eigh(gram)
+        values, vectors = values[::-1], vectors[:, ::-1]
+    return values[values > 0], vectors[:, values > 0]
