@@ -9,6 +9,7 @@ from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
 from tactful.released.dpals import PrivateALS
+from tactful.released.item_features import ItemFeatures
 
 
 def fit_dpals(
@@ -20,6 +21,8 @@ def fit_dpals(
     most_factors: int = MOST_FACTORS,
 ) -> Fitted:
     """The model that DPALS makes of these people: popularity, then one step after the other, each asked of the door.
+
+    What the catalogue says of its items is used with them: it is public.
 
     Parameters
     ----------
@@ -41,5 +44,12 @@ def fit_dpals(
     steps = sum(event.name.startswith("rhs-") for event in plan.events)
     planner = PrivateALS(steps=steps, most_factors=most_factors)
     popularity, noise = door.popularity(bounded), plan.event("rhs-1").noise_multiplier
-    planner.fit(popularity, people, lambda query: door.solved(bounded, query), noise_multiplier=noise)
-    return Fitted(model=planner.model_, head=planner.head_)
+    features = ItemFeatures.of(bounded.catalogue)
+    planner.fit(
+        popularity,
+        people,
+        lambda query: door.solved(bounded, query),
+        noise_multiplier=noise,
+        features=features,
+    )
+    return Fitted(model=planner.model_, head=planner.head_, features=features.columns)

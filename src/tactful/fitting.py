@@ -29,10 +29,13 @@ class Fitted:
     model : ReleasedModel
     head : int array of shape (n_head,)
         Catalogue positions of the items that the Gram was about; the model's own head is empty if no taste stood out.
+    features : tuple of str
+        Columns of the catalogue that taste was learned with.
     """
 
     model: ReleasedModel
     head: NDArray[np.int64]
+    features: tuple[str, ...] = ()
 
 
 def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Planned, people: PeopleCount) -> Fitted:
@@ -58,5 +61,6 @@ def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Pl
     popularity = door.popularity(bounded)
     head = planned.head(popularity, people)
     gram = door.gram(bounded, gram_query(popularity, people, head))
-    model = GramRecommender().fit(gram, popularity, ItemFeatures.of(bounded.catalogue)).model_
-    return Fitted(model=model, head=head)
+    features = ItemFeatures.of(bounded.catalogue)
+    model = GramRecommender().fit(gram, popularity, features).model_
+    return Fitted(model=model, head=head, features=features.columns if gram.query.centred else ())

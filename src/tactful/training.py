@@ -268,7 +268,7 @@ class _Run:
             digest = self._write(fitted.model, artifact)
             self.say("judging it on people it has not seen")
             judged = self._judge(door, consented, artifact)
-            summary = self._summary(fitted.model, len(fitted.head), people, consent, judged)
+            summary = self._summary(fitted, people, consent, judged)
             self.say("registering the candidate")
             candidate = self._register(summary, judged, artifact, digest)
         return self.outcome("candidate", candidate=candidate, judged=judged)
@@ -321,9 +321,7 @@ class _Run:
             trainer=self.actor,
         )
 
-    def _summary(
-        self, model: ReleasedModel, head_size: int, people: PeopleCount, consent: ConsentCounts, judged: _Judged
-    ) -> RunSummary:
+    def _summary(self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: _Judged) -> RunSummary:
         """The run as the documents may tell it."""
         told, policy = self.settings.model, self.settings.policy
         since_first = self.ledger.status().since_first
@@ -346,10 +344,10 @@ class _Run:
             since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,
             noise=self.noise.kind,
             max_items=self.settings.privacy.max_items,
-            head_size=head_size,
-            rank=model.rank,
+            head_size=len(fitted.head),
+            rank=fitted.model.rank,
             catalogue_size=len(self.catalogue),
-            features=(),
+            features=fitted.features,
             people=Measured(value=people.value, sigma=people.sigma),
             consent=consent.by_outcome(),
             policy=PolicyFacts(retention_days=policy.retention_days, sensitive_categories=tuple(policy.sensitive)),

@@ -181,7 +181,7 @@ def _said(summary: RunSummary) -> dict[str, Any]:
         "unit": summary.unit.rstrip(".") or summary.unit,
         "unprotected": _bullets(UNPROTECTED),
         "features": list(summary.features),
-        "and_features": " and public features" if summary.features else "",
+        "with_features": ", helped by public features of items" if summary.features else "",
         "sensitive": list(summary.policy.sensitive_categories),
         "tuning": summary.tuning,
         "tuning_words": _TUNING[summary.tuning],

@@ -65,7 +65,7 @@ def popular(world: World, budget: PrivacyBudget, noise: NoiseSource) -> Released
 
 
 def alternated(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
-    """The model of private alternating least squares under the same promise; it knows no features."""
+    """The model of private alternating least squares under the same promise, from whatever features there are."""
     door, planned = _paid(budget, noise, method="dpals")
     return fit_dpals(door, world.everybody, planned.plan, door.people(world.everybody)).model
 

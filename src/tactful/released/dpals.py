@@ -27,11 +27,14 @@ from tactful.privacy.statistics import (
     SolveQuery,
 )
 from tactful.released.dpals_rules import MOST, Head, factor_count, round_count
-from tactful.released.factor_noise import positive, shrunk, spectrum, turned
+from tactful.released.factor_noise import positive, shrunk, turned
+from tactful.released.item_features import ItemFeatures
 from tactful.released.model import ReleasedModel
 
 Ask: TypeAlias = Callable[[SolveQuery], SolvedStep]
 """What answers a step: `PrivateRelease.solved` for given people."""
+
+_NOTHING = 1e-6  # a singular value, in units of the noise, that is none
 
 
 class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -82,6 +85,12 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     popularity would have it. The model is the left singular vectors of the last two rounds' B beside each other, each
     in units of its noise: encoder and decoder, so that a person's taste is a sum over their history.
 
+    *Public features*, where the catalogue has any, are what the first round starts from instead of chance, and B is
+    shrunk in two parts, within the span of features and popularity and off it (`tactful.released.factor_noise`).
+    ML-100K with genres and decade, each training person six times, ten seeds, ε = 1 / 3 / 8: Recall@20 0.346 / 0.368 /
+    0.380 against 0.334 / 0.363 / 0.380 without, nDCG@100 0.376 / 0.413 / 0.430 against 0.363 / 0.405 / 0.423. Genres
+    dealt to the wrong films cost up to 0.016 of Recall@20: the start is better drawn from the seed than misled.
+
     *Serving.* The solve that ALS would do for a person differs by Σ v vᵀ over their few items against α₀VᵀV over all.
     With it Recall@20 on films changed by less than 0.006 either way; on a catalogue of 285 with histories of three
     items it was 0.014 higher at ε = 0.5. Scores that split into what each item added are worth that.
@@ -122,7 +131,15 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     head_: NDArray[np.int64]
     singular_values_: NDArray[np.float64]
 
-    def fit(self, popularity: ItemPopularity, people: PeopleCount, ask: Ask, *, noise_multiplier: float) -> Self:
+    def fit(
+        self,
+        popularity: ItemPopularity,
+        people: PeopleCount,
+        ask: Ask,
+        *,
+        noise_multiplier: float,
+        features: ItemFeatures | None = None,
+    ) -> Self:
         """Every step asked and answered in turn.
 
         Parameters
@@ -133,8 +150,10 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             From a `SolveQuery` to its `SolvedStep`.
         noise_multiplier : float
             Of the right-hand sides of one step.
+        features : ItemFeatures, optional
+            Of the catalogue; public.
         """
-        queries = self.queries(popularity, people, noise_multiplier=noise_multiplier)
+        queries = self.queries(popularity, people, noise_multiplier=noise_multiplier, features=features)
         query = next(queries)
         with suppress(StopIteration):
             while True:
@@ -142,7 +161,12 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         return self
 
     def queries(
-        self, popularity: ItemPopularity, people: PeopleCount, *, noise_multiplier: float
+        self,
+        popularity: ItemPopularity,
+        people: PeopleCount,
+        *,
+        noise_multiplier: float,
+        features: ItemFeatures | None = None,
     ) -> Generator[SolveQuery, SolvedStep, None]:
         """Yield one query a step and take what was released for it; fitted when the last one was answered.
 
@@ -150,11 +174,11 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         """
         n_people, all_steps = max(people.value, 1.0), noise_multiplier / math.sqrt(self.steps)
         n_items = len(popularity.values)
-        head = Head.of(popularity, people, noise_multiplier=all_steps)
+        head = Head.of(popularity, people, noise_multiplier=all_steps, features=features)
         rounds = self.rounds or round_count(
             n_people, noise_multiplier=all_steps, catalogue_size=n_items, steps=self.steps
         )
-        factors = self._start(len(head.places), n_people, all_steps * math.sqrt(rounds))
+        factors = self._start(head, n_people, all_steps * math.sqrt(rounds))
         ridge = float((factors**2).sum()) / factors.shape[1]
         seen: list[SolvedStep] = []
         for steps in np.array_split(np.arange(1, self.steps + 1), rounds):
@@ -162,14 +186,17 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             for step in steps.tolist():
                 answers.append((yield self._query(step, head, factors, ridge)))
             seen.append(_average(answers))
-            factors = self._factors(seen[-1], n_people)
+            factors = self._factors(seen[-1], head, n_people)
             ridge = self.user_regularization * len(head.places) * seen[-1].sides.sigma ** 2
         self._finish(seen, head, popularity)
 
-    def _start(self, n_head: int, n_people: float, noise_multiplier: float) -> NDArray[np.float64]:
-        """Public factors, drawn from the seed."""
+    def _start(self, head: Head, n_people: float, noise_multiplier: float) -> NDArray[np.float64]:
+        """Public factors: directions of the features, as far as there are, and then some drawn from the seed."""
         wanted = self.factors or factor_count(n_people, noise_multiplier=noise_multiplier, most=self.most_factors)
-        return np.random.default_rng(self.seed).normal(size=(n_head, min(wanted, n_head)))
+        factors = np.random.default_rng(self.seed).normal(size=(len(head.places), min(wanted, len(head.places))))
+        described = head.described(factors.shape[1])
+        factors[:, : described.shape[1]] = described
+        return factors
 
     def _query(self, step: int, head: Head, factors: NDArray[np.float64], ridge: float) -> SolveQuery:
         """What is asked of people, given item factors."""
@@ -182,14 +209,15 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             clip=self.clip,
         )
 
-    def _factors(self, solved: SolvedStep, n_people: float) -> NDArray[np.float64]:
+    def _factors(self, solved: SolvedStep, head: Head, n_people: float) -> NDArray[np.float64]:
         """Item factors from one step: each item's ridge regression on people's vectors, noise taken out first.
 
         Where nothing stands out from the noise, what there is goes on: the next step may see more in it.
         """
-        signal, size = shrunk(solved.sides.values, solved.sides.sigma), len(solved.gram.values)
+        signal = shrunk(solved.sides.values, solved.sides.sigma, span=head.span)
         if not signal.any():
             signal = solved.sides.values
+        size = len(solved.gram.values)
         share = size / n_people
         system = self.unobserved_weight * share * positive(solved.gram.values) + self.regularization * np.eye(size)
         if solved.item_grams is None:
@@ -200,7 +228,8 @@ class PrivateALS(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     def _finish(self, seen: Sequence[SolvedStep], head: Head, popularity: ItemPopularity) -> None:
         """The model from what the last two rounds released: each sees part of what the other misses."""
         stacked = np.concatenate([step.sides.values / step.sides.sigma for step in seen[-2:]], axis=1)
-        vectors, self.singular_values_, _ = spectrum(stacked, 1.0)
+        vectors, sizes, _ = np.linalg.svd(shrunk(stacked, 1.0, span=head.span), full_matrices=False)
+        vectors, self.singular_values_ = vectors[:, sizes > _NOTHING], sizes[sizes > _NOTHING]
         gain = self.singular_values_ / (self.singular_values_ + self.shrinkage * self.singular_values_.max(initial=0.0))
         used = len(head.places) if len(gain) else 0
         self.head_ = head.places

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.privacy.statistics import ItemPopularity, PeopleCount
+from tactful.released.item_features import ItemFeatures
+from tactful.released.low_rank import feature_span
 
 _SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 16, 4096, 3.0
 _FEWEST, MOST, _FACTOR_RATE = 4, 64, 0.8
 _FEW_ROUNDS = 3
+_NEGLIGIBLE = 1e-6  # of the largest singular value
 
 
 def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
@@ -63,15 +66,40 @@ class Head:
         Catalogue positions, the most popular first by released popularity.
     popularity : float array of shape (n_head,)
         Released, no smaller than its noise, the largest as 1.
+    features : float array of shape (n_head, n_features) or None
+        Public.
     """
 
     places: NDArray[np.int64]
     popularity: NDArray[np.float64]
+    features: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, popularity: ItemPopularity, people: PeopleCount, *, noise_multiplier: float) -> Head:
-        """The most popular items, as many as `head_count` says."""
+    def of(
+        cls,
+        popularity: ItemPopularity,
+        people: PeopleCount,
+        *,
+        noise_multiplier: float,
+        features: ItemFeatures | None = None,
+    ) -> Head:
+        """The most popular items, as many as `head_count` says; `features` are those of the whole catalogue."""
         size = head_count(people.value, noise_multiplier=noise_multiplier, catalogue_size=len(popularity.values))
         places = np.argsort(-popularity.values, kind="stable")[:size].astype(np.int64)
         known = np.maximum(popularity.values[places], popularity.sigma)
-        return cls(places=places, popularity=known / known.max())
+        described = features is not None and not features.empty
+        told = features.values[places] if features is not None and described else None
+        return cls(places=places, popularity=known / known.max(), features=told)
+
+    @property
+    def span(self) -> NDArray[np.float64] | None:
+        """Orthonormal directions of popularity and features, both weighted as items are; nothing without features."""
+        return None if self.features is None else feature_span(self.popularity, self.features)
+
+    def described(self, most: int) -> NDArray[np.float64]:
+        """The leading directions of the features, at most so many, scaled like factors drawn at random."""
+        if self.features is None:
+            return np.zeros((len(self.places), 0))
+        left, sizes, _ = np.linalg.svd(self.features - self.features.mean(axis=0), full_matrices=False)
+        telling = min(most, int((sizes > _NEGLIGIBLE * sizes[0]).sum()))
+        return np.asarray(left[:, :telling] * math.sqrt(len(left)), dtype=np.float64)

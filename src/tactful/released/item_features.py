@@ -17,11 +17,11 @@ text
     Latent semantic analysis (Deerwester, Dumais, Furnas, Landauer & Harshman, "Indexing by Latent Semantic Analysis",
     1990): words weighted by tf-idf, the leading singular directions, at most 50 and a tenth of the filled items.
 labels
-    Everything else, with one or several values an item: one indicator for each value that at least two items share. A
-    column without such a value, of ids for instance, is ignored.
+    Everything else, with one or several values an item: one indicator for each value that at least two items have and
+    at least two have not. A column without such a value, of ids for instance, is ignored.
 
-Of all columns the 200 that are non-zero for the most items stay. A column equal to an earlier one, or the same for
-every item, is left out. An item without a value has zeros. Titles are for people to read and are not features.
+Of all columns the 200 that are non-zero for the most items stay. A column equal to an earlier one is left out. An item
+without a value has zeros. Titles are for people to read and are not features.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ _CODES = frozenset({"id", "no", "nr", "code", "key"})
 _FEWEST_TEXTS, _WORDS = 20, 3
 _MOST_DIRECTIONS, _ITEMS_A_DIRECTION, _MOST_WORDS = 50, 10, 1_000
 
+_SAID = "other columns say as much, or speak of more items"
+
 _Values: TypeAlias = Sequence[tuple[str, ...]]
 _Column: TypeAlias = tuple[str, NDArray[np.float64]]
 
@@ -66,11 +68,14 @@ class ItemFeatures:
         Indicators are 0 or 1, numbers have mean 0 and variance 1, text directions lie within [-1, 1].
     ignored : mapping of str to str
         Columns of the catalogue that give no feature, and why.
+    columns : tuple of str
+        Columns of the catalogue that give some.
     """
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
     ignored: Mapping[str, str]
+    columns: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"ItemFeatures({len(self.values)} items, {len(self.names)} features, ignored {sorted(self.ignored)})"
@@ -86,18 +91,24 @@ class ItemFeatures:
 
         Neither the order of its columns nor that of its rows matters: rows that move take their features along.
         """
-        columns: dict[bytes, _Column] = {}
-        ignored: dict[str, str] = {}
-        for name in sorted(catalogue.features):
-            told = list(_columns(name, catalogue.features[name]))
-            if not told:
-                ignored[name] = _why_ignored(catalogue.features[name])
-            for column in told:
-                columns.setdefault(column[1].tobytes(), column)
-        kept = sorted(columns.values(), key=lambda column: -np.count_nonzero(column[1]))[:_MOST_COLUMNS]
-        values = np.array([column for _, column in kept]).reshape(len(kept), len(catalogue)).T
+        told = {name: list(_columns(name, catalogue.features[name])) for name in sorted(catalogue.features)}
+        found: dict[bytes, tuple[str, _Column]] = {}
+        for source, columns in told.items():
+            for column in columns:
+                found.setdefault(column[1].tobytes(), (source, column))
+        kept = sorted(found.values(), key=lambda one: -np.count_nonzero(one[1][1]))[:_MOST_COLUMNS]
+        values = np.array([column for _, (_, column) in kept]).reshape(len(kept), len(catalogue)).T
         values.flags.writeable = False
-        return cls(names=tuple(name for name, _ in kept), values=values, ignored=MappingProxyType(ignored))
+        used = tuple(sorted({source for source, _ in kept}))
+        ignored = {
+            name: _SAID if told[name] else _why_ignored(catalogue.features[name]) for name in told if name not in used
+        }
+        return cls(
+            names=tuple(name for _, (name, _) in kept),
+            values=values,
+            ignored=MappingProxyType(ignored),
+            columns=used,
+        )
 
 
 def _columns(name: str, items: _Values) -> Iterator[_Column]:
@@ -113,9 +124,10 @@ def _why_ignored(items: _Values) -> str:
     distinct = {value for values in items for value in values}
     if not distinct:
         return "no item has a value"
-    if len(distinct) == 1:
-        return "it does not tell items apart"
-    return "its words are not shared between items" if _is_text(items) else "its values are not shared between items"
+    if _is_text(items):
+        return "its words are not shared between items"
+    shared = sum(map(len, items)) > len(distinct)
+    return "nearly all items have the same" if shared else "its values are not shared between items"
 
 
 def _number(text: str) -> float:
@@ -186,12 +198,12 @@ def _directions(name: str, items: _Values) -> Iterator[_Column]:
 
 
 def _indicators(name: str, items: _Values) -> Iterator[_Column]:
-    """One column a value that at least two items share and not all have; the commonest first."""
+    """One column a value that at least two items have and two have not; the commonest first."""
     labels = MultiLabelBinarizer(sparse_output=True)
     table = labels.fit_transform(items).tocsc()
     counts = np.diff(table.indptr)
     for place in np.argsort(-counts, kind="stable")[:_MOST_COLUMNS]:
-        if 2 <= counts[place] < len(items):
+        if 2 <= counts[place] <= len(items) - 2:
             there = table.indices[table.indptr[place] : table.indptr[place + 1]]
             yield f"{name}={labels.classes_[place]}", _spread(there, np.ones(len(there)), len(items))
 
