@@ -63,7 +63,7 @@ def eigen_above(matrix: _Floats, edge: float, *, both: bool = False) -> tuple[_F
         return found or _settled(matrix, pairs_beyond(fast, edge, both=both)[1], edge)
 
 
-def largest_pairs(matrix: _Floats, count: int) -> tuple[_Floats, _Floats]:
+def largest_pairs(matrix: Reals, count: int) -> tuple[_Floats, _Floats]:
     """Eigenvalues of the largest magnitude, largest first, and their vectors, as far as a Krylov space shows them.
 
     Parameters
@@ -83,7 +83,7 @@ def largest_pairs(matrix: _Floats, count: int) -> tuple[_Floats, _Floats]:
     spectrum is dense the last ones are mixtures of their neighbours, which approximate as well. The work is n² times
     1.5·count, whatever the spectrum.
     """
-    room, fast = int(_ROOM * count) + 4 * BLOCK, matrix.astype(np.float32)
+    room, fast = int(_ROOM * count) + 4 * BLOCK, matrix.astype(np.float32, copy=False)
     with processors():
         if 2 * room > len(matrix):
             values, vectors = pairs_beyond(fast, 0.0, both=True)
