@@ -63,4 +63,4 @@ def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Pl
     gram = door.gram(bounded, gram_query(popularity, people, head))
     features = ItemFeatures.of(bounded.catalogue)
     model = GramRecommender().fit(gram, popularity, features).model_
-    return Fitted(model=model, head=head, features=features.columns if gram.query.centred else ())
+    return Fitted(model=model, head=head, features=features.columns)

@@ -13,6 +13,7 @@ from tactful.released.ease import encoder_and_decoder
 from tactful.released.item_features import ItemFeatures
 from tactful.released.low_rank import feature_span, low_rank
 from tactful.released.model import ReleasedModel
+from tactful.released.reach import reached
 from tactful.released.shrinkage import shrunk_entries
 
 _Floats = NDArray[np.float64]
@@ -70,13 +71,19 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
         ridge = max(self.regularization * self.edge_, 1e-12)
         encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
         used = gram.head if encoder.shape[1] else gram.head[:0]
+        encoder, decoder = encoder[: len(used)], decoder[: len(used)]
+        if features is not None and not features.empty:
+            floored = np.maximum(popularity.values, max(popularity.sigma, 1e-9))
+            more, rows = reached(np.hstack([encoder, decoder]), used, floored, features.values)
+            used = np.concatenate([used, more])
+            encoder, decoder = (np.vstack(pair) for pair in zip((encoder, decoder), np.hsplit(rows, 2), strict=True))
         norm = max(float(np.linalg.norm(popularity.values[gram.head])), 1e-12)
         self.model_ = ReleasedModel(
             popularity=popularity.values,
             base=self.base_weight * popularity.values / norm,
             head=used,
-            encoder=encoder[: len(used)],
-            decoder=decoder[: len(used)],
+            encoder=encoder,
+            decoder=decoder,
             noise=_weaker(gram.noise, popularity.noise),
         )
         return self
