@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -32,9 +33,11 @@ def chosen(config: Path, method: str = "dpals") -> Path:
 
 
 def test_a_run_by_dpals_ends_in_a_candidate_that_serves_after_approval(workspace: Path) -> None:
-    """The ledger has its releases and no table of pairs, at exactly its ε; the documents say so; even people are told
-    mostly even items.
+    """The ledger has its releases and no table of pairs, at exactly its ε; documents say so, and which columns of the
+    catalogue helped; even people are told mostly even items.
     """
+    items = pd.read_csv(workspace / "items.csv", dtype=str)
+    items.assign(shelf=["left", "right"] * (len(items) // 2)).to_csv(workspace / "items.csv", index=False)
     found = tactful.train(chosen(workspace / "shop.toml"), key=workspace / "trainer.key")
     assert found.status == "candidate", found.reason
 
@@ -47,7 +50,9 @@ def test_a_run_by_dpals_ends_in_a_candidate_that_serves_after_approval(workspace
     statement = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert {r["name"] for r in statement["tactful"]["releases"]} >= OF_STEPS
     assert "6 steps of private alternating least squares" in statement["deployment"]["implementation"]["justification"]
+    assert statement["tactful"]["public_inputs"]["item_features"] == ["shelf"]
     assert "6 steps of private alternating least squares" in card.read_text(encoding="utf-8")
+    assert "public features: shelf" in card.read_text(encoding="utf-8")
     assert "item pairs" not in file.read_text(encoding="utf-8") + card.read_text(encoding="utf-8")
 
     approve(

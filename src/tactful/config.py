@@ -34,8 +34,7 @@ class ModelSection(_Section):
     """Purpose that people must have agreed to: ``personalization.training`` or one below it."""
     method: Literal["tactful", "dpals"] = "tactful"
     """How taste is learned. ``tactful``: from one noisy table of item pairs. ``dpals``: by private alternating least
-    squares, whose noise and memory grow with items times factors rather than with pairs of items: for huge catalogues.
-    """
+    squares, in six noisy steps whose size is items times factors. Both learn taste for at most 4,096 items."""
     intended_use: Text
     """What the model is for, in a sentence that reviewers and the report show."""
     not_covered: Texts = ()

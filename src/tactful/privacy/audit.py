@@ -21,7 +21,8 @@ is looked at and not attacked).
 
 *What it cannot see:* what happens in other worlds than these, such as sums over many people, long histories, other
 catalogues and evaluation vectors; noise whose dependence is no correlation; a generator that somebody can predict; an
-entry beyond the first 16 of the head; what leaves past the releases, by files, logs or running time; debits.
+entry beyond the first 16 of the head, a factor beyond the first four, a query that follows from earlier answers;
+what leaves past the releases, by files, logs or running time; debits.
 
 *Controls.* Releases that are broken on purpose must be caught (`tactful.privacy.controls`), else the audit could not
 see. One of them is no bug but a limit of the guarantee: one person under two ids counts as two.
