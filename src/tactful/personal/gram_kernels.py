@@ -13,6 +13,7 @@ from tactful.personal.kernels import by_row, compiled, head_lists
 
 __all__ = ["add_pairs", "add_shifts", "by_row", "finish", "head_lists", "shares"]
 
+_PAIR = 3  # times the weight of a diagonal entry; `tactful.personal.grams.DIAGONAL_DIVISOR`
 _Int64 = NDArray[np.int64]
 _Int32 = NDArray[np.int32]
 
@@ -21,7 +22,7 @@ _Int32 = NDArray[np.int32]
 def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, scale: int) -> tuple[_Int64, _Int64]:
     """Each person's t and s: as large as floats propose and whole numbers allow, 0 for who has no item.
 
-    With n = Σ z² and f = Σ z⁴, 2n² − f ≤ scale² holds for what is returned, in whole numbers.
+    Pairs at 3·z_i·z_j and the diagonal at z_i² have a norm of at most `scale`, in whole numbers.
     """
     n_people = len(begins) - 1
     times, shifts = np.zeros(n_people, dtype=np.int64), np.zeros(n_people, dtype=np.int64)
@@ -45,7 +46,7 @@ def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, sc
             away, before = weights[place] - share * direction[place], share * direction[place]
             second += away**2 - before**2
             fourth += away**4 - before**4
-        norm = np.sqrt(max(2 * second**2 - fourth, 0.0))
+        norm = np.sqrt(max(_PAIR**2 * (second**2 - fourth) / 2 + fourth, 0.0))
         t = largest if norm * largest**2 <= scale else np.int64(np.sqrt(scale / norm))
         while t > 0:
             s = np.int64(np.rint(t * share))
@@ -67,17 +68,17 @@ def fits(
     s: np.int64,
     scale: int,
 ) -> bool:
-    """Whether 2n² − f ≤ scale² for z = t·a − s·D, in whole numbers.
+    """Whether 9p + f ≤ scale² for z = t·a − s·D, n = Σ z², f = Σ z⁴ and p = (n² − f)/2, in whole numbers.
 
     n is exact: t ≤ 2¹⁵ and a ≤ 255 keep each of its parts below 2⁶². Where n ≤ scale = 2³⁰, f ≤ n² ≤ 2⁶⁰ is exact
-    modulo 2⁶⁴, whatever its parts are; where n > scale, 2n² − f ≥ n² is too large anyway.
+    modulo 2⁶⁴, whatever its parts are, and 9p + f < 2⁶³; where n > scale, 9p + f ≥ n² is too large anyway.
     """
     n, f = s * s * squares, s * s * s * s * fourths
     for place in mine:
         z, before = t * weights[place] - s * direction[place], s * direction[place]
         n += z * z - before * before
         f += z * z * z * z - before * before * before * before
-    return bool(n <= scale and 2 * n * n - f <= scale * scale)
+    return bool(n <= scale and _PAIR * _PAIR * ((n * n - f) // 2) + f <= scale * scale)
 
 
 @compiled
@@ -123,7 +124,7 @@ def add_pairs(
 
 @compiled
 def finish(upper: _Int64, weights: _Int64, direction: _Int64, along: _Int64, squares: int) -> None:
-    """From sums of t², t·s and s² to 2 Σ z_i z_j and, on the diagonal, Σ z_i²."""
+    """From sums of t², t·s and s² to 3 Σ z_i z_j and, on the diagonal, Σ z_i²."""
     n_head, entry = len(weights), 0
     for i in range(n_head):
         a, d = weights[i], direction[i]
@@ -131,5 +132,5 @@ def finish(upper: _Int64, weights: _Int64, direction: _Int64, along: _Int64, squ
         for j in range(i, n_head):
             theirs = weights[j] * along[j]
             total = a * weights[j] * upper[entry] - mine * direction[j] - theirs * d + squares * d * direction[j]
-            upper[entry] = total if i == j else 2 * total
+            upper[entry] = total if i == j else _PAIR * total
             entry += 1

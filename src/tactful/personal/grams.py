@@ -12,13 +12,13 @@ where t ≥ 0 and s ≥ 0 are theirs: s/t is nearly (a·D over H)/(D·D), so tha
 history on the direction, what everybody shares; and t is as large as the norm allows. With D = 0 a person touches their
 own pairs only. A person of no item in the head has t = s = 0 and adds nothing.
 
-*What they add.* 2·z_i·z_j for each i < j of the upper triangle and z_i² on its diagonal. With n = Σ z² and f = Σ z⁴ the
-squared norm of that is 4 Σ_{i<j} z_i² z_j² + f = 2(n² − f) + f = 2n² − f. t and s are proposed by floats and decided by
-whole numbers: while 2n² − f > S² t is made smaller, and at t = s = 0 it holds (`tactful.personal.gram_kernels.shares`).
+*What they add.* 3·z_i·z_j for each i < j of the upper triangle and z_i² on its diagonal. With n = Σ z² and f = Σ z⁴ the
+squared norm of that is 9p + f, where p = Σ_{i<j} z_i² z_j² = (n² − f)/2. t and s are proposed by floats and decided by
+whole numbers: while 9p + f > S² t is made smaller, and at t = s = 0 it holds (`tactful.personal.gram_kernels.shares`).
 So the norm is at most S **exactly**, and depends on nobody else. Rounding in t and s moves what a person is weighted
-with, never the bound. The diagonal counts among the entries because it is released with them; it has half the weight of
-a pair, since popularity nearly knows it and a short history would spend most of its norm there. The lower triangle
-repeats the upper one and is never released by itself.
+with, never the bound. The diagonal counts among the entries because it is released with them; it has a third of the
+weight of a pair, since popularity nearly knows it and a short history would spend most of its norm there. The lower
+triangle repeats the upper one and is never released by itself.
 
 *Why the sums are exact although a centred history is dense.* z zᵀ expands into whole numbers,
 
@@ -44,7 +44,7 @@ from tactful.errors import ConfigError
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import SCALE, few_enough
 
-DIAGONAL_DIVISOR = 2  # a diagonal entry gets z_i² where a pair gets 2·z_i·z_j
+DIAGONAL_DIVISOR = 3  # a diagonal entry gets z_i² where a pair gets 3·z_i·z_j
 MOST_WEIGHT = 255  # of a_i and of D_i: keeps all products of one person within 64 bits
 _BLOCK = 1 << 20  # interactions
 _FEW = 1 << 12  # interactions: up to here a thread costs more than it saves
@@ -77,7 +77,7 @@ def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
     Returns
     -------
     int64 array of shape (n_head · (n_head + 1) / 2,)
-        The upper triangle, row by row: 2 Σ z_i z_j, and Σ z_i² on the diagonal.
+        The upper triangle, row by row: 3 Σ z_i z_j, and Σ z_i² on the diagonal.
 
     Raises
     ------

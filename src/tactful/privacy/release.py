@@ -18,7 +18,7 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - consent counts: S in one cell (`_outcomes`);
 - people: S in one entry;
 - item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
-- Gram: 2z_i z_j for pairs and z_i² on the diagonal, of the upper triangle only, z a vector of whole numbers that is
+- Gram: 3z_i z_j for pairs and z_i² on the diagonal, of the upper triangle only, z a vector of whole numbers that is
   the person's (`tactful.personal.grams`);
 - a step of alternating least squares: three vectors, each by itself (`tactful.personal.people_solves`);
 - evaluation: shares of S by declared importance, clipped and cut toward zero (`tactful.privacy.cells`).
@@ -31,7 +31,7 @@ float sums do (Casacuberta et al. 2022).
 *One release.* What leaves is q + round(Z), Z ~ N(0, σ²S²) independent on every entry. As q is an integer, q + round(Z)
 = round(q + Z): the Gaussian mechanism and then rounding, which is post-processing, on a lattice that is the same
 whatever q is (Mironov 2012 has no hold on it). It is 1/σ-GDP (Dong, Roth & Su 2022, Theorem 2.7). The Gram's lower
-triangle is a copy of the upper one and its diagonal is doubled afterwards: post-processing, not a second release. The
+triangle is a copy of the upper one and its diagonal is tripled afterwards: post-processing, not a second release. The
 sampler differs from round(Z) by what `tactful.privacy.noise` bounds, which is charged to ε and δ.
 
 *No overflow.* |q| ≤ 2⁶² for up to 2³² people, more of whom are refused, and |noise| ≤ 2⁵⁴: the sum fits an int64.
@@ -203,7 +203,7 @@ class PrivateRelease:
         Notes
         -----
         **Privacy.** *Reads* bounded rows. *Returns* the upper triangle of `item_gram` with independent noise on each
-        unordered pair, mirrored, the diagonal doubled. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued
+        unordered pair, mirrored, the diagonal tripled. *Costs* the event ``gram``. *Assumes* norm ≤ S a person, argued
         there, and a query of released values.
         """
         self._plan.check("gram", len(query.head) * (len(query.head) + 1) // 2)

@@ -24,9 +24,9 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
 
     Parameters
     ----------
-    regularization : float, default=1.0
-        Ridge, in units of the noise's edge: a direction whose eigenvalue is one edge counts half.
-    base_weight : float, default=0.03
+    regularization : float, default=1.25
+        Ridge, in units of the noise's edge.
+    base_weight : float, default=0.02
         Weight of released popularity in every score. It orders items outside the head, which taste does not reach.
 
     Attributes
@@ -49,7 +49,7 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     is post-processing of a release. The rules were found on public data and are the same for everybody.
     """
 
-    def __init__(self, *, regularization: float = 1.0, base_weight: float = 0.03) -> None:
+    def __init__(self, *, regularization: float = 1.25, base_weight: float = 0.02) -> None:
         self.regularization = regularization
         self.base_weight = base_weight
 

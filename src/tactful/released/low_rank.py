@@ -5,7 +5,7 @@ Notes
 The Gram is G + E, G positive semidefinite, E symmetric with independent entries of variance σ². The spectrum of E ends
 at the edge 2σ√M (Wigner), and a signal eigenvalue x > σ√M shows up at x + σ²M/x. So eigenvalues w below the edge are
 dropped and the others moved back to √(w² − 4σ²M), which is optimal in Frobenius norm: it allows for how far the vector
-was turned, too (Gavish & Donoho 2017, "Optimal shrinkage of singular values"). The diagonal of E has variance 4σ²; that
+was turned, too (Gavish & Donoho 2017, "Optimal shrinkage of singular values"). The diagonal of E has variance 9σ²; that
 moves the edge by a share 1/M.
 
 *Public features as a prior.* Where the catalogue describes its items, taste lies partly in the span of f: popularity
