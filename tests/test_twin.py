@@ -21,7 +21,8 @@ from tactful.benchmarks.quality import benchmark_quality
 from tactful.benchmarks.references import ease, popularity
 from tactful.cli.commands import app
 from tactful.config import TrainingConfig
-from tactful.datasets.twin import MARK, _address, twin
+from tactful.datasets.twin import _address, twin
+from tactful.datasets.twin_tables import MARK
 from tactful.errors import ModelRefusedError, UsageError
 from tactful.training import train
 

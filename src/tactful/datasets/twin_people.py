@@ -111,7 +111,7 @@ class TwinPopulation:
             fitted = sharper
         return fitted
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def people(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Some people and what they used: a row and an item each, the items of a person in the order of their use.
 
         Parameters
@@ -171,7 +171,7 @@ class TwinPopulation:
 
     def _pilots(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """People enough for about so many items."""
-        return self.draw(int(np.clip(_PILOT_ITEMS / self.history_length, *_PILOTS)), rng)
+        return self.people(int(np.clip(_PILOT_ITEMS / self.history_length, *_PILOTS)), rng)
 
     def _corrected(self, pilots: tuple[NDArray[np.int64], NDArray[np.int64]]) -> TwinPopulation:
         """Weights moved toward where the pilots use items as often as was released."""

@@ -1,0 +1,90 @@
+"""``tactful plan`` and ``tactful benchmark plan-table``: what to expect before any data is spent, and from what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tactful import forecast
+from tactful.benchmarks.plan_table import make_plan_table
+from tactful.cli import show
+from tactful.cli.benchmarking import benchmark
+from tactful.cli.commands import Json, app
+from tactful.forecast import DELTA, HISTORY_LENGTH, Forecast
+
+_WORLDS = {
+    "low": "tastes are faint, as with groceries",
+    "typical": "tastes are as with films",
+    "high": "a few tastes are strong, as with visits to a web site",
+}
+
+
+@app.command()
+def plan(
+    people: Annotated[int, typer.Option(help="Who will train: those who agree, less those set aside for evaluation.")],
+    items: Annotated[int, typer.Option(help="Of the catalogue.")],
+    epsilon: Annotated[float, typer.Option(help="What a whole training run may spend.")],
+    delta: Annotated[float, typer.Option(help="Of the same run.")] = DELTA,
+    history_length: Annotated[float, typer.Option(help="Items a person, on average.")] = HISTORY_LENGTH,
+    json: Json = False,
+) -> None:
+    """Forecast what a private model will be worth, from public figures; reads no data.
+
+    Example: tactful plan --people 4000 --items 1000 --epsilon 1
+    """
+    found = forecast.plan(people, items, epsilon=epsilon, delta=delta, history_length=history_length)
+    _show(found)
+    if json:
+        show.as_json(found.as_json())
+
+
+@benchmark.command("plan-table")
+def plan_table(
+    out: Annotated[Path, typer.Option(help="The .json file to write; one that was begun is gone on with.")],
+    json: Json = False,
+) -> None:
+    """Simulate the table that `tactful plan` reads, on synthetic populations.
+
+    Example: tactful benchmark plan-table --out src/tactful/plan_table.json
+    """
+    with show.steps("simulating") as progress:
+        found = make_plan_table(out, progress=progress)
+    show.say(f"{len(found['cells'])} populations stand in {out}")
+    if json:
+        show.as_json({"file": str(out), **{name: found[name] for name in ("tactful", "code", "axes", "worlds")}})
+
+
+def _show(found: Forecast) -> None:
+    """The forecast in words."""
+    show.say(
+        f"{found.people:,} people, {found.items:,} items, {found.history_length:g} a person, "
+        f"epsilon = {found.epsilon:g} at delta = {found.delta:g}"
+    )
+    show.say("of what personal lists without privacy gain over popular items, expect")
+    for world, value in found.share_of_gain.items():
+        show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}")
+    show.say(f"from a head of about {found.head:,} items, in which {found.rank} directions of taste stand out")
+    for share, people in found.people_needed.items():
+        epsilons = found.epsilon_needed[share]
+        show.say(f"{share} takes {_range(people)} people at this epsilon, or epsilon = {_range(epsilons)} with yours")
+    for note in found.notes:
+        show.say(f"note: {note}")
+    for beyond in found.outside:
+        show.say(f"outside of the table, its edge stands for you: {beyond}")
+    show.say("This is a forecast from synthetic populations and no promise; no data was read.")
+
+
+def _share(value: float) -> str:
+    """A share of the gain in words."""
+    return "none" if value <= 0 else f"{value:.0%}"
+
+
+def _range(by_world: Mapping[str, float | None]) -> str:
+    """What is needed: typically, and from the kindest to the least kind of the worlds."""
+    words = {world: "more than the table holds" if n is None else f"{n:,g}" for world, n in by_world.items()}
+    if len(set(words.values())) == 1:
+        return words["typical"]
+    return f"{words['typical']} ({words['high']} to {words['low']})"
