@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tactful.personal import gram_kernels
 from tactful.personal.contributions import SCALE
+from tactful.personal.grams import DIAGONAL_DIVISOR
 from tactful.privacy.statistics import GramQuery
 
 N_ITEMS = 12
@@ -36,8 +37,17 @@ def vector(history: History, asked: GramQuery, t: int, s: int) -> list[int]:
 
 
 def triangle(z: Sequence[int]) -> list[int]:
-    """z_i² on the diagonal and 2 z_i z_j beside it, of the upper triangle, row by row."""
-    return [z[i] * z[j] * (1 if i == j else 2) for i, j in combinations_with_replacement(range(len(z)), 2)]
+    """z_i² on the diagonal and c·z_i z_j beside it, of the upper triangle, row by row; c is the diagonal's divisor."""
+    return [
+        z[i] * z[j] * (1 if i == j else DIAGONAL_DIVISOR) for i, j in combinations_with_replacement(range(len(z)), 2)
+    ]
+
+
+def triangle_norm(y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """√(c²p + f) of vectors in the last axis, p = Σ y_i² y_j² over pairs = (n² − f)/2, n = Σ y², f = Σ y⁴; in floats."""
+    n, f = (y**2).sum(axis=-1), (y**4).sum(axis=-1)
+    made: NDArray[np.float64] = np.sqrt(np.maximum(DIAGONAL_DIVISOR**2 * (n**2 - f) / 2 + f, 0.0))
+    return made
 
 
 def gram(histories: Sequence[History], asked: GramQuery) -> list[int]:
@@ -57,7 +67,7 @@ def matrix(upper: NDArray[np.int64] | Sequence[int], n_head: int) -> NDArray[np.
 
 
 def textbook(histories: Sequence[History], asked: GramQuery) -> NDArray[np.float64]:
-    """2y yᵀ/√(2n² − f) summed, n = Σ y² and f = Σ y⁴, y the weighted history less what lies along the direction.
+    """c·y yᵀ over the norm of its triangle, summed, y the weighted history less what lies along the direction.
 
     In floats, from the docstring of `ItemGram`; who has nothing of the head or nothing off the direction adds nothing.
     """
@@ -67,7 +77,7 @@ def textbook(histories: Sequence[History], asked: GramQuery) -> NDArray[np.float
         x = np.isin(asked.head, list(history)) * asked.weights.astype(float)
         y = x - (x @ along) * along
         if x.any() and np.linalg.norm(y) > 1e-9 * np.linalg.norm(x):
-            total += 2 * np.outer(y, y) / np.sqrt(2 * (y @ y) ** 2 - (y**4).sum())
+            total += DIAGONAL_DIVISOR * np.outer(y, y) / float(triangle_norm(y))
     return total
 
 

@@ -28,6 +28,7 @@ from privacy_worlds import (
 )
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import SCALE
+from tactful.personal.grams import DIAGONAL_DIVISOR
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import GramQuery
@@ -145,7 +146,7 @@ def every_pair_has_its_own_noise(kind: type[PrivateRelease], source: NoiseSource
     entries = noise[:, *np.triu_indices(n_head)]
     assert (entries.std(axis=0) > 0).all(), "an entry has no noise"
     sigmas = np.where(np.equal(*np.triu_indices(n_head)), grams[0].diagonal_sigma, grams[0].sigma)
-    assert grams[0].diagonal_sigma == 2 * grams[0].sigma, "the diagonal was doubled and its noise was not"
+    assert grams[0].diagonal_sigma == DIAGONAL_DIVISOR * grams[0].sigma, "the diagonal grew and its noise did not"
     pooled = np.sum((entries / sigmas) ** 2, axis=0)
     tails = 2 * np.minimum(stats.chi2.cdf(pooled, repeats - 1), stats.chi2.sf(pooled, repeats - 1))
     assert (tails > CERTAIN).all(), "an entry has noise of another scale"

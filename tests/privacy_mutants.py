@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from gram_reference import triangle_norm
 from privacy_worlds import NoNoise, door, of_matrix
 from tactful.personal import gram_kernels, grams
 from tactful.personal.bounding import BoundedInteractions, bound
@@ -191,14 +192,15 @@ class CountedTwice(PrivateRelease):
 
 
 class DiagonalOutsideTheNorm(PrivateRelease):
-    """The weight of a pair forgets the diagonal: 1/√(l(l−1)/2) instead of 2/√(l(2l−1))."""
+    """The weight of a pair forgets the diagonal: 1/√(l(l−1)/2), where the diagonal adds to what is under the root."""
 
     def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
         made = super().gram(bounded, query)
         rows = bounded.user_items[:, query.head].toarray().astype(float)
         lengths = rows.sum(axis=1)
         forgetful = 1 / np.sqrt(np.maximum(lengths * (lengths - 1) / 2, 1))
-        share = forgetful - 2 / np.sqrt(np.maximum(lengths * (2 * lengths - 1), 1))
+        pairs = lengths * (lengths - 1) / 2
+        share = forgetful - 1 / np.sqrt(np.maximum(pairs + lengths / grams.DIAGONAL_DIVISOR**2, 1))
         return replace(made, values=made.values + rows.T @ (np.where(lengths > 1, share, 0)[:, None] * rows))
 
 
@@ -208,7 +210,7 @@ class WholeDiagonal(PrivateRelease):
     def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
         made = super().gram(bounded, query)
         values = made.values.copy()
-        values[np.diag_indices(len(query.head))] *= 2
+        values[np.diag_indices(len(query.head))] *= grams.DIAGONAL_DIVISOR
         return replace(made, values=values)
 
 
@@ -253,30 +255,25 @@ def sharing(norm: Callable[..., float], whole: Callable[[float], float] = np.flo
     return counting(shares=shares)
 
 
-def _norm(z: NDArray[np.float64]) -> float:
-    """The norm of what a vector adds to the triangle."""
-    return float(np.sqrt(max(2 * (z @ z) ** 2 - (z**4).sum(), 0.0)))
-
-
 def of_own_items(history: NDArray[np.float64], shift: NDArray[np.float64], mine: NDArray[np.int64]) -> float:
     """A norm that forgets that the shift reaches items which the person has not."""
-    return _norm((history - shift)[mine])
+    return float(triangle_norm((history - shift)[mine]))
 
 
 def of_pairs(history: NDArray[np.float64], shift: NDArray[np.float64], _: Any) -> float:
     """A norm that forgets the diagonal."""
     z = history - shift
-    return float(np.sqrt(max(2 * (z @ z) ** 2 - 2 * (z**4).sum(), 0.0)))
+    return float(np.sqrt(max(triangle_norm(z) ** 2 - (z**4).sum(), 0.0)))
 
 
 def of_everything(history: NDArray[np.float64], shift: NDArray[np.float64], _: Any) -> float:
     """The right norm, in floats."""
-    return _norm(history - shift)
+    return float(triangle_norm(history - shift))
 
 
 def of_the_history(history: NDArray[np.float64], _shift: NDArray[np.float64], _mine: Any) -> float:
     """The norm as if nothing were taken out, for what has nothing taken out."""
-    return _norm(history)
+    return float(triangle_norm(history))
 
 
 def shifted_the_other_way(upper: Any, weights: Any, direction: Any, along: Any, squares: int) -> None:

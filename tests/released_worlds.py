@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gram_reference import triangle_norm
+from tactful.personal.grams import DIAGONAL_DIVISOR
 from tactful.privacy.statistics import GramQuery, ItemGram, ItemPopularity, Noise, PeopleCount
 from tactful.released.histories import gram_query
 
@@ -21,9 +23,9 @@ def symmetric_noise(rng: np.random.Generator, n: int, sigma: float) -> _Floats:
 
 
 def gram_noise(rng: np.random.Generator, n: int, sigma: float) -> _Floats:
-    """The same with twice the noise on the diagonal: what the release adds to a Gram."""
+    """The same with more noise on the diagonal: what the release adds to a Gram."""
     made = symmetric_noise(rng, n, sigma)
-    made[np.diag_indices(n)] *= 2
+    made[np.diag_indices(n)] *= DIAGONAL_DIVISOR
     return made
 
 
@@ -36,7 +38,7 @@ def gram(
 ) -> ItemGram:
     """A released Gram with these values, of plain histories unless a query says otherwise."""
     asked = query or GramQuery.plain(np.arange(len(values)) if head is None else head)
-    return ItemGram(noise=noise, values=values, query=asked, sigma=sigma, diagonal_sigma=2 * sigma)
+    return ItemGram(noise=noise, values=values, query=asked, sigma=sigma, diagonal_sigma=DIAGONAL_DIVISOR * sigma)
 
 
 def popularity(values: _Floats, sigma: float = 0.1, noise: Noise = "system") -> ItemPopularity:
@@ -50,11 +52,10 @@ def people(value: float) -> PeopleCount:
 
 
 def exact_gram(rows: NDArray[np.bool_], query: GramQuery) -> _Floats:
-    """2y yᵀ/√(2n² − f) over people, y the weighted history less what lies along the direction, in floats."""
+    """The sum of everybody's y yᵀ at norm 1, y the weighted history less what lies along the direction, in floats."""
     x = rows[:, query.head] * query.weights.astype(float)
     y = x - np.outer(x @ query.unit_direction, query.unit_direction)
-    n, f = (y**2).sum(axis=1), (y**4).sum(axis=1)
-    made: _Floats = y.T @ (y * (2 / np.sqrt(np.maximum(2 * n**2 - f, 1e-12)))[:, None])
+    made: _Floats = y.T @ (y * (DIAGONAL_DIVISOR / np.maximum(triangle_norm(y), 1e-6))[:, None])
     return made
 
 

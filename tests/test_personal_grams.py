@@ -17,7 +17,7 @@ from privacy_worlds import bounded, door, of_matrix, random_histories, squared_n
 from tactful.errors import ConfigError, TactfulError, UsageError
 from tactful.personal import gram_kernels, grams
 from tactful.personal.contributions import MOST_PEOPLE, SCALE
-from tactful.personal.grams import item_gram
+from tactful.personal.grams import DIAGONAL_DIVISOR, item_gram
 from tactful.personal.matrices import user_items
 from tactful.privacy.noise import SeededNoise
 from tactful.privacy.statistics import LARGEST_HEAD, GramQuery
@@ -28,22 +28,22 @@ everything = list(range(N_ITEMS))
 
 
 def squared(z: list[int]) -> int:
-    """2n² − f, in Python's integers."""
+    """The squared norm of what z adds, in Python's integers: c² Σ z_i² z_j² over pairs, and Σ z_i⁴."""
     n, f = sum(v**2 for v in z), sum(v**4 for v in z)
-    return 2 * n * n - f
+    return DIAGONAL_DIVISOR**2 * ((n * n - f) // 2) + f
 
 
 @LAWS
 @given(people=histories, asked=queries())
 def test_the_triangle_is_the_sum_over_people(people: list[list[int]], asked: GramQuery) -> None:
-    """Entry by entry Σ 2z_i z_j, and Σ z_i² on the diagonal, with each person's own t and s."""
+    """Entry by entry c Σ z_i z_j, c the diagonal's divisor, and Σ z_i² on the diagonal, with each person's own t and s."""
     assert item_gram(bounded(people, N_ITEMS), asked).tolist() == reference.gram(people, asked)
 
 
 @LAWS
 @given(others=histories, person=history, asked=queries())
 def test_one_person_moves_it_by_at_most_the_scale(others: list[list[int]], person: list[int], asked: GramQuery) -> None:
-    """With and without any person, among any others, for any query: at most S² exactly, and it is 2n² − f."""
+    """With and without any person, among any others, for any query: at most S² exactly."""
     moved = item_gram(bounded([person, *others], N_ITEMS), asked) - item_gram(bounded(others, N_ITEMS), asked)
     target(float(squared_norm(moved)))  # the search climbs toward whoever moves most
     assert squared_norm(moved) <= SCALE**2
@@ -68,7 +68,7 @@ def test_it_is_the_textbooks(seed: int) -> None:
     people = random_histories(seed, people=60, n_items=30, longest=12)
     for asked in (random_query(seed, 30), GramQuery.plain(np.arange(5, 25))):
         found = reference.matrix(item_gram(bounded(people, 30), asked), len(asked.head)) / SCALE
-        found[np.diag_indices(len(found))] *= 2
+        found[np.diag_indices(len(found))] *= DIAGONAL_DIVISOR
         wanted = reference.textbook(people, asked)
         assert found == pytest.approx(wanted, abs=0.02 * float(np.abs(wanted).max()))
 
@@ -169,7 +169,7 @@ def test_extremes_stay_within_the_scale_and_exact(name: str) -> None:
     upper, n_head = item_gram(bounded([used], LARGEST_HEAD), asked), len(asked.head)
     found, start = np.array(z), 0  # none above 2¹⁵, as their squares sum up to 2³⁰ at most
     for i in range(n_head):
-        wanted = found[i] * found[i:] * np.where(np.arange(n_head - i) > 0, 2, 1)
+        wanted = found[i] * found[i:] * np.where(np.arange(n_head - i) > 0, DIAGONAL_DIVISOR, 1)
         assert np.array_equal(upper[start : start + n_head - i], wanted)
         start += n_head - i
     assert start == len(upper)
@@ -213,7 +213,7 @@ def test_sums_of_as_many_people_as_are_allowed_come_out_exact() -> None:
     away=st.integers(-2, 2),
 )
 def test_whole_numbers_decide_what_fits(data: st.DataObject, n_head: int, t: int, away: int) -> None:
-    """2n² − f ≤ S² in 64 bits says what Python's integers say, for the largest t too, where fourth powers wrap."""
+    """The norm in 64 bits says what Python's integers say, for the largest t too, where fourth powers wrap."""
     many = {"min_size": n_head, "max_size": n_head}
     weights = data.draw(st.lists(reference.whole.map(lambda n: max(n, 1)), **many))
     direction = data.draw(st.one_of(st.lists(reference.whole, **many), st.just(weights)))

@@ -141,7 +141,7 @@ def test_a_query_that_left_is_not_the_callers() -> None:
 
 
 @pytest.mark.parametrize("n_head", [1, 2, 255, 256, 257, 600])
-def test_a_triangle_becomes_a_matrix_whose_diagonal_is_doubled(n_head: int) -> None:
+def test_a_triangle_becomes_a_matrix_whose_diagonal_is_in_the_unit_of_pairs(n_head: int) -> None:
     """Of any size, also where it is mirrored in several blocks; what an attacker reads off it is the triangle again."""
     upper = np.random.default_rng(n_head).standard_normal(n_head * (n_head + 1) // 2)
     made = ItemGram.of_triangle(
