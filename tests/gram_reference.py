@@ -44,7 +44,7 @@ def triangle(z: Sequence[int]) -> list[int]:
 
 
 def triangle_norm(y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """√(c²p + f) of vectors in the last axis, p = Σ y_i² y_j² over pairs = (n² − f)/2, n = Σ y², f = Σ y⁴; in floats."""
+    """√(c²p + f) of vectors in the last axis: p = Σ y_i² y_j² over pairs = (n² − f)/2, n = Σ y², f = Σ y⁴."""
     n, f = (y**2).sum(axis=-1), (y**4).sum(axis=-1)
     made: NDArray[np.float64] = np.sqrt(np.maximum(DIAGONAL_DIVISOR**2 * (n**2 - f) / 2 + f, 0.0))
     return made

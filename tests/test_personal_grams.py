@@ -36,7 +36,7 @@ def squared(z: list[int]) -> int:
 @LAWS
 @given(people=histories, asked=queries())
 def test_the_triangle_is_the_sum_over_people(people: list[list[int]], asked: GramQuery) -> None:
-    """Entry by entry c Σ z_i z_j, c the diagonal's divisor, and Σ z_i² on the diagonal, with each person's own t and s."""
+    """Entry by entry c Σ z_i z_j, c the diagonal's divisor, and Σ z_i² on the diagonal, by each person's t and s."""
     assert item_gram(bounded(people, N_ITEMS), asked).tolist() == reference.gram(people, asked)
 
 
