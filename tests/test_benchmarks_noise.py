@@ -46,7 +46,7 @@ def test_the_command_prints_one_object_and_a_line_for_people(
     (line,) = told.out.strip().splitlines()
     found = json.loads(line)
     assert set(found) == FIELDS
-    assert (found["draws"], found["sigma"]) == (2000, 2.0**22)
+    assert (found["draws"], found["sigma"]) == (2000, 2.0**32)
     assert found["draws_per_second"] == found["draws"] / found["seconds"]
     assert found["peer_draws_per_second"] == found["draws"] / found["peer_seconds"]
     assert found["ratio"] == found["seconds"] / found["peer_seconds"]

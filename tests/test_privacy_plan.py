@@ -12,6 +12,7 @@ from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss
 from tactful.privacy.events import PARTITIONS, Partition
 from tactful.privacy.noise import slack
 from tactful.privacy.plan import RunPlan
+from tactful.privacy.statistics import LARGEST_HEAD
 
 BUDGETS = [(0.1, 1e-6), (0.5, 1e-8), (1.0, 1e-6), (3.0, 1e-9), (4.0, 1e-6), (8.0, 1e-5), (20.0, 1e-6)]
 
@@ -23,10 +24,10 @@ def plan(epsilon: float, delta: float, max_items: int = 200, cells: int = 60) ->
 @pytest.mark.parametrize(("epsilon", "delta"), BUDGETS)
 @pytest.mark.parametrize("part", PARTITIONS)
 def test_the_run_costs_each_person_its_budget_from_below(epsilon: float, delta: float, part: Partition) -> None:
-    """ε of the whole run at δ is the budget's to 1e-6 and not above it, sampler's error included."""
+    """ε of the whole run at δ is the budget's to 1e-4 and not above it, sampler's error included."""
     made = plan(epsilon, delta)
     spent = made.loss(part).epsilon(delta)
-    assert epsilon * (1 - 1e-6) < spent <= epsilon
+    assert epsilon * (1 - 1e-4) < spent <= epsilon
     assert made.loss(part).fits(made.budget)
 
 
@@ -48,7 +49,7 @@ def test_a_bigger_share_is_never_hidden(epsilon: float, delta: float) -> None:
     for part in PARTITIONS:
         parts = {e.name: e.noise_multiplier**-2 for e in made.events if part in e.partitions}
         whole = sum(parts.values())
-        wanted = {"consent": 0.01, "people": 0.01, "popularity": 0.1, "gram": 0.88}
+        wanted = {"consent": 0.01, "people": 0.01, "popularity": 0.07, "gram": 0.91}
         if part == "evaluation":
             wanted = {"consent": 0.01, "evaluation": 0.99}
         assert {name: value / whole for name, value in parts.items()} == pytest.approx(wanted)
@@ -66,9 +67,15 @@ def test_training_and_evaluation_are_accounted_apart() -> None:
 
 
 def test_every_event_carries_the_slack_of_what_one_person_can_touch() -> None:
-    """One count, k items, k(k+1)/2 pairs, the cells of the evaluation vector."""
+    """One count, k items, every pair of the largest head, the cells of the evaluation vector."""
     made = plan(1.0, 1e-6, max_items=30, cells=17)
-    touched = {"consent": 1, "people": 1, "popularity": 30, "gram": 465, "evaluation": 17}
+    touched = {
+        "consent": 1,
+        "people": 1,
+        "popularity": 30,
+        "gram": LARGEST_HEAD * (LARGEST_HEAD + 1) // 2,
+        "evaluation": 17,
+    }
     for event in made.events:
         assert event.slack == slack(event.noise_multiplier * SCALE, touched[event.name])
 
@@ -77,11 +84,11 @@ def test_longer_histories_need_a_little_more_noise() -> None:
     """The sampler's slack is paid for out of the budget: more coordinates, less μ, the same promise."""
     short, long = plan(1.0, 1e-6, max_items=1), plan(1.0, 1e-6, max_items=3000)
     assert long.event("gram").noise_multiplier > short.event("gram").noise_multiplier
-    assert long.loss("training").slack_epsilon > 1000 * short.loss("training").slack_epsilon
+    assert long.loss("training").slack_epsilon > short.loss("training").slack_epsilon
     assert long.loss("training").fits(long.budget)
 
 
-@pytest.mark.parametrize(("epsilon", "delta"), [(1e-12, 1e-300), (1e6, 0.5)])
+@pytest.mark.parametrize(("epsilon", "delta"), [(1e-12, 1e-300), (1e13, 0.5)])
 def test_budgets_beyond_the_sampler_are_refused(epsilon: float, delta: float) -> None:
     """Where the sampler's bound was not proved there is no plan."""
     with pytest.raises(TactfulError):
