@@ -42,7 +42,7 @@ TARGETS = {"50%": 0.5, "90%": 0.9}
 """Shares of the gain for which the needed people and ε are told."""
 _STEPS = 300
 _LEAST_SHARE = -1.0  # below, a model is of no use, and how little says nothing
-_LEAST_GAIN = 1e-3
+_LEAST_GAIN = 0.01
 _ROUNDING = 1e-6
 _AXES = ("items", "history_length", "people", "mu")
 _COLUMNS = ("share", "head", "rank")
@@ -68,7 +68,7 @@ class Forecast:
     history_length : float
         Items a person, on average.
     head, rank : int
-        Items that the Gram is about, and directions of taste that stand out from the noise, in the typical world.
+        Items that the Gram is about, and directions that the model keeps of it, in the typical world.
     share_of_gain : mapping of str to float
         By world, ``low``, ``typical`` and ``high``: the private gain over the gain without privacy.
     people_needed : mapping of str to mapping of str to float or None
@@ -228,8 +228,10 @@ def _table() -> _Table:
 
 def _columns(cell: Mapping[str, Any]) -> list[tuple[float, ...]]:
     """The columns of one cell, a row for each ε."""
-    gain = max(cell["reference"] - cell["popularity"], _LEAST_GAIN)
-    shares = [min(max((recall - cell["popularity"]) / gain, _LEAST_SHARE), 1.0) for recall in cell["recall"]]
+    gain = cell["reference"] - cell["popularity"]
+    most = 1.0 if gain > _LEAST_GAIN else 0.0  # of nothing nobody has a share
+    gains = [(recall - cell["popularity"]) / max(gain, _LEAST_GAIN) for recall in cell["recall"]]
+    shares = [min(max(share, _LEAST_SHARE), most) for share in gains]
     return list(zip(shares, cell["head"], cell["rank"], strict=True))
 
 

@@ -66,10 +66,12 @@ def _show(found: Forecast) -> None:
     show.say("of what personal lists without privacy gain over popular items, expect")
     for world, value in found.share_of_gain.items():
         show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}")
-    show.say(f"from a head of about {found.head:,} items, in which {found.rank} directions of taste stand out")
+    show.say(f"from a head of about {found.head:,} items, of which the model keeps {found.rank:,} directions")
     for share, people in found.people_needed.items():
         epsilons = found.epsilon_needed[share]
-        show.say(f"{share} takes {_range(people)} people at this epsilon, or epsilon = {_range(epsilons)} with yours")
+        show.say(
+            f"for {share} of it: people at this epsilon: {_range(people)}; epsilon with your people: {_range(epsilons)}"
+        )
     for note in found.notes:
         show.say(f"note: {note}")
     for beyond in found.outside:
@@ -84,7 +86,7 @@ def _share(value: float) -> str:
 
 def _range(by_world: Mapping[str, float | None]) -> str:
     """What is needed: typically, and from the kindest to the least kind of the worlds."""
-    words = {world: "more than the table holds" if n is None else f"{n:,g}" for world, n in by_world.items()}
+    words = {world: "beyond the table" if n is None else f"{n:,g}" for world, n in by_world.items()}
     if len(set(words.values())) == 1:
         return words["typical"]
     return f"{words['typical']} ({words['high']} to {words['low']})"
