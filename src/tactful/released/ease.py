@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.privacy.statistics import GramQuery
-from tactful.released.eigen import largest_pairs
 from tactful.released.histories import WEIGHT_UNIT
+from tactful.released.large_ease import regressed_on_others
 
 _Floats = NDArray[np.float64]
-_WHOLE, _MOST = 1536, 256
+_WHOLE, _MOST = 512, 256
 
 
 def encoder_and_decoder(
@@ -51,22 +51,11 @@ def encoder_and_decoder(
     -------
     encoder, decoder : float arrays of shape (n_head, rank)
     """
-    values, vectors = _largest(gram)
-    gains = values / (values + ridge)
-    own = (vectors**2) @ gains
-    encoder, decoder = vectors * gains, vectors / (1 - own)[:, None]
-    if query.centred and len(values):
+    rank = len(gram) if len(gram) <= _WHOLE else _MOST
+    encoder, decoder, own = regressed_on_others(gram, ridge, rank=rank)
+    if query.centred:
         along = query.unit_direction
         encoder = np.column_stack([encoder - np.outer(along, along @ encoder), along])
         decoder = np.column_stack([decoder, along * (popularity_back + own / (1 - own))])
     return encoder * (query.weights / WEIGHT_UNIT)[:, None], decoder
 
-
-def _largest(gram: _Floats) -> tuple[_Floats, _Floats]:
-    """Eigenvalues above 0 and their vectors, of a large matrix only the largest."""
-    if len(gram) > _WHOLE:
-        values, vectors = largest_pairs(gram, _MOST)
-    else:
-        values, vectors = np.linalg.eigh(gram)
-        values, vectors = values[::-1], vectors[:, ::-1]
-    return values[values > 0], vectors[:, values > 0]
