@@ -37,8 +37,8 @@ def test_a_small_cell_made_again_is_what_the_file_says() -> None:
     again = SMALL.simulate(plan_table.EPSILONS[:3])
     for name in ("popularity", "reference"):
         assert again[name] == pytest.approx(row[name], abs=5e-3)
-    assert again["recall"] == pytest.approx(row["recall"][:3], abs=1e-2)
-    assert again["rank"] == pytest.approx(row["rank"][:3], abs=1)
+    assert again["recall"] == pytest.approx(row["recall"][:3], abs=2e-2)
+    assert again["rank"] == pytest.approx(row["rank"][:3], rel=0.1, abs=1)
     assert again["head"] == pytest.approx(row["head"][:3], rel=0.02)
 
 
