@@ -62,5 +62,5 @@ def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Pl
     head = planned.head(popularity, people)
     gram = door.gram(bounded, gram_query(popularity, people, head))
     features = ItemFeatures.of(bounded.catalogue)
-    model = GramRecommender().fit(gram, popularity, features).model_
+    model = GramRecommender().fit(gram, popularity, people, features).model_
     return Fitted(model=model, head=head, features=features.columns)

@@ -2,20 +2,19 @@
 
 Notes
 -----
-With eigenpairs q, w of the denoised Gram and a ridge λ, ridge regression of items on items is H = Σ q w/(w + λ) qᵀ.
-Regressing each item on all the *others* takes the weights B_ij = H_ij/(1 − H_jj), as leaving one out does in any ridge
-regression; that is EASE (Steck 2019, "Embarrassingly shallow autoencoders for sparse data"). So the encoder is q·w/(w +
-λ) and the decoder q_j/(1 − H_jj); eigenvalues at or below 0 are noise.
+With P = (G + λI)⁻¹, G the denoised Gram, the ridge regression of an item j on all the *others* has the weights B_ij =
+−P_ij/P_jj: EASE (Steck 2019, "Embarrassingly shallow autoencoders for sparse data"). P comes as a diagonal and a part
+of low rank (`tactful.released.precision`), so B off its diagonal is a product of two thin arrays: S⁻¹Qg for the items
+of a history, S⁻¹Q/P_jj for candidates. The diagonal of the product is not asked for: nothing of a history is
+recommended.
 
-A direction whose eigenvalue is λ counts half.
+*Centred histories.* y = a∘x − (a∘x·d)d has no part along d, so an item could be told from the others by that alone, and
+the regression would learn nothing but it. What is known to be zero is taken out: (G + λI + c·ddᵀ)⁻¹ for c → ∞, which
+is P − vvᵀ with v = Pd/√(dᵀPd), one more column.
 
-*Centred histories.* With y = a∘x − (a∘x·d)d, the score of an item j that is not in the history is (yB)_j without y_j
-itself, y_j = −(a∘x·d)d_j, plus β(a∘x·d)d_j, which gives popularity back. All three are linear in x: the encoder's rows
-are moved by −d_i dᵀ, and what is left is one more column, a_i d_i, with d_j(β + H_jj/(1 − H_jj)) in the decoder. β =
-0.8.
-
-*Size.* Up to `_WHOLE` items all directions are kept: the small ones say which single items go together. Of a larger
-head the `_MOST` largest are, so that a model stays small.
+The score of an item j that is not in the history is then (yB)_j without y_j itself, y_j = −(a∘x·d)d_j, plus
+β(a∘x·d)d_j, which gives popularity back. All three are linear in x: the encoder's rows are moved by −d_i dᵀ, and what
+is left is one more column, a_i d_i, with d_j(β + B_jj) in the decoder. β = 0.8.
 """
 
 from __future__ import annotations
@@ -25,10 +24,9 @@ from numpy.typing import NDArray
 
 from tactful.privacy.statistics import GramQuery
 from tactful.released.histories import WEIGHT_UNIT
-from tactful.released.large_ease import regressed_on_others
+from tactful.released.precision import Precision
 
 _Floats = NDArray[np.float64]
-_WHOLE, _MOST = 512, 256
 
 
 def encoder_and_decoder(
@@ -39,7 +37,7 @@ def encoder_and_decoder(
     Parameters
     ----------
     gram : float array of shape (n_head, n_head), symmetric
-        Denoised.
+        Denoised; no diagonal entry is below 0.
     query : GramQuery
         How histories were weighted and centred in it.
     ridge : float
@@ -50,12 +48,20 @@ def encoder_and_decoder(
     Returns
     -------
     encoder, decoder : float arrays of shape (n_head, rank)
+        No columns if the Gram shows no taste.
     """
-    rank = len(gram) if len(gram) <= _WHOLE else _MOST
-    encoder, decoder, own = regressed_on_others(gram, ridge, rank=rank)
-    if query.centred:
+    inverse = Precision.of(gram, ridge)
+    encoder, decoder, own = inverse.vectors * inverse.gains / inverse.scale[:, None], inverse.vectors, inverse.diagonal
+    decoder = decoder / inverse.scale[:, None]
+    if query.centred and encoder.shape[1]:
         along = query.unit_direction
+        moved = inverse.times(along)
+        known = moved / np.sqrt(along @ moved)
+        own = np.maximum(own - known**2, 1e-9 * own)
+        encoder, decoder = np.column_stack([encoder, known]), np.column_stack([decoder, known]) / own[:, None]
+        itself = (encoder * decoder).sum(axis=1)
         encoder = np.column_stack([encoder - np.outer(along, along @ encoder), along])
-        decoder = np.column_stack([decoder, along * (popularity_back + own / (1 - own))])
+        decoder = np.column_stack([decoder, along * (popularity_back + itself)])
+    else:
+        decoder = decoder / own[:, None]
     return encoder * (query.weights / WEIGHT_UNIT)[:, None], decoder
-

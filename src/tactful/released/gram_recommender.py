@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from tactful.privacy.statistics import ItemGram, ItemPopularity, Noise
+from tactful.privacy.statistics import ItemGram, ItemPopularity, Noise, PeopleCount
 from tactful.released.ease import encoder_and_decoder
 from tactful.released.item_features import ItemFeatures
 from tactful.released.low_rank import feature_span, low_rank
@@ -25,7 +26,7 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     Parameters
     ----------
     regularization : float, default=1.25
-        Ridge, in units of the noise's edge.
+        Ridge, in units of the edge of all noise: that of the release and that of the sample.
     base_weight : float, default=0.02
         Weight of released popularity in every score. It orders items outside the head, which taste does not reach.
 
@@ -33,7 +34,7 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     ----------
     model_ : ReleasedModel
     edge_ : float
-        Where the spectrum of the noise ends, 2σ√M.
+        Where the spectrum of all noise ends.
 
     Notes
     -----
@@ -43,6 +44,10 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
        features are a prior for it. Short ones show one direction, popularity as it is in the Gram, and beyond it pairs
        that go together rather than directions: their rank is one;
     2. what single pairs have beyond that (`tactful.released.shrinkage`).
+
+    The ridge covers two kinds of noise. That of the release has its edge at 2σ√M. And people are a sample: each adds at
+    most 1 to the sum of squares of pairs, so n of them scatter by at most √(2n)/M an entry, whose edge is 2√(2n/M).
+    With few people the first is larger by far; with very many the second stays.
 
     The diagonal is set by regression on popularity and popularity squared, and moved to what was seen as far as the
     scatter around that exceeds the noise. Then items are regressed on each other (`tactful.released.ease`). All of this
@@ -56,7 +61,9 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     model_: ReleasedModel
     edge_: float
 
-    def fit(self, gram: ItemGram, popularity: ItemPopularity, features: ItemFeatures | None = None) -> Self:
+    def fit(
+        self, gram: ItemGram, popularity: ItemPopularity, people: PeopleCount, features: ItemFeatures | None = None
+    ) -> Self:
         """Keep what stands out from the noise.
 
         Parameters
@@ -64,17 +71,18 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
         gram : ItemGram
         popularity : ItemPopularity
             About the same catalogue.
+        people : PeopleCount
         features : ItemFeatures, optional
             About the same catalogue; public.
         """
-        self.edge_ = 2 * gram.sigma * float(np.sqrt(len(gram.head)))
+        size = max(len(gram.head), 1)
+        self.edge_ = 2 * math.sqrt(gram.sigma**2 * size + 2 * max(people.value, 0.0) / size)
         ridge = max(self.regularization * self.edge_, 1e-12)
         encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
         used = gram.head if encoder.shape[1] else gram.head[:0]
         encoder, decoder = encoder[: len(used)], decoder[: len(used)]
         if features is not None and not features.empty:
-            floored = np.maximum(popularity.values, max(popularity.sigma, 1e-9))
-            more, rows = reached(np.hstack([encoder, decoder]), used, floored, features.values)
+            more, rows = reached(np.hstack([encoder, decoder]), used, popularity, features.values)
             used = np.concatenate([used, more])
             encoder, decoder = (np.vstack(pair) for pair in zip((encoder, decoder), np.hsplit(rows, 2), strict=True))
         norm = max(float(np.linalg.norm(popularity.values[gram.head])), 1e-12)
