@@ -13,7 +13,7 @@ import numpy as np
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.summary import PolicyFacts, ReleaseFacts, RunSummary
 from tactful.privacy.accountant import PrivacyLoss
-from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
 Served = Mapping[str, tuple[float, float]]  # group -> (people, mean of every metric)
 

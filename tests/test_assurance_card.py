@@ -9,7 +9,7 @@ from assurance_worlds import planted, summary
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.card import model_card
 from tactful.assurance.fairness import FairnessRule, assess
-from tactful.privacy.statistics import Measured
+from tactful.privacy.sums import Measured
 
 CANARY = "<b>can|ary</b> [x](y) `z`\n# head"
 RULE = FairnessRule(name="age_ratio", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)

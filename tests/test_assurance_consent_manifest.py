@@ -15,7 +15,7 @@ from tactful.assurance.consent_manifest import consent_manifest
 from tactful.assurance.summary import OUTCOMES
 from tactful.personal.contributions import SCALE
 from tactful.privacy.release import _outcomes
-from tactful.privacy.statistics import Measured
+from tactful.privacy.sums import Measured
 
 PARTS = ("training", "evaluation")
 

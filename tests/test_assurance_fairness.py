@@ -19,7 +19,7 @@ from tactful.assurance.groups import Group, merge_small
 from tactful.assurance.intervals import Interval
 from tactful.assurance.verdicts import Statistic, gap_intervals
 from tactful.errors import ConfigError
-from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
 LEVELS = ("young", "middle", "old")
 RATIO = FairnessRule(name="ratio", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)

@@ -19,7 +19,7 @@ from tactful.assurance.intervals import (
     paired_interval,
 )
 from tactful.errors import ConfigError
-from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
 MeanInterval = Callable[[Measured, Measured], Interval]
 

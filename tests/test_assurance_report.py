@@ -18,7 +18,7 @@ from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Interval
 from tactful.assurance.report import fairness_report
 from tactful.assurance.summary import metric_meaning
-from tactful.privacy.statistics import Measured
+from tactful.privacy.sums import Measured
 
 CANARY = "<b>canary</b>\"'&{{ 7*7 }}"
 LEVELS = {"age": ("young", "old"), "home": ("alone", CANARY)}

@@ -21,7 +21,8 @@ from tactful.privacy.cells import CellDesign
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.privacy.noise import SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import Cell, GramQuery, ItemGram
+from tactful.privacy.statistics import GramQuery, ItemGram
+from tactful.privacy.sums import Cell
 from tactful.records.store import Records
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)

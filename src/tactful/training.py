@@ -56,7 +56,8 @@ from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import ConsentCounts, Measured, PeopleCount
+from tactful.privacy.statistics import PeopleCount
+from tactful.privacy.sums import ConsentCounts, Measured
 from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import read_artifact

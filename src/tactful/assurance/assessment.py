@@ -9,7 +9,8 @@ from typing import Any
 
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.verdicts import Statistic, Verdict
-from tactful.privacy.statistics import Measured, Noise
+from tactful.privacy.statistics import Noise
+from tactful.privacy.sums import Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

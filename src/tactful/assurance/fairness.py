@@ -1,6 +1,6 @@
 """How differently groups of people are served, from released sums alone. The only home of fairlearn.
 
-`assess` reads one noisy vector of sums (see `tactful.privacy.statistics.EvaluationSums`). It sees no person, so it is
+`assess` reads one noisy vector of sums (see `tactful.privacy.sums.EvaluationSums`). It sees no person, so it is
 post-processing: rules, minimums and merges may be tried again at no cost to anybody's privacy.
 
 Notes
@@ -34,7 +34,7 @@ from tactful.assurance.summary import metric_name, readable
 from tactful.assurance.verdicts import FairnessRule, Verdict, gap_intervals, judge, undecided
 from tactful.errors import ConfigError
 from tactful.personal.attributes import OTHER, UNDISCLOSED
-from tactful.privacy.statistics import EvaluationSums
+from tactful.privacy.sums import EvaluationSums
 
 __all__ = ["AttributeResult", "FairnessAssessment", "FairnessRule", "GroupResult", "Verdict", "assess"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tactful.assurance.intervals import people_in
 from tactful.errors import ConfigError
 from tactful.personal.attributes import OTHER, UNDISCLOSED
-from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

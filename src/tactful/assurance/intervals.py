@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from tactful.errors import ConfigError
-from tactful.privacy.statistics import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

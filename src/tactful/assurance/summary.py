@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
-from tactful.privacy.statistics import Measured, Noise
+from tactful.privacy.statistics import Noise
+from tactful.privacy.sums import Measured
 
 Tuning = Literal["not stated", "none", "public data", "paid trials"]
 """Where settings came from: `tactful.config.PrivacySection.tuning`."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tactful.errors import ConfigError
 from tactful.personal.contributions import SCALE
-from tactful.privacy.statistics import Cell
+from tactful.privacy.sums import Cell
 
 _ROUNDED_DOWN = 1 - 2.0**-50  # keeps the float factors below their exact values
 

@@ -66,7 +66,7 @@ read or a record names nobody. A log in which nobody consented pays, and is refu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,22 +82,20 @@ from tactful.privacy.ledger import Assignment, Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.statistics import (
-    ConsentCounts,
-    EvaluationSums,
     FactorGram,
     GramQuery,
     ItemFactorGrams,
     ItemGram,
     ItemPopularity,
-    Measured,
     Noise,
     PeopleCount,
     RightHandSides,
     SolvedStep,
     SolveQuery,
+    read_only,
+    symmetric,
 )
-
-_T = TypeVar("_T", bound=np.generic)
+from tactful.privacy.sums import ConsentCounts, EvaluationSums, Measured
 
 
 class Payments(Protocol):
@@ -195,7 +193,7 @@ class PrivateRelease:
         *Assumes* norm ≤ S a person, argued there.
         """
         noisy, sigma = self._release("popularity", lambda: item_popularity(bounded))
-        return ItemPopularity(noise=self._noise.kind, values=_read_only(noisy), sigma=sigma)
+        return ItemPopularity(noise=self._noise.kind, values=read_only(noisy), sigma=sigma)
 
     def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
         """How much training people use items of the head together.
@@ -231,21 +229,21 @@ class PrivateRelease:
         self._plan.check(f"rhs-{query.step}", bounded.max_items * query.factors.shape[1])
         noisy, sigma = self._release(f"rhs-{query.step}", lambda: solved_right_hand_sides(bounded, query))
         values = noisy.reshape(query.factors.shape)
-        return RightHandSides(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
+        return RightHandSides(noise=self._noise.kind, values=read_only(values), sigma=sigma)
 
     def global_gram(self, bounded: BoundedInteractions, query: SolveQuery) -> FactorGram:
         """The sum of u uᵀ over everybody; **Privacy** as for `solved`."""
         self._plan.check(f"gram-{query.step}", query.pairs)
         noisy, sigma = self._release(f"gram-{query.step}", lambda: solved_gram(bounded, query))
-        values = _mirrored(noisy, query.factors.shape[1])
-        return FactorGram(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
+        values = symmetric(noisy, query.factors.shape[1])
+        return FactorGram(noise=self._noise.kind, values=read_only(values), sigma=sigma)
 
     def item_grams(self, bounded: BoundedInteractions, query: SolveQuery) -> ItemFactorGrams:
         """Sums of u uᵀ by item; **Privacy** as for `solved`."""
         self._plan.check(f"item-grams-{query.step}", bounded.max_items * query.pairs)
         noisy, sigma = self._release(f"item-grams-{query.step}", lambda: solved_item_grams(bounded, query))
-        values = _mirrored(noisy.reshape(len(query.head), -1), query.factors.shape[1])
-        return ItemFactorGrams(noise=self._noise.kind, values=_read_only(values), sigma=sigma)
+        values = symmetric(noisy.reshape(len(query.head), -1), query.factors.shape[1])
+        return ItemFactorGrams(noise=self._noise.kind, values=read_only(values), sigma=sigma)
 
     def evaluation(
         self,
@@ -291,16 +289,3 @@ def _outcomes(consented: Outcomes, names: Sequence[tuple[str, str]]) -> NDArray[
     """People by outcome and part, in units of 1/S. A person is in one cell, to which they add S."""
     counts = consented.people_by_outcome()
     return np.array([counts[outcome][part] * SCALE for outcome, part in names], dtype=np.int64)
-
-
-def _mirrored(upper: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Symmetric matrices from their upper triangles, which are the last axis."""
-    values, (rows, columns) = np.zeros((*upper.shape[:-1], size, size)), np.triu_indices(size)
-    values[..., rows, columns] = values[..., columns, rows] = upper
-    return values
-
-
-def _read_only(array: NDArray[_T]) -> NDArray[_T]:
-    """The array, closed for writing."""
-    array.flags.writeable = False
-    return array

@@ -7,13 +7,13 @@ Everything that is fitted, drawn or judged from these values is post-processing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Noise = Literal["system", "reproducible"]
+_T = TypeVar("_T", bound=np.generic)
 
 LARGEST_HEAD = 4096
 """The most items that a Gram is about."""
@@ -91,7 +91,11 @@ class GramQuery:
     @property
     def kept(self) -> GramQuery:
         """The same, in arrays of its own that cannot be changed."""
-        return GramQuery(head=_closed(self.head), weights=_closed(self.weights), direction=_closed(self.direction))
+        return GramQuery(
+            head=read_only(self.head.copy()),
+            weights=read_only(self.weights.copy()),
+            direction=read_only(self.direction.copy()),
+        )
 
     @property
     def centred(self) -> bool:
@@ -140,8 +144,13 @@ class ItemGram(Released):
             start += n_head - row
         _mirror(values)
         values[np.diag_indices(n_head)] *= diagonal_divisor
-        values.flags.writeable = False
-        return cls(noise=noise, values=values, query=query.kept, sigma=sigma, diagonal_sigma=diagonal_divisor * sigma)
+        return cls(
+            noise=noise,
+            values=read_only(values),
+            query=query.kept,
+            sigma=sigma,
+            diagonal_sigma=diagonal_divisor * sigma,
+        )
 
     @property
     def head(self) -> NDArray[np.int64]:
@@ -255,73 +264,17 @@ class SolvedStep:
     item_grams: ItemFactorGrams | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Cell:
-    """What one entry of an evaluation vector counts.
-
-    Attributes
-    ----------
-    metric : str
-        ``people``, or a per-person metric such as ``ndcg@10``; its sum over the people of the cell is released.
-    attribute, group : str
-        The demographic cell; both empty for everybody.
-    """
-
-    metric: str
-    attribute: str = ""
-    group: str = ""
+def symmetric(upper: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Symmetric matrices from their upper triangles, row by row, which are the last axis."""
+    values, (rows, columns) = np.zeros((*upper.shape[:-1], size, size)), np.triu_indices(size)
+    values[..., rows, columns] = values[..., columns, rows] = upper
+    return values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """A noisy sum over people and the standard deviation of its noise, both in the metric's own unit."""
-
-    value: float
-    sigma: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentCounts(Released):
-    """People by what the consent gate said of them.
-
-    Attributes
-    ----------
-    people : mapping of (outcome, partition) to Measured
-        The outcome is ``admitted`` or a reason code; the partition ``training`` or ``evaluation``.
-    """
-
-    people: dict[tuple[str, str], Measured]
-
-    def by_outcome(self) -> dict[str, Measured]:
-        """Training and evaluation people together; their noise is independent."""
-        outcomes = dict.fromkeys(outcome for outcome, _ in self.people)
-        parts = {o: [m for (outcome, _), m in self.people.items() if outcome == o] for o in outcomes}
-        return {
-            o: Measured(value=sum(m.value for m in found), sigma=hypot(*(m.sigma for m in found)))
-            for o, found in parts.items()
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationSums(Released):
-    """Sums over people, released together as one vector.
-
-    Attributes
-    ----------
-    cells : mapping of Cell to Measured
-    """
-
-    cells: dict[Cell, Measured]
-
-    def __getitem__(self, cell: Cell) -> Measured:
-        return self.cells[cell]
-
-
-def _closed(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A copy, closed for writing."""
-    made = values.copy()
-    made.flags.writeable = False
-    return made
+def read_only(array: NDArray[_T]) -> NDArray[_T]:
+    """The array itself, closed for writing."""
+    array.flags.writeable = False
+    return array
 
 
 def _mirror(values: NDArray[np.float64]) -> None:

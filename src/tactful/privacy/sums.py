@@ -1,0 +1,73 @@
+"""What comes out of the private release about measuring: noisy sums over people, by cell. No rows, no way back.
+
+What models are fitted from is in `tactful.privacy.statistics`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+from tactful.privacy.statistics import Released
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cell:
+    """What one entry of an evaluation vector counts.
+
+    Attributes
+    ----------
+    metric : str
+        ``people``, or a per-person metric such as ``ndcg@10``; its sum over the people of the cell is released.
+    attribute, group : str
+        The demographic cell; both empty for everybody.
+    """
+
+    metric: str
+    attribute: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A noisy sum over people and the standard deviation of its noise, both in the metric's own unit."""
+
+    value: float
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentCounts(Released):
+    """People by what the consent gate said of them.
+
+    Attributes
+    ----------
+    people : mapping of (outcome, partition) to Measured
+        The outcome is ``admitted`` or a reason code; the partition ``training`` or ``evaluation``.
+    """
+
+    people: dict[tuple[str, str], Measured]
+
+    def by_outcome(self) -> dict[str, Measured]:
+        """Training and evaluation people together; their noise is independent."""
+        outcomes = dict.fromkeys(outcome for outcome, _ in self.people)
+        parts = {o: [m for (outcome, _), m in self.people.items() if outcome == o] for o in outcomes}
+        return {
+            o: Measured(value=sum(m.value for m in found), sigma=hypot(*(m.sigma for m in found)))
+            for o, found in parts.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSums(Released):
+    """Sums over people, released together as one vector.
+
+    Attributes
+    ----------
+    cells : mapping of Cell to Measured
+    """
+
+    cells: dict[Cell, Measured]
+
+    def __getitem__(self, cell: Cell) -> Measured:
+        return self.cells[cell]
