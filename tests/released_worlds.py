@@ -66,6 +66,7 @@ class Crowd:
     rows: NDArray[np.bool_]
     gram: ItemGram
     popularity: ItemPopularity
+    people: PeopleCount
     exact: _Floats
 
     @classmethod
@@ -85,7 +86,7 @@ class Crowd:
         asked = query or gram_query(liked, people(len(rows)), places)
         exact = exact_gram(rows, asked)
         noisy = gram(exact + gram_noise(rng, len(exact), sigma), sigma, query=asked)
-        return cls(rows=rows, gram=noisy, popularity=liked, exact=exact)
+        return cls(rows=rows, gram=noisy, popularity=liked, people=people(len(rows)), exact=exact)
 
 
 def checkerboard_rows(n_items: int, people: int, rng: np.random.Generator, share: float = 0.5) -> NDArray[np.bool_]:
@@ -94,10 +95,12 @@ def checkerboard_rows(n_items: int, people: int, rng: np.random.Generator, share
     return np.array([(parity == u % 2) & (rng.random(n_items) < share) for u in range(people)])
 
 
-def checkerboard(n_items: int, people: int, rng: np.random.Generator, sigma: float) -> tuple[ItemGram, ItemPopularity]:
+def checkerboard(
+    n_items: int, people: int, rng: np.random.Generator, sigma: float
+) -> tuple[ItemGram, ItemPopularity, PeopleCount]:
     """The released statistics of even users who like even items."""
     made = Crowd.of(checkerboard_rows(n_items, people, rng), rng, sigma)
-    return made.gram, made.popularity
+    return made.gram, made.popularity, made.people
 
 
 def tasteful_rows(

@@ -136,7 +136,7 @@ def test_a_model_has_no_axis_of_people(bounded: BoundedInteractions) -> None:
     people, popularity = asked.people(bounded), asked.popularity(bounded)
     head = choose_head(popularity, people, noise_multiplier=1.0)[:40]
     gram = asked.gram(bounded, gram_query(popularity, people, head))
-    model = GramRecommender().fit(gram, popularity).model_
+    model = GramRecommender().fit(gram, popularity, people).model_
     arrays = {name: value for name in model.__slots__ if isinstance(value := getattr(model, name), np.ndarray)}
     sizes = {"n_items": len(bounded.catalogue), "n_head": len(model.head), "rank": model.rank}
     assert set(arrays) == {"popularity", "base", "head", "encoder", "decoder"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.linalg import null_space
 
 from tactful.privacy.statistics import GramQuery
-from tactful.released import ease
+from tactful.released import precision
 from tactful.released.ease import encoder_and_decoder
 from tactful.released.histories import WEIGHT_UNIT
 
@@ -29,16 +30,24 @@ def query(seed: int, *, centred: bool, n: int = N) -> GramQuery:
     return GramQuery(head=np.arange(n), weights=rng.integers(16, 256, n), direction=direction)
 
 
-def textbook(gram: _Floats, asked: GramQuery, ridge: float, history: list[int], back: float) -> _Floats:
+def regressed(inverse: _Floats, asked: GramQuery, history: list[int], back: float) -> _Floats:
     """Scores by Steck 2019, equation 8: B_ij = −P_ij/P_jj, P the inverse; and popularity given back."""
-    inverse = np.linalg.inv(gram + ridge * np.eye(len(gram)))
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
-    x = np.isin(np.arange(len(gram)), history) * asked.weights / WEIGHT_UNIT
+    x = np.isin(np.arange(len(inverse)), history) * asked.weights / WEIGHT_UNIT
     along = float(x @ asked.unit_direction)
-    y = x - along * asked.unit_direction
-    scores: _Floats = y @ weights + back * along * asked.unit_direction
+    scores: _Floats = (x - along * asked.unit_direction) @ weights + back * along * asked.unit_direction
     return scores
+
+
+def textbook(gram: _Floats, asked: GramQuery, ridge: float, history: list[int], back: float) -> _Floats:
+    """Regression on what is orthogonal to the direction, along which a centred history has nothing.
+
+    In a basis Z of that, P = Z(Zᵀ(G + λI)Z)⁻¹Zᵀ.
+    """
+    basis = null_space(asked.unit_direction[None, :]) if asked.centred else np.eye(len(gram))
+    inverse = basis @ np.linalg.inv(basis.T @ (gram + ridge * np.eye(len(gram))) @ basis) @ basis.T
+    return regressed(inverse, asked, history, back)
 
 
 def scores(gram: _Floats, asked: GramQuery, ridge: float, history: list[int], back: float) -> _Floats:
@@ -81,23 +90,46 @@ def test_a_gram_without_taste_has_no_directions(centred: bool) -> None:
     assert encoder.shape == decoder.shape == (N, 0)
 
 
+def test_a_direction_that_is_known_to_be_zero_is_one_of_endless_weight() -> None:
+    """The limit of the plain inverse of G + λI + c·ddᵀ as c grows: at c = 10⁷ times the Gram they agree to 10⁻⁵."""
+    for seed in range(4):
+        gram, asked, history = semidefinite(seed), query(seed, centred=True), [2, 11, 17]
+        heavy = gram + 1e7 * np.linalg.norm(gram) * np.outer(asked.unit_direction, asked.unit_direction)
+        wanted = regressed(np.linalg.inv(heavy + 2.0 * np.eye(N)), asked, history, 0.0)
+        found = scores(gram, asked, 2.0, history, 0.0)
+        assert np.delete(found, history) == pytest.approx(np.delete(wanted, history), rel=1e-5, abs=1e-5)
+
+
 @pytest.mark.parametrize("centred", [False, True])
-def test_of_a_large_head_the_largest_directions_are_kept(centred: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the textbook's regression on the Gram of just those, and the model stays as small as is said."""
-    monkeypatch.setattr(ease, "_WHOLE", N - 1)
-    monkeypatch.setattr(ease, "_MOST", 8)
-    gram, asked, ridge = semidefinite(2), query(2, centred=centred), 5.0
-    values, vectors = np.linalg.eigh(gram)
-    kept = (vectors[:, -8:] * values[-8:]) @ vectors[:, -8:].T
-    history = [1, 4, 9]
-    found, wanted = scores(gram, asked, ridge, history, 0.8), textbook(kept, asked, ridge, history, 0.8)
+def test_of_a_large_head_the_diagonal_is_whole_and_the_rest_of_low_rank(
+    centred: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the textbook's regression where that is all there is, and the model stays as small as is said."""
+    monkeypatch.setattr(precision, "_WHOLE", N - 1)
+    monkeypatch.setattr(precision, "_RANK", 8)
+    rng = np.random.default_rng(2)
+    gram, half = np.zeros((N, N)), N // 2
+    gram[:half, half:] = rng.normal(size=(half, 4)) @ rng.normal(size=(4, half))
+    gram += gram.T
+    gram += np.diag(np.abs(gram).sum(axis=1) * rng.uniform(1, 3, N))
+    asked, ridge, history = query(2, centred=centred), 5.0, [1, 4, 19]
+    found, wanted = scores(gram, asked, ridge, history, 0.8), textbook(gram, asked, ridge, history, 0.8)
     assert np.delete(found, history) == pytest.approx(np.delete(wanted, history), abs=1e-4)  # single precision
-    assert encoder_and_decoder(gram, asked, ridge)[0].shape == (N, 8 + centred)
+    assert encoder_and_decoder(gram, asked, ridge)[0].shape == (N, 8 + 2 * centred)
 
 
-def test_giving_popularity_back_orders_by_it() -> None:
-    """With nothing learned but the direction, who uses popular items is scored by popularity."""
-    asked = query(4, centred=True)
-    found = scores(1e-9 * np.eye(N), asked, 1.0, [2], 1.0)
-    popular = asked.unit_direction * asked.unit_direction[2] * asked.weights[2] / WEIGHT_UNIT
-    assert np.delete(found, 2) == pytest.approx(np.delete(popular, 2), abs=1e-6)
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e4])
+def test_where_items_go_together_by_popularity_alone_it_orders_them(size: float) -> None:
+    """Independent items, centred: their scores are popularity, given back, and a small share that grows with it.
+
+    By the plain inverse each item is told from the others by what every history lacks: as the Gram outgrows the ridge,
+    that takes popularity away.
+    """
+    asked, history = query(4, centred=True), [2, 9]
+    unit = asked.unit_direction
+    gram = size * (np.eye(N) - np.outer(unit, unit))
+    along = (unit * asked.weights)[history].sum() / WEIGHT_UNIT
+    found = np.delete(scores(gram, asked, 0.01, history, 0.8), history)
+    assert found == pytest.approx(np.delete(along * unit * (0.8 + unit**2 / (1 - unit**2)), history), abs=1e-6)
+    plain = np.delete(regressed(np.linalg.inv(gram + 0.01 * np.eye(N)), asked, history, 0.8), history)
+    assert (plain <= 0).all() == (size == 1e4)

@@ -59,7 +59,7 @@ def test_even_users_are_recommended_even_items(users: int, sigma: float, seed: i
     rng = np.random.default_rng(seed)
     crowd = Crowd.of(checkerboard_rows(40, users, rng), rng, sigma)
     assert crowd.gram.query.centred
-    model = GramRecommender().fit(crowd.gram, crowd.popularity).model_
+    model = GramRecommender().fit(crowd.gram, crowd.popularity, crowd.people).model_
     for parity in (0, 1):
         assert all(i % 2 == parity for i in ranked(model, [parity, parity + 4, parity + 10]))
 
@@ -70,7 +70,7 @@ def test_short_histories_show_their_taste_to_many_people(seed: int) -> None:
     rng = np.random.default_rng(seed)
     crowd = Crowd.of(checkerboard_rows(40, 20_000, rng, share=0.1), rng, 6.0)
     assert not crowd.gram.query.centred
-    model = GramRecommender().fit(crowd.gram, crowd.popularity).model_
+    model = GramRecommender().fit(crowd.gram, crowd.popularity, crowd.people).model_
     for parity in (0, 1):
         assert all(i % 2 == parity for i in ranked(model, [parity, parity + 4]))
 
@@ -82,7 +82,7 @@ def test_checkerboard_through_the_private_release() -> None:
     made, everybody = door(SeededNoise(2)), bounded(rows, 20)
     liked, count = made.popularity(everybody), made.people(everybody)
     query = gram_query(liked, count, np.arange(20))
-    model = GramRecommender().fit(made.gram(everybody, query), liked).model_
+    model = GramRecommender().fit(made.gram(everybody, query), liked, count).model_
     assert query.centred
     assert all(i % 2 for i in ranked(model, [1, 3, 5], 7))
     assert model.noise == "reproducible"
@@ -115,7 +115,7 @@ def test_features_that_explain_taste_are_used_and_others_do_no_harm() -> None:
 def test_no_feature_breaks_the_model(values: _Floats, length: float) -> None:
     """None, empty ones, constant ones, one an item, huge ones: everything stays finite."""
     crowd, _ = tasteful(1, length=length)
-    model = GramRecommender().fit(crowd.gram, crowd.popularity, features(values)).model_
+    model = GramRecommender().fit(crowd.gram, crowd.popularity, crowd.people, features(values)).model_
     assert np.isfinite(model.encoder).all()
     assert np.isfinite(model.decoder).all()
 
@@ -128,15 +128,15 @@ def test_as_noise_goes_to_nothing_the_gram_is_the_exact_one(length: float) -> No
 
 
 def test_without_noise_short_histories_are_ranked_as_by_ease() -> None:
-    """The order of the textbook's regression on the exact Gram, with the model's own ridge."""
+    """The scores are the textbook's regression on the exact Gram, with the model's own ridge."""
     crowd, _ = tasteful(3, length=3, sigma=1e-6)
-    fitted = GramRecommender(regularization=1e7, base_weight=0.0).fit(crowd.gram, crowd.popularity)
-    inverse = np.linalg.inv(crowd.exact + 1e7 * fitted.edge_ * np.eye(N))
+    fitted = GramRecommender(base_weight=0.0).fit(crowd.gram, crowd.popularity, crowd.people)
+    inverse = np.linalg.inv(crowd.exact + fitted.regularization * fitted.edge_ * np.eye(N))
     weights = -inverse / np.diag(inverse) * (1 - np.eye(N))
     for history in ([0], [5, 30], [2, 17, 60, 79]):
         x = np.isin(np.arange(N), history) * crowd.gram.query.weights / WEIGHT_UNIT
-        wanted = [i for i in np.argsort(-(x @ weights), kind="stable").tolist() if i not in history]
-        assert ranked(fitted.model_, history, N) == wanted
+        wanted, apart = x @ weights / np.sqrt(len(history)), np.setdiff1d(np.arange(N), history)
+        assert scores(fitted.model_, history)[apart] == pytest.approx(wanted[apart], rel=1e-3, abs=1e-5)
 
 
 def permuted(released: ItemGram, turn: NDArray[np.int64]) -> ItemGram:
@@ -159,9 +159,9 @@ def test_permuting_the_catalogue_permutes_the_model(length: float, by_features: 
     elsewhere = gram(moved.values, moved.sigma, query=query)
     liked = popularity(crowd.popularity.values[turn], crowd.popularity.sigma)
     given = (features(told), features(told[turn])) if by_features else (None, None)
-    one = GramRecommender().fit(crowd.gram, crowd.popularity, given[0]).model_
-    sorted_otherwise = GramRecommender().fit(moved, crowd.popularity, given[0]).model_
-    other = GramRecommender().fit(elsewhere, liked, given[1]).model_
+    one = GramRecommender().fit(crowd.gram, crowd.popularity, crowd.people, given[0]).model_
+    sorted_otherwise = GramRecommender().fit(moved, crowd.popularity, crowd.people, given[0]).model_
+    other = GramRecommender().fit(elsewhere, liked, crowd.people, given[1]).model_
     for history in ([0, 7], [3, 20, 41, 66]):
         wanted = scores(one, history)
         close = 1e-3 * float(np.ptp(wanted))
@@ -184,7 +184,7 @@ def test_of_a_gram_of_noise_most_of_the_list_is_the_popular_one(centred: bool) -
     for seed in range(12):
         released, liked = noise_alone(seed, centred=centred)
         assert released.query.centred == centred
-        model = GramRecommender().fit(released, liked).model_
+        model = GramRecommender().fit(released, liked, people(1000.0)).model_
         popular = [i for i in range(N) if i not in (3, 20)][:10]
         shared.append(len(set(ranked(model, [3, 20])) & set(popular)))
         apart = ~np.eye(N, dtype=bool)
@@ -198,7 +198,7 @@ def test_an_empty_or_unknown_history_has_the_popular_list() -> None:
     rng = np.random.default_rng(6)
     rows, _ = tasteful_rows(N, 800, rng)
     crowd = Crowd.of(rows, rng, 3.0, head=np.arange(0, 60))
-    model = GramRecommender().fit(crowd.gram, crowd.popularity).model_
+    model = GramRecommender().fit(crowd.gram, crowd.popularity, crowd.people).model_
     for history in ([], [70], [61, 79]):
         assert np.array_equal(scores(model, history), model.base)
     assert np.array_equal(np.argsort(-model.base, kind="stable"), np.argsort(-model.popularity, kind="stable"))
@@ -216,6 +216,6 @@ def test_the_smallest_heads_and_any_size_of_noise_give_finite_numbers(
     liked = popularity(rng.normal(0, 5, n), 1.0)
     asked = GramQuery(head=np.arange(n), weights=np.full(n, 16), direction=np.full(n, 64 * centred))
     released = gram(size * gram_noise(rng, n, 1.0) + size * np.eye(n), sigma, query=asked)
-    model = GramRecommender().fit(released, liked).model_
+    model = GramRecommender().fit(released, liked, people(1000.0)).model_
     for array in (model.base, model.encoder, model.decoder, scores(model, [0])):
         assert np.isfinite(array).all()

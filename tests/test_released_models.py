@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
 from privacy_worlds import catalogue
-from released_worlds import checkerboard, gram, popularity
+from released_worlds import checkerboard, gram, people, popularity
 from tactful.privacy.statistics import Noise
 from tactful.released.gram_recommender import GramRecommender
 from tactful.released.model import ReleasedModel
@@ -34,9 +34,9 @@ def scores(model: ReleasedModel, history: list[int]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("model", [GramRecommender(base_weight=0.1), PopularityRecommender()])
 def test_models_follow_scikit_learn(model: BaseEstimator) -> None:
     """Parameters only in the constructor, learned names end in _, fit returns self, clone forgets what was learned."""
-    released, liked = checkerboard(N_ITEMS, 500, np.random.default_rng(6), 1.0)
+    released, liked, count = checkerboard(N_ITEMS, 500, np.random.default_rng(6), 1.0)
     given = dict(model.get_params())
-    arguments = (released, liked) if isinstance(model, GramRecommender) else (liked,)
+    arguments = (released, liked, count) if isinstance(model, GramRecommender) else (liked,)
     assert model.fit(*arguments) is model
     learned = set(vars(model)) - set(given)
     assert learned
@@ -61,14 +61,14 @@ def test_the_kind_of_noise_reaches_the_model(of_gram: Noise, of_popularity: Nois
     """One reproducible statistic makes the model reproducible: it can be looked at, never approved."""
     released = gram(np.eye(4), 0.01, noise=of_gram)
     liked = popularity(np.arange(4.0), noise=of_popularity)
-    assert GramRecommender().fit(released, liked).model_.noise == wanted
+    assert GramRecommender().fit(released, liked, people(9.0)).model_.noise == wanted
     assert PopularityRecommender().fit(liked).model_.noise == of_popularity
 
 
 def test_what_was_released_is_not_changed_by_fitting() -> None:
-    released, liked = checkerboard(N_ITEMS, 500, np.random.default_rng(7), 1.0)
+    released, liked, count = checkerboard(N_ITEMS, 500, np.random.default_rng(7), 1.0)
     before = released.values.copy(), liked.values.copy()
-    GramRecommender().fit(released, liked)
+    GramRecommender().fit(released, liked, count)
     assert np.array_equal(released.values, before[0])
     assert np.array_equal(liked.values, before[1])
 
@@ -77,11 +77,11 @@ def test_what_was_released_is_not_changed_by_fitting() -> None:
 def test_a_written_model_recommends_what_it_scored(tmp_path: Path, fitted: str) -> None:
     """Artifact and `Recommender` give the items in the order of the model's own scores, to 32 bits."""
     rng = np.random.default_rng(8)
-    released, liked = checkerboard(N_ITEMS, 2000, rng, 2.0)
+    released, liked, count = checkerboard(N_ITEMS, 2000, rng, 2.0)
     if fitted == "no taste":
         released = replace(released, values=np.zeros((N_ITEMS, N_ITEMS)))
-    made = PopularityRecommender().fit(liked) if fitted == "popularity" else GramRecommender().fit(released, liked)
-    model = made.model_
+    by_taste = GramRecommender().fit(released, liked, count).model_
+    model = PopularityRecommender().fit(liked).model_ if fitted == "popularity" else by_taste
     meta = {"model": "board", "tactful": "0.1.0", "epsilon": 1.0, "delta": 1e-6, "created": "2026-11-22T00:00:00+00:00"}
     digest = model.write(
         tmp_path / "board", catalogue=catalogue(N_ITEMS), sensitive=((),) * (N_ITEMS - 1) + (("health",),), meta=meta

@@ -13,8 +13,8 @@ positive semidefinite G.
 *A large one.* The eigenvectors of G approximate P badly: most of G beyond its taste is its diagonal, which has full
 rank. So the diagonal is kept exactly and only the rest is made low-rank: S² = diag(G) + λ, and of S⁻¹(G − diag G)S⁻¹
 the pairs m, q of the largest magnitude are taken, on both sides of 0; I + QmQᵀ has the inverse with g = m/(1 + m).
-Where G is a diagonal and a part of low rank this is exact. m is above −1 if G is positive semidefinite; it is kept
-above −0.9, since noise and what was left out may have made it otherwise.
+Where G − diag G is of low rank this is exact, to single precision. m is above −1 if G is positive semidefinite; it is
+kept above −0.9, since noise and what was left out may have made it otherwise.
 """
 
 from __future__ import annotations
