@@ -7,8 +7,8 @@ release       about                   share μ²   why
 ============  ======================  =========  ================================================================
 consent       everybody               1 %        counts of people by outcome; their error is tens of people
 people        training people         1 %        one count; sets the head and checks the minimum
-popularity    training people         7 %        ranks the catalogue and picks the head
-gram          training people         91 %       what taste is learned from
+popularity    training people         10 %       ranks the catalogue and picks the head
+gram          training people         88 %       what taste is learned from
 evaluation    evaluation people       99 %       one vector: quality and fairness
 ============  ======================  =========  ================================================================
 
@@ -34,8 +34,8 @@ Shares: TypeAlias = Mapping[str, tuple[tuple[Partition, ...], float]]
 _SHARES: Shares = {
     "consent": (("training", "evaluation"), 0.01),
     "people": (("training",), 0.01),
-    "popularity": (("training",), 0.07),
-    "gram": (("training",), 0.91),
+    "popularity": (("training",), 0.10),
+    "gram": (("training",), 0.88),
     "evaluation": (("evaluation",), 0.99),
 }
 

@@ -18,6 +18,7 @@ from tactful.released.reach import reached
 from tactful.released.shrinkage import shrunk_entries
 
 _Floats = NDArray[np.float64]
+_SAMPLE = 3.0  # times the edge of a sample that is spread evenly
 
 
 class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -46,8 +47,8 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
     2. what single pairs have beyond that (`tactful.released.shrinkage`).
 
     The ridge covers two kinds of noise. That of the release has its edge at 2σ√M. And people are a sample: each adds at
-    most 1 to the sum of squares of pairs, so n of them scatter by at most √(2n)/M an entry, whose edge is 2√(2n/M).
-    With few people the first is larger by far; with very many the second stays.
+    most 1 to the sum of squares of pairs, so n of them scatter by at most √(2n)/M an entry, whose edge is 2√(2n/M);
+    it counts three times, since it is not spread as evenly as noise. With few people the first is larger by far.
 
     The diagonal is set by regression on popularity and popularity squared, and moved to what was seen as far as the
     scatter around that exceeds the noise. Then items are regressed on each other (`tactful.released.ease`). All of this
@@ -76,7 +77,8 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
             About the same catalogue; public.
         """
         size = max(len(gram.head), 1)
-        self.edge_ = 2 * math.sqrt(gram.sigma**2 * size + 2 * max(people.value, 0.0) / size)
+        sampled = _SAMPLE**2 * 2 * max(people.value, 0.0) / size
+        self.edge_ = 2 * math.sqrt(gram.sigma**2 * size + sampled)
         ridge = max(self.regularization * self.edge_, 1e-12)
         encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
         used = gram.head if encoder.shape[1] else gram.head[:0]
