@@ -193,6 +193,31 @@ def test_of_a_gram_of_noise_most_of_the_list_is_the_popular_one(centred: bool) -
     assert np.mean(left) < 0.1
 
 
+def recall(model: ReleasedModel, rows: NDArray[np.bool_], *, personal: bool) -> float:
+    """How much of a fifth of their items that was hidden is among people's ten best; or among the popular ten."""
+    rng, found = np.random.default_rng(1), []
+    for items in (rng.permutation(np.flatnonzero(row)) for row in rows if row.sum() >= 5):
+        hidden, known = items[: len(items) // 5], items[len(items) // 5 :]
+        values = scores(model, known.tolist() if personal else [])
+        values[known] = -np.inf
+        found.append(np.isin(np.argsort(-values)[:10], hidden).sum() / min(10, len(hidden)))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("regularization", [1.25, 0.05])
+def test_long_histories_of_few_items_are_served_better_than_by_popularity(regularization: float) -> None:
+    """25 of 150 items a person, 60,000 people, next to no noise: at least a fifth more is found, whatever the ridge.
+
+    Where a regression learns what centring took out of every history, the small ridge is worse than popularity.
+    """
+    rng = np.random.default_rng(0)
+    rows, _ = tasteful_rows(150, 60_300, rng, length=25)
+    crowd = Crowd.of(rows[300:], rng, 0.7)
+    assert crowd.gram.query.centred
+    made = GramRecommender(regularization=regularization).fit(crowd.gram, crowd.popularity, crowd.people).model_
+    assert recall(made, rows[:300], personal=True) > 1.2 * recall(made, rows[:300], personal=False)
+
+
 def test_an_empty_or_unknown_history_has_the_popular_list() -> None:
     """Items outside the head count for nothing, and base alone orders."""
     rng = np.random.default_rng(6)

@@ -59,7 +59,9 @@ def test_a_run_ends_in_a_candidate_that_serves_after_approval(workspace: Path) -
 
 def test_the_same_run_twice_admits_the_same_rows_and_draws_other_noise(workspace: Path) -> None:
     """Consent decides what is read; noise is never drawn again."""
-    first, second = (train(workspace / "shop.toml") for _ in range(2))
+    config = edit(workspace / "shop.toml", "epsilon = 60.0", "epsilon = 30.0")
+    edit(config, "epsilon = 20.0", "epsilon = 10.0")
+    first, second = (train(config) for _ in range(2))
     assert first.counts == second.counts
     assert first.metrics["ndcg@10"] != second.metrics["ndcg@10"]
 
