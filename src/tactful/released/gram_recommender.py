@@ -14,6 +14,7 @@ from tactful.released.ease import encoder_and_decoder
 from tactful.released.item_features import ItemFeatures
 from tactful.released.low_rank import feature_span, low_rank
 from tactful.released.model import ReleasedModel
+from tactful.released.processors import processors
 from tactful.released.reach import reached
 from tactful.released.shrinkage import shrunk_entries
 
@@ -80,7 +81,8 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
         sampled = _SAMPLE**2 * 2 * max(people.value, 0.0) / size
         self.edge_ = 2 * math.sqrt(gram.sigma**2 * size + sampled)
         ridge = max(self.regularization * self.edge_, 1e-12)
-        encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
+        with processors():
+            encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
         used = gram.head if encoder.shape[1] else gram.head[:0]
         encoder, decoder = encoder[: len(used)], decoder[: len(used)]
         if features is not None and not features.empty:

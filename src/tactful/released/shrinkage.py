@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.released.processors import processors
+
 _Floats = NDArray[np.float64]
 _MULTIPLES: _Floats = np.concatenate([[0.0], np.geomspace(0.03, 30, 13)])
 _SAMPLED, _ROUNDS = 20_000, 80
@@ -44,11 +46,15 @@ def shrunk_entries(noisy: _Floats, scale: _Floats, sigma: float) -> _Floats:
     logs = np.log(scale)
     table, lowest, step = _table(noisy, logs, unit, sigma)
     out = np.empty_like(noisy)
-    for first in range(0, len(noisy), _ROWS):
-        rows = slice(first, first + _ROWS)
+
+    def shrink(rows: slice) -> None:
+        """These rows of the result."""
         size = np.minimum(np.abs(noisy[rows]) * ((_SIZES - 1) / (_LARGEST * sigma)), _SIZES - 1).astype(np.int32)
         place = ((logs[rows, None] + logs - lowest) * (1 / step) + 0.5).astype(np.int32)
         out[rows] = noisy[rows] * table[place, size]
+
+    with processors() as each:
+        each(shrink, [slice(first, first + _ROWS) for first in range(0, len(noisy), _ROWS)])
     np.fill_diagonal(out, 0.0)
     return out
 
@@ -56,7 +62,7 @@ def shrunk_entries(noisy: _Floats, scale: _Floats, sigma: float) -> _Floats:
 def _typical(noisy: _Floats, scale: _Floats, sigma: float) -> float:
     """c, so that c·p_i·p_j is about what entries are worth: by their sum of squares, less that of the noise."""
     products = float((scale**2).sum() ** 2 - (scale**4).sum())
-    squares = float((noisy**2).sum() - (np.diag(noisy) ** 2).sum())
+    squares = float(np.vdot(noisy, noisy) - (np.diag(noisy) ** 2).sum())
     count = len(noisy) * (len(noisy) - 1)
     return float(np.sqrt(max(squares - count * sigma**2, 0.01 * count * sigma**2) / products))
 
