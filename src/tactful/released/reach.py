@@ -5,8 +5,8 @@ Notes
 The Gram is about the head; of the other items only popularity is known. But an item that is described like some items
 of the head probably goes with what they go with. So the head's rows of the encoder and of the decoder, each in units of
 the root of the item's popularity, are regressed on features by ridge regression (scikit-learn), and the others get what
-is predicted for them, in units of the root of theirs. The ridge is chosen among powers of ten by leaving one item out,
-which asks nobody: all of this is about released and public values.
+is predicted for them, in units of the root of theirs. Each column has a ridge of its own, chosen among powers of ten by
+leaving one item out, which asks nobody: all of this is about released and public values.
 
 A person who has only items outside the head then has a taste, too, and a new item can be recommended before anybody has
 bought it, though mostly behind those that are known: what is little bought counts little. The popularity of items
@@ -52,7 +52,7 @@ def reached(
     if len(head) < _FEWEST or not len(outside) or not rows.size:
         return outside[:0], rows[:0]
     unit = np.sqrt(np.maximum(popularity.values[head], popularity.sigma))
-    fitted = RidgeCV(alphas=_PENALTIES).fit(features[head], rows / unit[:, None])
+    fitted = RidgeCV(alphas=_PENALTIES, alpha_per_target=True).fit(features[head], rows / unit[:, None])
     predicted: _Floats = fitted.predict(features[outside]) * np.sqrt(_likely(popularity, outside))[:, None]
     return outside, predicted
 
