@@ -37,7 +37,7 @@ from scipy.interpolate import RegularGridInterpolator
 from tactful.errors import UsageError
 from tactful.privacy.accountant import PrivacyBudget, epsilon_at, mu_at
 
-DELTA, HISTORY_LENGTH = 1e-6, 20.0
+DELTA, HISTORY_LENGTH, MOST_EPSILON = 1e-6, 20.0, 30.0
 TARGETS = {"50%": 0.5, "90%": 0.9}
 """Shares of the gain for which the needed people and ε are told."""
 _STEPS = 300
@@ -151,10 +151,10 @@ def plan(
     **Privacy.** *Reads* no data. *Returns* what follows from its arguments and a published table. *Costs* nothing.
     *Assumes* that the arguments are public or released.
     """
-    if people < 1 or items < 1 or not (1 <= history_length < math.inf):
+    if people < 1 or items < 1 or not (1 <= history_length < math.inf) or not (0 < epsilon <= MOST_EPSILON):
         raise UsageError(
-            "there is somebody, something to use, and at least one item a person",
-            given=f"{people} people, {items} items, {history_length:g} items a person",
+            f"people, items and history length are at least 1, and epsilon is above 0 and at most {MOST_EPSILON:g}",
+            given=f"{people} people, {items} items, {history_length:g} items a person, epsilon = {epsilon:g}",
             do="Give what you expect",
         )
     budget = PrivacyBudget(epsilon=epsilon, delta=delta)

@@ -25,7 +25,7 @@ _WORLDS = {
 @app.command()
 def plan(
     people: Annotated[int, typer.Option(help="Who will train: those who agree, less those set aside for evaluation.")],
-    items: Annotated[int, typer.Option(help="Of the catalogue.")],
+    items: Annotated[int, typer.Option(help="Items in the catalogue.")],
     epsilon: Annotated[float, typer.Option(help="What a whole training run may spend.")],
     delta: Annotated[float, typer.Option(help="Of the same run.")] = DELTA,
     history_length: Annotated[float, typer.Option(help="Items a person, on average.")] = HISTORY_LENGTH,
@@ -63,6 +63,10 @@ def _show(found: Forecast) -> None:
         f"{found.people:,} people, {found.items:,} items, {found.history_length:g} a person, "
         f"epsilon = {found.epsilon:g} at delta = {found.delta:g}"
     )
+    for beyond in found.outside:
+        show.say(
+            f"outside of the table, whose edge stands for you (with fewer people or less epsilon expect less): {beyond}"
+        )
     show.say("of what personal lists without privacy gain over popular items, expect")
     for world, value in found.share_of_gain.items():
         show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}")
@@ -74,8 +78,10 @@ def _show(found: Forecast) -> None:
         )
     for note in found.notes:
         show.say(f"note: {note}")
-    for beyond in found.outside:
-        show.say(f"outside of the table, its edge stands for you: {beyond}")
+    if min(found.share_of_gain.values()) <= 0:
+        show.say(
+            "none: no better than the list of popular items, perhaps worse. Find more people, spend more, or serve it."
+        )
     show.say("This is a forecast from synthetic populations and no promise; no data was read.")
 
 

@@ -70,8 +70,9 @@ def fits(
 ) -> bool:
     """Whether 9p + f ≤ scale² for z = t·a − s·D, n = Σ z², f = Σ z⁴ and p = (n² − f)/2, in whole numbers.
 
-    n is exact: t ≤ 2¹⁵ and a ≤ 255 keep each of its parts below 2⁶². Where n ≤ scale = 2³⁰, f ≤ n² ≤ 2⁶⁰ is exact
-    modulo 2⁶⁴, whatever its parts are, and 9p + f < 2⁶³; where n > scale, 9p + f ≥ n² is too large anyway.
+    n is exact: t ≤ 2¹⁵, a ≤ 255 and the 4,096 items that a plan pays for keep each of its parts below 2⁶². Where n ≤
+    scale = 2³⁰, f ≤ n² ≤ 2⁶⁰ is exact modulo 2⁶⁴, whatever its parts are, and 9p + f < 2⁶³; where n > scale, 9p + f
+    is at least n² and too large.
     """
     n, f = s * s * squares, s * s * s * s * fourths
     for place in mine:

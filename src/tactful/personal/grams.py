@@ -9,8 +9,9 @@ with the items H of the head counts the vector of whole numbers
     z_i = t·a_i·[i in H] − s·D_i   over the whole head,
 
 where t ≥ 0 and s ≥ 0 are theirs: s/t is nearly (a·D over H)/(D·D), so that s·D is nearly the projection of the weighted
-history on the direction, what everybody shares; and t is as large as the norm allows. With D = 0 a person touches their
-own pairs only. A person of no item in the head has t = s = 0 and adds nothing.
+history on the direction, what everybody shares; and t is at most 2¹⁵ and nearly as large as the norm allows. A history
+that lies along the direction adds nearly nothing. With D = 0 a person touches their own pairs only. A person of no item
+in the head has t = s = 0 and adds nothing.
 
 *What they add.* 3·z_i·z_j for each i < j of the upper triangle and z_i² on its diagonal. With n = Σ z² and f = Σ z⁴ the
 squared norm of that is 9p + f, where p = Σ_{i<j} z_i² z_j² = (n² − f)/2. t and s are proposed by floats and decided by
@@ -26,7 +27,8 @@ triangle repeats the upper one and is never released by itself.
 
 so people's pairs are counted as for histories that are not centred, and one vector and one number beside them. Terms
 may wrap around 64 bits; the sum of all is within 2⁶² for 2³² people, of whom none adds more than S = 2³⁰ to an entry,
-and arithmetic modulo 2⁶⁴ gives it exactly. No order of summation, thread, engine or retry changes a bit.
+and arithmetic modulo 2⁶⁴ gives it exactly. No order of summation, thread, engine or retry changes a bit
+on one machine; on another, floats may propose another t, which whole numbers then judge alike.
 """
 
 from __future__ import annotations

@@ -112,9 +112,9 @@ class GramQuery:
 class ItemGram(Released):
     """How much people use items of the head together, once histories were weighted and centred.
 
-    A person whose history became y adds 3y yᵀ/√(9(n² − f)/2 + f), where n = Σ y² and f = Σ y⁴. A diagonal entry is
-    released at a third of the weight of a pair and then tripled: both are in one unit, and the diagonal has three times
-    the noise.
+    A person whose history became y adds nearly 3y yᵀ/√(9(n² − f)/2 + f), where n = Σ y² and f = Σ y⁴. A diagonal entry
+    is released at a third of the weight of a pair and then tripled: both are in one unit, and the diagonal has three
+    times the noise.
 
     Attributes
     ----------
