@@ -134,7 +134,7 @@ class Scene:
             never_over(judged, status.limit.budget)
             expected = PrivacyLoss(mu_squared=judged.promised_now).epsilon(status.limit.delta)
             assert status.spent
-            assert status.spent.epsilon == pytest.approx(expected, abs=1e-3)  # slack; an event is above 0.01
+            assert status.spent.epsilon == pytest.approx(expected, abs=5e-3)  # slack; an event is above 0.01
         drawn_as_opened(entries, judged, self.samples())
         names_nobody(written(self.folder / "scratch"))
         shutil.rmtree(self.folder / "scratch")  # what was searched need not be searched again
