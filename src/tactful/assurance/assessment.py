@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.verdicts import Statistic, Verdict
@@ -87,17 +87,148 @@ class AttributeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conditioned:
+    """How the groups of one attribute are served by one metric when their histories are equally long.
+
+    Each group's mean is taken within strata of history length and averaged with the same weights for every group:
+    direct standardisation.
+
+    Attributes
+    ----------
+    attribute, metric : str
+    strata : tuple of str
+        History lengths in words, shortest first; those in which every group was measured.
+    weights : tuple of float
+        Of each stratum; they add up to 1.
+    by_group : mapping of str to Estimate
+        The standardised mean of each group.
+    difference, ratio : Estimate
+        Between the lowest and the highest group.
+    """
+
+    attribute: str
+    metric: str
+    strata: tuple[str, ...]
+    weights: tuple[float, ...]
+    by_group: Mapping[str, Estimate]
+    difference: Estimate
+    ratio: Estimate
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison as plain values."""
+        return {
+            "metric": self.metric,
+            "strata": dict(zip(self.strata, self.weights, strict=True)),
+            "by_group": {name: estimate.as_json() for name, estimate in self.by_group.items()},
+            "difference": self.difference.as_json(),
+            "ratio": self.ratio.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemGroupResult:
+    """How much of what is shown belongs to one group of items.
+
+    Attributes
+    ----------
+    catalogue : float
+        Share of the items of the catalogue; public.
+    exposure : Estimate
+        Share of what people see in the first ten places, places discounted as in nDCG.
+    interest : Estimate
+        Share of what the same people went on to use.
+    """
+
+    catalogue: float
+    exposure: Estimate
+    interest: Estimate
+
+    def as_json(self) -> dict[str, Any]:
+        """The shares as plain values."""
+        return {
+            "catalogue": self.catalogue,
+            "exposure": self.exposure.as_json(),
+            "interest": self.interest.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaped:
+    """How much of one group shaped the model, among people who agreed to be assessed.
+
+    Attributes
+    ----------
+    known : Measured
+        Released number of them among the people set aside for evaluation, whether they agreed to training or not.
+    consented : Estimate
+        Share of them whose rows may train: by the keyed hash, the same share as among training people.
+    """
+
+    known: Measured
+    consented: Estimate
+
+    def as_json(self) -> dict[str, Any]:
+        """The shares as plain values."""
+        known = {"value": plain(self.known.value), "sigma": plain(self.known.sigma)}
+        return {"known": known, "consented": self.consented.as_json()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guessing:
+    """How well a person's group can be guessed from the list that they are shown.
+
+    Attributes
+    ----------
+    levels : tuple of str
+        The groups that were told apart.
+    auc : Estimate
+        Area under the ROC curve, each group against the others, averaged: 0.5 is blind.
+    popularity_auc : Estimate
+        The same from the popularity list less what the person has already.
+    people : Measured
+        Released number of people whose group was guessed.
+    """
+
+    levels: tuple[str, ...]
+    auc: Estimate
+    popularity_auc: Estimate
+    people: Measured
+
+    def as_json(self) -> dict[str, Any]:
+        """The guess as plain values."""
+        return {
+            "levels": list(self.levels),
+            "auc": self.auc.as_json(),
+            "popularity_auc": self.popularity_auc.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FairnessAssessment:
     """What was measured about each declared attribute, and the verdict on each rule.
 
     Attributes
     ----------
     attributes : mapping of str to AttributeResult
+        The declared attributes.
     verdicts : mapping of str to Verdict
         By the name of the rule.
     minimum_people : float, people
     confidence : float
     noise : {"system", "reproducible"}
+    intersections : mapping of str to AttributeResult
+        Declared intersections, such as ``age × household``.
+    conditioned : tuple of Conditioned
+        Gaps among people whose histories are equally long.
+    items : mapping of str to mapping of str to ItemGroupResult
+        By a column of the catalogue, and by the groups of items there.
+    shaped : mapping of str to mapping of str to Shaped
+        By attribute and group.
+    guessing : mapping of str to Guessing
+        By attribute; empty if the run did not pay for it.
+    coverage : mapping of str to mapping of str to Estimate
+        By attribute and group (both empty: everybody) how many different items are shown, in effect: the inverse of
+        the chance that two places hold the same item. Empty if the run did not pay for it.
     """
 
     attributes: Mapping[str, AttributeResult]
@@ -105,6 +236,12 @@ class FairnessAssessment:
     minimum_people: float
     confidence: float
     noise: Noise
+    intersections: Mapping[str, AttributeResult] = field(default_factory=dict)
+    conditioned: tuple[Conditioned, ...] = ()
+    items: Mapping[str, Mapping[str, ItemGroupResult]] = field(default_factory=dict)
+    shaped: Mapping[str, Mapping[str, Shaped]] = field(default_factory=dict)
+    guessing: Mapping[str, Guessing] = field(default_factory=dict)
+    coverage: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
     @property
     def by_group(self) -> dict[str, Mapping[str, GroupResult]]:
@@ -117,8 +254,26 @@ class FairnessAssessment:
             "confidence": self.confidence,
             "minimum_people": self.minimum_people,
             "attributes": {name: result.as_json() for name, result in self.attributes.items()},
+            "intersections": {name: result.as_json() for name, result in self.intersections.items()},
+            "conditioned_on_history": [{"attribute": c.attribute, **c.as_json()} for c in self.conditioned],
+            "items": {column: _values(groups) for column, groups in self.items.items()},
+            "shaped": {name: _values(groups) for name, groups in self.shaped.items()},
+            "guessing": _values(self.guessing),
+            "coverage": {name: _values(groups) for name, groups in self.coverage.items()},
             "verdicts": {name: verdict.as_json() for name, verdict in self.verdicts.items()},
         }
+
+
+class _Told(Protocol):
+    """What says itself in plain values."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Plain values."""
+
+
+def _values(results: Mapping[str, _Told]) -> dict[str, Any]:
+    """Each result as plain values."""
+    return {name: result.as_json() for name, result in results.items()}
 
 
 def plain(value: float) -> float | None:

@@ -71,3 +71,9 @@ class EvaluationSums(Released):
 
     def __getitem__(self, cell: Cell) -> Measured:
         return self.cells[cell]
+
+
+def squared(metric: str) -> str:
+    """The name of the sum of a metric's squares: ``ndcg_squared@10`` for ``ndcg@10``."""
+    kind, at, depth = metric.partition("@")
+    return f"{kind}_squared{at}{depth}"
