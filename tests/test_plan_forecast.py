@@ -68,7 +68,7 @@ def test_only_the_signal_over_the_noise_counts_beyond_the_most_people() -> None:
         ({"history_length": 1.5}, "shorter histories than the table holds (3)"),
         ({"history_length": 400.0}, "longer histories than the table holds (100)"),
         ({"epsilon": 0.01}, "more noise than the table holds for so many people"),
-        ({"people": 10**8}, "less noise than the table holds for so many people"),
+        ({"people": 10**8, "delta": 1e-10}, "less noise than the table holds for so many people"),
     ],
 )
 def test_beyond_the_table_it_says_so_and_gives_the_edge(asked: dict[str, Any], says: str) -> None:
@@ -157,3 +157,14 @@ def test_no_data_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     plan(5000, 1000, epsilon=1.0)
     forecast._table.cache_clear()
     assert len(opened) == 1
+
+
+def test_delta_that_protects_nobody_is_refused() -> None:
+    """With a million people a delta of a millionth may give one of them away outright."""
+    with pytest.raises(UsageError, match="below one over the number of people"):
+        plan(1_000_000, 1000, epsilon=1, delta=1e-6)
+
+
+def test_no_model_keeps_more_directions_than_items() -> None:
+    """Ten items have ten directions at most, whatever the table's edge says."""
+    assert plan(2000, 10, epsilon=8).rank <= 10

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tactful.auditing import audit
+    from tactful.datasets.twin import twin
+    from tactful.forecast import plan
     from tactful.outcome import TrainingOutcome
     from tactful.scoring import Recommender
     from tactful.training import train
 
-__all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "train"]
+__all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "plan", "train", "twin"]
 __version__ = _version("tactful")
 
 _HOME = {
     "Recommender": "tactful.scoring",
     "TrainingOutcome": "tactful.outcome",
     "audit": "tactful.auditing",
+    "plan": "tactful.forecast",
     "train": "tactful.training",
+    "twin": "tactful.datasets.twin",
 }
 
 

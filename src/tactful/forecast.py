@@ -157,18 +157,25 @@ def plan(
             given=f"{people} people, {items} items, {history_length:g} items a person, epsilon = {epsilon:g}",
             do="Give what you expect",
         )
+    if delta * people >= 1:
+        raise UsageError(
+            "delta is below one over the number of people: it bounds the chance that a person's data leak outright",
+            given=f"delta = {delta:g} for {people:,} people",
+            do=f"Give a tenth of {1 / people:.1g} or less",
+        )
     budget = PrivacyBudget(epsilon=epsilon, delta=delta)
     mu = mu_at(budget.epsilon, budget.delta)
     table, asked = _table(), _Asked(items=items, history_length=history_length, people=people, mu=mu)
     typical = table.read("typical", asked)
+    head = min(items, round(typical["head"]))
     return Forecast(
         people=people,
         items=items,
         epsilon=epsilon,
         delta=delta,
         history_length=history_length,
-        head=min(items, round(typical["head"])),
-        rank=round(typical["rank"]),
+        head=head,
+        rank=min(head, round(typical["rank"])),
         share_of_gain={world: round(table.read(world, asked)["share"], 3) for world in table.worlds},
         people_needed=_needed(table, partial(_people_for, table, asked)),
         epsilon_needed=_needed(table, partial(_epsilon_for, table, asked, delta)),

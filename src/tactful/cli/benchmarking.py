@@ -79,7 +79,9 @@ def quality(
     seeds: Annotated[int, typer.Option(help="How often everything is done; each seed has other people.")] = SEEDS,
     holdout: Annotated[float, typer.Option(help="Share of the people with at least 5 items who are judged.")] = HOLDOUT,
     repeat_training: Annotated[int, typer.Option(help="Each person who trains is so many people.")] = 1,
-    method: Annotated[list[str] | None, typer.Option(help="Only this one; give it several times.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help=f"Only this one of {', '.join(METHODS)}; may be repeated.")
+    ] = None,
     public_data: Annotated[
         bool, typer.Option("--public-data", help="Nobody in --interactions needs protection.")
     ] = False,

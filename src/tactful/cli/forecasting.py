@@ -20,6 +20,7 @@ _WORLDS = {
     "typical": "tastes are as with films",
     "high": "a few tastes are strong, as with visits to a web site",
 }
+_SEEN = 0.05  # a loss that is more than the table's own noise
 
 
 @app.command()
@@ -63,10 +64,9 @@ def _show(found: Forecast) -> None:
         f"{found.people:,} people, {found.items:,} items, {found.history_length:g} a person, "
         f"epsilon = {found.epsilon:g} at delta = {found.delta:g}"
     )
-    for beyond in found.outside:
-        show.say(
-            f"outside of the table, whose edge stands for you (with fewer people or less epsilon expect less): {beyond}"
-        )
+    if found.outside:
+        show.say(f"outside of the table, whose edge stands for you: {'; '.join(found.outside)}")
+        show.say("with fewer people or less epsilon than it holds, expect less than it says:")
     show.say("of what personal lists without privacy gain over popular items, expect")
     for world, value in found.share_of_gain.items():
         show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}")
@@ -80,13 +80,16 @@ def _show(found: Forecast) -> None:
         show.say(f"note: {note}")
     if min(found.share_of_gain.values()) <= 0:
         show.say(
-            "none: no better than the list of popular items, perhaps worse. Find more people, spend more, or serve it."
+            "worse or none: personal lists would serve people worse than popular items, or no better. Find more "
+            "people, spend more, or serve the popular items."
         )
     show.say("This is a forecast from synthetic populations and no promise; no data was read.")
 
 
 def _share(value: float) -> str:
     """A share of the gain in words."""
+    if value < -_SEEN:
+        return "worse"
     return "none" if value <= 0 else f"{value:.0%}"
 
 

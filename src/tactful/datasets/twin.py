@@ -119,7 +119,7 @@ def twin(
     **Privacy.** *Reads* released values: the arrays of an artifact. *Returns* made-up rows. *Costs* nothing
     (post-processing). *Assumes* that `history_length` and the catalogue are public.
     """
-    folder = _checked(people, history_length, open_folder(out))
+    folder = _checked(people, history_length, Path(out))
     progress("reading the model")
     with resolve(_address(model)) as located:
         artifact = read_artifact(located.folder)
@@ -135,7 +135,7 @@ def twin(
     progress(f"{people:,} people")
     rows, used = population.people(people, rng)
     progress("writing the tables")
-    write_twin(folder, found, artifact.meta, (rows, used), items)
+    write_twin(open_folder(folder), found, artifact.meta, (rows, used), items)
     counts = np.bincount(used, minlength=len(found))
     return Twin(
         folder=folder,
@@ -153,7 +153,7 @@ def twin(
 
 def _checked(people: int, history_length: float, folder: Path) -> Path:
     """The folder, if something can be written there."""
-    if any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError("a twin is written to an empty folder", given=f"{folder} holds files", do="Name a new one")
     if people < 1 or not history_length >= 1:
         raise UsageError(
