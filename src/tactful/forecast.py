@@ -24,6 +24,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -274,8 +275,9 @@ def _epsilon_for(table: _Table, asked: _Asked, delta: float, world: str, share: 
 def _first(table: _Table, world: str, share: float, tried: Iterable[_Asked]) -> _Asked | None:
     """The first of the places, none with more noise than the table holds, where the share is reached."""
     least = table.axes["mu"][0] * (1 - _ROUNDING)
-    inside = (asked for asked in tried if table.place(asked)[0]["mu"] >= least)
-    return next((asked for asked in inside if table.read(world, asked)["share"] >= share), None)
+    inside = [asked for asked in tried if table.place(asked)[0]["mu"] >= least]
+    reached = bisect_left(inside, share, key=lambda asked: table.read(world, asked)["share"])  # the table only rises
+    return inside[reached] if reached < len(inside) else None
 
 
 def _short(value: float) -> float:
