@@ -7,6 +7,7 @@ of it.
 from __future__ import annotations
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -128,7 +129,8 @@ class RuleSection(_Section):
 
     name: Name
     attribute: str
-    metric: Literal["ndcg@10", "recall@10"] = "ndcg@10"
+    metric: str = "ndcg@10"
+    """One of the metrics in `tactful.assurance.metrics`; it must be among those measured."""
     statistic: Literal["ratio", "difference"] = "ratio"
     at_least: float | None = None
     """For a ratio: the smallest that passes."""
@@ -152,20 +154,48 @@ class RuleSection(_Section):
         return bound
 
 
+class ItemGroupsSection(_Section):
+    """``[fairness.items.<column>]``: a column of the catalogue by which exposure is told."""
+
+    levels: Texts = Field(min_length=1)
+    """Items with any other value are ``other``."""
+
+
 class FairnessSection(_Section):
     """``[fairness]``: which groups are compared, on what, and when that is good enough."""
 
     attributes: dict[str, AttributeSection] = {}
+    intersections: tuple[tuple[str, str], ...] = ()
+    """Pairs of attributes; their groups are those after all declared merges."""
+    items: dict[str, ItemGroupsSection] = {}
+    category: str | None = None
+    """Column of the catalogue whose mixture in a list is held against that in the person's history."""
+    metrics: Texts | None = None
+    """Names of `tactful.assurance.metrics`; all if not given. Each takes a share of the evaluation's budget."""
+    history_edges: tuple[int, ...] = (10, 30, 100)
+    """Where strata of history length begin, in items: gaps are also told among people with equally long histories."""
+    leakage: bool = False
+    """Whether to spend a tenth of the evaluation's budget on how well lists give groups away."""
     rules: tuple[RuleSection, ...] = ()
     minimum_people: int = Field(default=30, ge=2)
     """Groups of fewer (released) people are merged as declared or shown as too small."""
 
+    @property
+    def assessed(self) -> tuple[str, ...]:
+        """Everything that a rule may be about: attributes, and intersections as ``age × income``."""
+        return (*self.attributes, *(" × ".join(pair) for pair in self.intersections))
+
     @model_validator(mode="after")
     def _known_attributes(self) -> FairnessSection:
         for rule in self.rules:
-            if rule.attribute not in self.attributes:
-                declared = ", ".join(self.attributes) or "none"
+            if rule.attribute not in self.assessed:
+                declared = ", ".join(self.assessed) or "none"
                 raise ValueError(f"rule {rule.name} is about `{rule.attribute}`; declared attributes: {declared}")
+        for pair in self.intersections:
+            if pair[0] == pair[1] or not set(pair) <= set(self.attributes):
+                raise ValueError(f"an intersection is of two declared attributes, {' and '.join(pair)} was given")
+        if any(a >= b for a, b in pairwise((1, *self.history_edges))):
+            raise ValueError(f"history_edges rise and are above 1, {list(self.history_edges)} was given")
         if len({rule.name for rule in self.rules}) < len(self.rules):
             raise ValueError("each rule needs a name of its own")
         return self

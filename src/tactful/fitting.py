@@ -18,6 +18,7 @@ from tactful.released.gram_recommender import GramRecommender
 from tactful.released.histories import gram_query
 from tactful.released.item_features import ItemFeatures
 from tactful.released.model import ReleasedModel
+from tactful.released.noisier import noisier_gram, noisier_popularity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +32,24 @@ class Fitted:
         Catalogue positions of the items that the Gram was about; the model's own head is empty if no taste stood out.
     features : tuple of str
         Columns of the catalogue that taste was learned with.
+    noisier : ReleasedModel or None
+        What the same releases would have made with twice the variance of noise; None if nobody asked.
     """
 
     model: ReleasedModel
     head: NDArray[np.int64]
     features: tuple[str, ...] = ()
+    noisier: ReleasedModel | None = None
 
 
-def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Planned, people: PeopleCount) -> Fitted:
+def fit_released(
+    door: PrivateRelease,
+    bounded: BoundedInteractions,
+    planned: Planned,
+    people: PeopleCount,
+    *,
+    noisier: np.random.Generator | None = None,
+) -> Fitted:
     """The model that `tactful train` makes of these people: popularity and Gram released, the estimator fitted to them.
 
     What the catalogue says of its items is used with them: it is public.
@@ -52,6 +63,8 @@ def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Pl
         Whose rule chooses the head.
     people : PeopleCount
         Released through the same door.
+    noisier : numpy Generator, optional
+        Source of more noise for a second, worse model, from which the cost of noise is read.
 
     Notes
     -----
@@ -63,4 +76,7 @@ def fit_released(door: PrivateRelease, bounded: BoundedInteractions, planned: Pl
     gram = door.gram(bounded, gram_query(popularity, people, head))
     features = ItemFeatures.of(bounded.catalogue)
     model = GramRecommender().fit(gram, popularity, people, features).model_
-    return Fitted(model=model, head=head, features=features.columns)
+    worse = noisier and GramRecommender().fit(
+        noisier_gram(gram, noisier), noisier_popularity(popularity, noisier), people, features
+    )
+    return Fitted(model=model, head=head, features=features.columns, noisier=worse.model_ if worse else None)
