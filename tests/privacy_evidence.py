@@ -172,8 +172,9 @@ def _one_run(made: PrivateRelease, people: BoundedInteractions) -> list[NDArray[
     consent, count = made.consent(Outcomes(admitted=2)), made.people(people)
     asked = GramQuery(head=np.arange(4), weights=np.array([8, 9, 20, 30]), direction=np.array([64, 20, 9, 0]))
     popularity, gram = made.popularity(people), made.gram(people, asked)
-    metrics = {name: np.ones(2) for name in ("ndcg@10", "lift")}
-    sums = made.evaluation(metrics, {name: np.zeros(2, dtype=np.int64) for name in DESIGN.attributes}, DESIGN)
+    metrics = {name: np.ones(2) for name in ("people", "known", "ndcg@10", "lift")}
+    shares = {key: np.full((2, len(cells.levels)), 0.3) for key, cells in DESIGN.shares.items()}
+    sums = made.evaluation(metrics, {name: np.zeros(2, dtype=np.int64) for name in DESIGN.groups}, DESIGN, shares)
     return [
         np.array([m.value for m in consent.people.values()]),
         np.array([count.value]),

@@ -107,10 +107,10 @@ class HeadFromRows(PrivateRelease):
 class Unclipped(PrivateRelease):
     """Metrics enter the evaluation vector as they are."""
 
-    def evaluation(self, metrics: Any, groups: Any, design: Any) -> Any:
-        made = super().evaluation(metrics, groups, design)
+    def evaluation(self, metrics: Any, groups: Any, design: Any, shares: Any = None) -> Any:
+        made = super().evaluation(metrics, groups, design, shares)
         cells = {
-            cell: m if cell.metric == "people" else replace(m, value=m.value + _lost(metrics, groups, design, cell))
+            cell: replace(m, value=m.value + _lost(metrics, groups, design, cell)) if cell.metric == "ndcg@10" else m
             for cell, m in made.cells.items()
         }
         return replace(made, cells=cells)
@@ -118,10 +118,10 @@ class Unclipped(PrivateRelease):
 
 def _lost(metrics: Any, groups: Any, design: Any, cell: Any) -> float:
     """What the clip takes away from one cell."""
-    clip = (design.by_group if cell.attribute else design.overall)[cell.metric][0]
+    clip = (design.groups[cell.attribute].metrics if cell.attribute else design.overall)[cell.metric][0]
     here = np.ones(len(metrics[cell.metric]), dtype=bool)
     if cell.attribute:
-        here = groups[cell.attribute] == design.attributes[cell.attribute].index(cell.group)
+        here = groups[cell.attribute] == design.groups[cell.attribute].levels.index(cell.group)
     values = metrics[cell.metric][here]
     return float(np.sum(values - np.clip(values, -clip, clip)))
 

@@ -16,7 +16,7 @@ from tactful.personal.consent import OUTCOMES
 from tactful.personal.doors import opened
 from tactful.personal.matrices import user_items
 from tactful.privacy.accountant import PrivacyBudget
-from tactful.privacy.cells import CellDesign
+from tactful.privacy.cells import CellDesign, GroupCells, ShareCells
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Debit
 from tactful.privacy.noise import NoiseSource
@@ -28,11 +28,16 @@ CERTAIN = 1e-12
 """Below this a p-value rejects: a sound mechanism fails one such test in 10¹², a broken one every time."""
 
 
+_BY_GROUP = {"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)}
 DESIGN = CellDesign(
-    overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0), "lift": (0.5, 1.0)},
-    by_group={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)},
-    attributes={"age": ("young", "old", "undisclosed"), "region": ("north", "south")},
+    overall={**_BY_GROUP, "lift": (0.5, 1.0)},
+    groups={
+        "age": GroupCells(levels=("young", "old", "undisclosed"), metrics=_BY_GROUP),
+        "region": GroupCells(levels=("north", "south"), metrics={**_BY_GROUP, "known": (1.0, 0.5)}),
+    },
+    shares={("exposure@10", "department"): ShareCells(levels=("food", "drink", "else"), importance=1.5)},
 )
+"""An evaluation vector of each kind of cell."""
 
 
 def catalogue(n_items: int) -> Catalogue:

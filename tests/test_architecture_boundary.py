@@ -28,9 +28,7 @@ from tactful.released.histories import gram_query
 from tactful.scoring.artifact import read_artifact
 from tactful.training import TrainingOutcome, train
 
-DESIGN = CellDesign(
-    overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 1.0)}, by_group={"people": (1.0, 1.0)}, attributes={}
-)
+DESIGN = CellDesign(overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 1.0)})
 PLAN = RunPlan.of(PrivacyBudget(epsilon=6.0, delta=1e-6), max_items=200, evaluation_cells=DESIGN.touched)
 NAMES = ("consent", "people", "popularity", "gram", "evaluation")
 
@@ -106,7 +104,7 @@ def test_each_release_is_opened_before_noise_is_drawn(small: World, bounded: Bou
     people, popularity = asked.people(bounded), asked.popularity(bounded)
     head = choose_head(popularity, people, noise_multiplier=1.0)
     asked.gram(bounded, gram_query(popularity, people, head))
-    asked.evaluation({"ndcg@10": np.array([0.5, 1.0])}, {}, DESIGN)
+    asked.evaluation({"people": np.ones(2), "ndcg@10": np.array([0.5, 1.0])}, {}, DESIGN)
     assert spy.steps == [step for name in NAMES for step in (f"open {name}", "draw", f"released {name}")]
     assert drawn_unpaid(spy.steps) == []
     hasty = Spy()

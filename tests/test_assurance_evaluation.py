@@ -193,22 +193,20 @@ class TestDesign:
         """Nothing is clipped again by the release, and nothing is missing."""
         layout = design({"age": ("young", "old")}, ["ndcg@10"])
         values = measured(world, range(60)).values
-        assert set(layout.overall) - {"people"} == set(values)
-        assert set(layout.by_group) - {"people"} <= set(values)
+        assert set(layout.overall) == set(values)
+        assert set(layout.groups["age"].metrics) <= set(values)
         assert all(np.abs(v).max() <= layout.overall[m][0] for m, v in values.items())
 
     def test_every_attribute_has_a_place_for_everybody(self) -> None:
         """People with another value, and people with none."""
         layout = design({"age": ("young", "old")}, [])
-        assert layout.attributes == {"age": ("young", "old", "other", "undisclosed")}
+        assert layout.groups["age"].levels == ("young", "old", "other", "undisclosed")
 
     def test_metrics_of_rules_are_released_with_less_noise(self) -> None:
         """Twice the share of the squared norm."""
         ruled, plain = (design({"age": ("young", "old")}, rules) for rules in (["ndcg@10"], []))
-        assert ruled.factor("ndcg@10", grouped=True) == pytest.approx(
-            math.sqrt(2) * ruled.factor("recall@10", grouped=True)
-        )
-        assert plain.factor("ndcg@10", grouped=True) == plain.factor("recall@10", grouped=True)
+        assert ruled.factor("ndcg@10", "age") == pytest.approx(math.sqrt(2) * ruled.factor("recall@10", "age"))
+        assert plain.factor("ndcg@10", "age") == plain.factor("recall@10", "age")
 
     def test_the_models_own_recall_at_twenty_is_not_released(self) -> None:
         """Popularity and the paired lift say it; a third figure could contradict them."""

@@ -52,11 +52,9 @@ class Exact:
             self.rows = [bounded]
             return popularity(door, bounded)
 
-        def _evaluation(
-            door: PrivateRelease, metrics: Mapping[str, Any], groups: Mapping[str, Any], design: Any
-        ) -> Any:
+        def _evaluation(door: PrivateRelease, metrics: Mapping[str, Any], groups: Mapping[str, Any], *rest: Any) -> Any:
             self.metrics, self.groups = dict(metrics), dict(groups)
-            return evaluation(door, metrics, groups, design)
+            return evaluation(door, metrics, groups, *rest)
 
         patch.setattr(PrivateRelease, "_release", _release)
         patch.setattr(PrivateRelease, "popularity", _popularity)

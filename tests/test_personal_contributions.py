@@ -1,6 +1,7 @@
-"""What one person adds is at most 2³⁰ in L2 norm, in whole numbers: popularity, evaluation, consent and people.
+"""What one person adds is at most 2³⁰ in L2 norm, in whole numbers: popularity, consent and people.
 
-The Gram is in `test_personal_grams.py`, alternating least squares in `test_personal_people_solves.py`.
+The evaluation vector is in `test_privacy_cells.py`, the Gram in `test_personal_grams.py`, alternating least squares in
+`test_personal_people_solves.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from numpy.typing import NDArray
 
 from personal_reference import PURPOSE, event, gate, log, moment, world
 from privacy_evidence import one_person_moves_at_most_the_scale, weights_stay_within_the_scale
-from privacy_worlds import DESIGN, NoNoise, bounded, door, random_histories, squared_norm
+from privacy_worlds import NoNoise, bounded, door, random_histories, squared_norm
 from tactful.errors import TactfulError
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.contributions import MOST_PEOPLE, SCALE, item_popularity, shared_weight
-from tactful.privacy.cells import CellDesign, cell_sums
 from tactful.privacy.release import _outcomes
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
@@ -82,53 +82,6 @@ def test_order_and_splitting_change_no_bit(data: st.DataObject, rows: list[list[
     pieces = [[h for h, p in zip(rows, parts, strict=True) if p == part] for part in range(3)]
     assert np.array_equal(whole, sum(item_popularity(bounded(piece, N_ITEMS)) for piece in pieces))
     assert np.array_equal(whole, item_popularity(bounded([h[::-1] for h in shuffled], N_ITEMS)))
-
-
-any_value = st.one_of(st.floats(), st.sampled_from([0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 5e-324]))
-METRICS = ("ndcg@10", "lift")
-
-
-def people_with(values: list[tuple[float, ...]], codes: list[tuple[int, ...]], design: CellDesign) -> tuple[Any, Any]:
-    """Metrics and groups of some people, one tuple each."""
-    metrics = {m: np.array([v[i] for v in values], dtype=float) for i, m in enumerate(METRICS)}
-    groups = {a: np.array([c[i] for c in codes], dtype=np.int64) for i, a in enumerate(design.attributes)}
-    return metrics, groups
-
-
-person = st.tuples(st.tuples(any_value, any_value), st.tuples(st.integers(-1, 2), st.integers(-1, 1)))
-
-
-def designs() -> st.SearchStrategy[CellDesign]:
-    """Any bounds and importances for the metrics of `DESIGN`."""
-    number = st.floats(1e-3, 1e3)
-
-    def made(numbers: list[float]) -> CellDesign:
-        a, b, c, d, e, f, g = numbers
-        return CellDesign(
-            overall={"people": (1.0, a), "ndcg@10": (f, b), "lift": (g, c)},
-            by_group={"people": (1.0, d), "ndcg@10": (f, e)},
-            attributes=DESIGN.attributes,
-        )
-
-    return st.lists(number, min_size=7, max_size=7).map(made)
-
-
-@LAWS
-@given(people=st.lists(person, min_size=1, max_size=5), design=designs())
-def test_one_person_moves_the_evaluation_vector_by_at_most_the_scale(people: list[Any], design: CellDesign) -> None:
-    """Whatever their metrics are, not-a-number and infinite ones included, whichever groups they are in."""
-    values, codes = [p[0] for p in people], [p[1] for p in people]
-    whole = cell_sums(*people_with(values, codes, design), design)
-    fewer = cell_sums(*people_with(values[1:], codes[1:], design), design)
-    moved = whole - fewer
-    assert squared_norm(moved) <= SCALE**2
-    assert np.count_nonzero(moved) <= design.touched
-
-
-def test_the_evaluation_bound_is_tight() -> None:
-    """A person at every clip uses the norm up but for rounding: a bound that was larger by 1 % would be broken."""
-    metrics, groups = people_with([(9.0, -9.0)], [(1, 0)], DESIGN)
-    assert 0.9999 * SCALE**2 < squared_norm(cell_sums(metrics, groups, DESIGN)) <= SCALE**2
 
 
 def outcome_vector(consents: list[dict], rows: list[tuple]) -> NDArray[np.int64]:

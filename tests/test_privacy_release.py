@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from gram_reference import textbook
 from privacy_evidence import scale_is
 from privacy_worlds import DESIGN, Memory, NoNoise, Outcomes, bounded, door, plan, random_histories
-from tactful.errors import BudgetExceededError, ConfigError, RefusedError
+from tactful.errors import BudgetExceededError, RefusedError, UsageError
 from tactful.personal.contributions import SCALE
-from tactful.privacy.cells import CellDesign
+from tactful.privacy.cells import CellDesign, GroupCells
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.privacy.noise import SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
@@ -27,7 +27,13 @@ from tactful.records.store import Records
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 PEOPLE = bounded([[0, 1, 2], [1, 2], [3], [0, 1, 2, 3]], 5)
-METRICS = {"ndcg@10": np.array([1.0, 0.5, math.nan]), "lift": np.array([9.0, -0.25, 0.1])}
+METRICS = {
+    "people": np.array([1.0, 1.0, 0.0]),
+    "known": np.ones(3),
+    "ndcg@10": np.array([1.0, 0.5, math.nan]),
+    "lift": np.array([9.0, -0.25, 0.1]),
+}
+SHARES = {("exposure@10", "department"): np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [2.0, 1.0, math.nan]])}
 GROUPS = {"age": np.array([0, 1, -1]), "region": np.array([1, -1, -1])}
 DIGITS = 4e-9
 """What cutting to integers may lose of a value, with three people."""
@@ -37,7 +43,7 @@ CALLS: dict[str, Callable[[PrivateRelease], Any]] = {
     "people": lambda d: d.people(PEOPLE),
     "popularity": lambda d: d.popularity(PEOPLE),
     "gram": lambda d: d.gram(PEOPLE, GramQuery.plain(np.array([2, 0]))),
-    "evaluation": lambda d: d.evaluation(METRICS, GROUPS, DESIGN),
+    "evaluation": lambda d: d.evaluation(METRICS, GROUPS, DESIGN, SHARES),
 }
 
 
@@ -48,17 +54,17 @@ def test_each_release_is_opened_drawn_and_marked_released(name: str) -> None:
     noise = NoNoise(memory)
     CALLS[name](door(noise, ledger=memory))
     assert memory.steps == [f"open {name}", "draw", f"released {name}"]
-    sizes = {"consent": 24, "people": 1, "popularity": 5, "gram": 3, "evaluation": 3 + 2 * 5}
+    sizes = {"consent": 24, "people": 1, "popularity": 5, "gram": 3, "evaluation": 3 + 2 * 3 + 3 * 2 + 3}
     assert noise.asked == [(plan().event(name).noise_multiplier * SCALE, sizes[name])]
 
 
 def test_a_failing_statistic_draws_nothing_and_opens_nothing() -> None:
     """What fails before the noise costs nothing: the debit can be given back."""
     memory = Memory()
-    broken = {"ndcg@10": METRICS["ndcg@10"]}  # a metric of the design is missing
+    broken = {"people": METRICS["people"]}  # a metric of the design is missing
     made = door(NoNoise(memory), ledger=memory)
     with pytest.raises(KeyError):
-        made.evaluation(broken, GROUPS, DESIGN)
+        made.evaluation(broken, GROUPS, DESIGN, SHARES)
     made.give_back()
     assert memory.steps == ["cancel"]
 
@@ -159,9 +165,9 @@ def test_a_triangle_becomes_a_matrix_whose_diagonal_is_in_the_unit_of_pairs(n_he
 
 def test_without_noise_the_evaluation_cells_are_the_clipped_sums() -> None:
     """Clipped to the declared bounds, not-a-number counts 0, code −1 counts in no group but overall."""
-    sums = door(NoNoise()).evaluation(METRICS, GROUPS, DESIGN)
+    sums = door(NoNoise()).evaluation(METRICS, GROUPS, DESIGN, SHARES)
     wanted = {
-        ("people", "", ""): 3.0,
+        ("people", "", ""): 2.0,
         ("ndcg@10", "", ""): 1.5,
         ("lift", "", ""): 0.5 - 0.25 + 0.1,
         ("people", "age", "young"): 1.0,
@@ -172,8 +178,13 @@ def test_without_noise_the_evaluation_cells_are_the_clipped_sums() -> None:
         ("ndcg@10", "age", "undisclosed"): 0.0,
         ("people", "region", "north"): 0.0,
         ("ndcg@10", "region", "north"): 0.0,
+        ("known", "region", "north"): 0.0,
         ("people", "region", "south"): 1.0,
         ("ndcg@10", "region", "south"): 1.0,
+        ("known", "region", "south"): 1.0,
+        ("exposure@10", "items: department", "food"): 0.5 + 0.0 + 0.5,
+        ("exposure@10", "items: department", "drink"): 0.25 + 1.0 + 0.5,
+        ("exposure@10", "items: department", "else"): 0.25,
     }
     found = {(c.metric, c.attribute, c.group): m.value for c, m in sums.cells.items()}
     assert found == pytest.approx(wanted, abs=3 * DIGITS)
@@ -189,11 +200,10 @@ def test_cells_of_any_people_are_sums_to_the_integer(values: list[float], codes:
     metric, code = np.array(values), np.array(codes[: len(values)])
     design = CellDesign(
         overall={"people": (1.0, 1.0)},
-        by_group={"people": (1.0, 1.0), "m": (1.0, 3.0)},
-        attributes={"age": ("a", "b", "c")},
+        groups={"age": GroupCells(levels=("a", "b", "c"), metrics={"people": (1.0, 1.0), "m": (1.0, 3.0)})},
     )
-    sums = door(NoNoise()).evaluation({"m": metric}, {"age": code}, design)
-    unit = 1 / design.factor("m", grouped=True)
+    sums = door(NoNoise()).evaluation({"people": np.ones(len(values)), "m": metric}, {"age": code}, design)
+    unit = 1 / design.factor("m", "age")
     for level, name in enumerate("abc"):
         found = sums[Cell(metric="m", attribute="age", group=name)].value
         assert found == pytest.approx(metric[code == level].sum(), abs=len(values) * unit)
@@ -209,7 +219,9 @@ def test_the_stated_sigma_is_the_true_one() -> None:
         "consent": lambda d: [(m.value, m.sigma) for m in d.consent(Outcomes(admitted=4)).people.values()],
         "people": lambda d: [(p.value, p.sigma) for p in (d.people(PEOPLE),)],
         "popularity": lambda d: [(v, p.sigma) for p in (d.popularity(PEOPLE),) for v in p.values],
-        "evaluation": lambda d: [(m.value, m.sigma) for m in d.evaluation(METRICS, GROUPS, DESIGN).cells.values()],
+        "evaluation": lambda d: [
+            (m.value, m.sigma) for m in d.evaluation(METRICS, GROUPS, DESIGN, SHARES).cells.values()
+        ],
     }
     for read in found.values():
         truth = read(exact)
@@ -228,13 +240,25 @@ def test_the_stated_sigma_is_the_plans() -> None:
     assert made.popularity(PEOPLE).sigma == run.event("popularity").noise_multiplier
     assert made.gram(PEOPLE, GramQuery.plain(np.array([0]))).sigma == run.event("gram").noise_multiplier
     assert made.people(PEOPLE).sigma == run.event("people").noise_multiplier
-    sums = made.evaluation(METRICS, GROUPS, DESIGN)
-    total = (1 + 2 + 1) + 2 * (1 + 2)  # importances overall, and for each of two attributes
+    sums = made.evaluation(METRICS, GROUPS, DESIGN, SHARES)
+    total = (1 + 2 + 1) + (1 + 2) + (1 + 2 + 0.5) + 1.5  # importances overall, by age, by region, and of the mixture
     multiplier = run.event("evaluation").noise_multiplier
     assert sums[Cell(metric="lift")].sigma == pytest.approx(0.5 * multiplier * math.sqrt(total))
     assert sums[Cell(metric="ndcg@10", attribute="age", group="old")].sigma == pytest.approx(
         multiplier * math.sqrt(total / 2)
     )
+    assert sums[Cell(metric="exposure@10", attribute="items: department", group="food")].sigma == pytest.approx(
+        multiplier * math.sqrt(total / 1.5)
+    )
+
+
+def test_an_evaluation_that_touches_more_than_was_planned_is_refused() -> None:
+    """The sampler's error is paid for by the entry; nothing is opened and nothing is drawn."""
+    memory = Memory()
+    wider = CellDesign(overall=dict.fromkeys(("people", *(f"m{n}" for n in range(20))), (1.0, 1.0)))
+    with pytest.raises(UsageError, match="would touch 21"):
+        door(NoNoise(memory), ledger=memory).evaluation({}, {}, wider)
+    assert memory.steps == []
 
 
 @pytest.mark.parametrize(("noise", "kind"), [(SystemNoise(), "system"), (SeededNoise(1), "reproducible")])
@@ -248,23 +272,6 @@ def test_released_arrays_cannot_be_changed() -> None:
     gram, popularity = made.gram(PEOPLE, GramQuery.plain(np.array([0, 1]))), made.popularity(PEOPLE)
     for array in (gram.values, gram.head, gram.query.weights, gram.query.direction, popularity.values):
         assert not array.flags.writeable
-
-
-@pytest.mark.parametrize(
-    ("overall", "by_group"),
-    [
-        ({"people": (1.0, 1.0), "m": (0.0, 1.0)}, {"people": (1.0, 1.0)}),
-        ({"people": (1.0, 1.0), "m": (1.0, -1.0)}, {"people": (1.0, 1.0)}),
-        ({"people": (1.0, 1.0), "m": (math.nan, 1.0)}, {"people": (1.0, 1.0)}),
-        ({"people": (1.0, 1.0)}, {"people": (1.0, math.inf)}),
-        ({"people": (2.0, 1.0)}, {"people": (1.0, 1.0)}),
-        ({"people": (1.0, 1.0)}, {"m": (1.0, 1.0)}),
-    ],
-)
-def test_a_design_whose_norm_is_not_bounded_is_refused(overall: Any, by_group: Any) -> None:
-    """A clip or importance of 0, below 0, or not finite would make the argument for the norm void."""
-    with pytest.raises(ConfigError, match="finite numbers above 0"):
-        CellDesign(overall=overall, by_group=by_group, attributes={})
 
 
 def test_the_debit_names_every_release() -> None:

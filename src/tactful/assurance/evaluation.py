@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.personal.split import EvaluationPeople
-from tactful.privacy.cells import CellDesign
+from tactful.privacy.cells import CellDesign, GroupCells
 from tactful.scoring.artifact import Artifact
 from tactful.scoring.recommender import Recommender
 
@@ -63,10 +63,13 @@ def design(attributes: Mapping[str, Sequence[str]], rule_metrics: Iterable[str])
         Metrics that at least one rule is about.
     """
     used = set(rule_metrics)
+    by_group = {"people": (1.0, 1.0), **{m: (1.0, 2.0 if m in used else 1.0) for m in _BY_GROUP}}
     return CellDesign(
         overall=_OVERALL,
-        by_group={"people": (1.0, 1.0), **{m: (1.0, 2.0 if m in used else 1.0) for m in _BY_GROUP}},
-        attributes={name: (*levels, OTHER, UNDISCLOSED) for name, levels in attributes.items()},
+        groups={
+            name: GroupCells(levels=(*levels, OTHER, UNDISCLOSED), metrics=by_group)
+            for name, levels in attributes.items()
+        },
     )
 
 
@@ -92,6 +95,7 @@ def measure(people: EvaluationPeople, artifact: Artifact) -> PersonMetrics:
     reference = np.array([_recall(h, len(t), DEPTH) for h, t in zip(baseline, truth, strict=True)])
     lift = np.clip(recall[DEPTH] - reference, -LIFT_CLIP, LIFT_CLIP)
     values = {
+        "people": np.ones(len(rows)),
         "recall@10": recall[10],
         "ndcg@10": np.array([_ndcg(h, len(t), 10) for h, t in zip(model, truth, strict=True)]),
         "popularity_recall@20": reference,

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.personal.consent import OUTCOMES
-from tactful.privacy.cells import CellDesign
+from tactful.privacy.cells import CellDesign, GroupCells, ShareCells
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Debit
 from tactful.privacy.neighbours import World
@@ -32,17 +32,20 @@ from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import ItemPopularity, Noise, PeopleCount
+from tactful.privacy.sums import EvaluationSums
 from tactful.privacy.taste import taste
 
+_METRICS = {"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)}
 DESIGN = CellDesign(
-    overall={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)},
-    by_group={"people": (1.0, 1.0), "ndcg@10": (1.0, 2.0)},
-    attributes={"age": ("younger", "older")},
+    overall=_METRICS,
+    groups={"age": GroupCells(levels=("younger", "older"), metrics=_METRICS)},
+    shares={("exposure@10", "department"): ShareCells(levels=("food", "drink"), importance=1.0)},
 )
 """A small evaluation vector: what one person may move of it is the whole norm, whatever the metrics are."""
 
 BEYOND = 5.0
-"""A metric of everybody who is evaluated: above its clip, so that a clip that is missing moves too much."""
+"""Each figure of everybody who is evaluated: above its clip, so that a clip that is missing moves too much; and shares
+add up to twice as much."""
 
 HEAD = 16
 """So many items taste is about here, the first that a run would take."""
@@ -250,9 +253,7 @@ class Attacker:
         popularity = door.popularity(world.bounded)
         head = np.sort(rule(popularity, people)[:HEAD])
         found = taste(door, world.bounded, head, self._plan)
-        sums = door.evaluation(
-            {"ndcg@10": np.full(world.evaluated, BEYOND)}, {"age": np.zeros(world.evaluated, dtype=np.int64)}, DESIGN
-        )
+        sums = _evaluation(door, world.evaluated)
         counted, cells = list(consent.people.values()), list(sums.cells.values())
         values = [[people.value], [m.value for m in counted], popularity.values, found.values]
         sigmas = [[people.sigma], [m.sigma for m in counted], np.full(len(popularity.values), popularity.sigma)]
@@ -263,3 +264,10 @@ class Attacker:
             taste=found.names,
             broken=found.broken,
         )
+
+
+def _evaluation(door: PrivateRelease, people: int) -> EvaluationSums:
+    """The evaluation vector of so many people, all in the first group and all beyond what they may move."""
+    metrics = dict.fromkeys(_METRICS, np.full(people, BEYOND))
+    shares = {key: np.full((people, len(cells.levels)), BEYOND) for key, cells in DESIGN.shares.items()}
+    return door.evaluation(metrics, {"age": np.zeros(people, dtype=np.int64)}, DESIGN, shares)

@@ -21,7 +21,8 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 - Gram: 3z_i z_j for pairs and z_i² on the diagonal, of the upper triangle only, z a vector of whole numbers that is
   the person's (`tactful.personal.grams`);
 - a step of alternating least squares: three vectors, each by itself (`tactful.personal.people_solves`);
-- evaluation: shares of S by declared importance, clipped and cut toward zero (`tactful.privacy.cells`).
+- evaluation: parts of S by declared importance, figures clipped and cut toward zero, mixtures of at most one whole
+  (`tactful.privacy.cells`).
 
 Weights are cut down, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
 bound and beyond it: the bound limits cost, and the coordinates that the sampler's slack is charged for; the norm does
@@ -76,7 +77,7 @@ from tactful.personal.consent import OUTCOMES
 from tactful.personal.contributions import SCALE, item_popularity
 from tactful.personal.grams import DIAGONAL_DIVISOR, item_gram
 from tactful.personal.people_solves import solved_gram, solved_item_grams, solved_right_hand_sides
-from tactful.privacy.cells import CellDesign, cell_names, cell_sums
+from tactful.privacy.cells import CellDesign, Shares, cell_names, cell_sums
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Assignment, Debit
 from tactful.privacy.noise import NoiseSource
@@ -250,28 +251,35 @@ class PrivateRelease:
         metrics: Mapping[str, NDArray[np.float64]],
         groups: Mapping[str, NDArray[np.int64]],
         design: CellDesign,
+        shares: Shares | None = None,
     ) -> EvaluationSums:
-        """Sums of per-person metrics, over all evaluation people and over each demographic group.
+        """Sums of per-person figures: over all evaluation people, over each group of them, and by groups of items.
 
         Parameters
         ----------
         metrics : mapping of str to float array of shape (n_people,)
-            Every metric of `design` but ``people``.
+            Every metric of `design`, ``people`` too: 0 for who is not measured and only known.
         groups : mapping of str to int array of shape (n_people,)
-            For each attribute the position of each person's level; −1 where the person did not agree to the assessment.
+            For each attribute of `design` the position of each person's level; −1 where they are in none, such as
+            people who did not agree to the assessment.
         design : CellDesign
+        shares : mapping of (metric, column) to float array of shape (n_people, n_levels), optional
+            Every mixture of `design`.
 
         Notes
         -----
-        **Privacy.** *Reads* metrics and levels of evaluation people. *Returns* noisy sums. *Costs* the event
-        ``evaluation``. *Assumes* nothing of the metrics: `cell_sums` clips them and argues the norm.
+        **Privacy.** *Reads* metrics, levels and shares of evaluation people. *Returns* noisy sums. *Costs* the event
+        ``evaluation``. *Assumes* one row a person, which no other person changes, and nothing of the values:
+        `cell_sums` clips them and argues the norm.
         """
+        self._plan.check("evaluation", design.touched)
         names = cell_names(design)
-        noisy, sigma = self._release("evaluation", lambda: cell_sums(metrics, groups, design))
-        units = {which: design.factor(*which) / SCALE for which in {(cell.metric, grouped) for cell, grouped in names}}
+        noisy, sigma = self._release("evaluation", lambda: cell_sums(metrics, groups, design, shares))
+        units = {which: design.factor(*which) / SCALE for which in {(cell.metric, cell.attribute) for cell in names}}
         cells = {
-            cell: Measured(value=value / units[cell.metric, grouped], sigma=sigma / units[cell.metric, grouped])
-            for (cell, grouped), value in zip(names, noisy.tolist(), strict=True)
+            cell: Measured(value=value / unit, sigma=sigma / unit)
+            for cell, value in zip(names, noisy.tolist(), strict=True)
+            for unit in (units[cell.metric, cell.attribute],)
         }
         return EvaluationSums(noise=self._noise.kind, cells=cells)
 
