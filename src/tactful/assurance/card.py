@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.assurance.intervals import Estimate
+from tactful.assurance.report_figures import everything, reach, rule_metrics, said
 from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
 
 
@@ -34,7 +35,8 @@ def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
         _quality(summary),
         "## How differently groups are served",
         _verdicts(assessment),
-        *(_groups(name, result) for name, result in assessment.attributes.items()),
+        *(_groups(name, result, rule_metrics(assessment, name)) for name, result in everything(assessment).items()),
+        _more(assessment),
         "## What is not known",
         _bullets(unknowns(assessment)),
         "## Configuration",
@@ -46,7 +48,7 @@ def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
 def unknowns(assessment: FairnessAssessment) -> list[str]:
     """What the assessment cannot say, in sentences."""
     found = []
-    for name, result in assessment.attributes.items():
+    for name, result in everything(assessment).items():
         if result.unmeasured:
             few = listed(result.unmeasured)
             found.append(f"How {readable(name)} groups with too few people are served: {few}.")
@@ -59,15 +61,20 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
         *found,
         "How people are served who did not consent to training: no figure about quality here is about them.",
         "How people with only a few items are served: a history too short to be divided is not evaluated.",
-        (
-            "Whether a gap has other causes, such as how long a history is, and how people at the intersection of "
-            "groups are served."
-        ),
+        _causes(assessment),
+        *([] if assessment.intersections else ["How people who belong to two groups at once are served."]),
         (
             "Whether people like what they are shown: figures are about items people chose by themselves and the model "
             "did not see."
         ),
     ]
+
+
+def _causes(assessment: FairnessAssessment) -> str:
+    """What is not known about why there is a gap."""
+    if assessment.conditioned:
+        return "Whether a gap has other causes than how long a history is, which is the only one that was looked at."
+    return "Whether a gap has other causes, such as how long a history is."
 
 
 def _lead(summary: RunSummary) -> str:
@@ -103,7 +110,7 @@ def _data(summary: RunSummary) -> str:
                 f"Catalogue: {summary.catalogue_size} items; head {summary.head_size}, rank {summary.rank}; public "
                 f"features: {features}"
             ),
-            f"Taste learned from {summary.learned}",
+            f"Method {summary.method}: taste learned from {summary.learned}",
         ]
     )
 
@@ -187,22 +194,29 @@ def _verdicts(assessment: FairnessAssessment) -> str:
     return _table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
 
 
-def _groups(name: str, result: AttributeResult) -> str:
-    """One row for each group of an attribute."""
-    metrics = list(result.overall)
+def _groups(name: str, result: AttributeResult, wanted: Sequence[str]) -> str:
+    """One row for each group of an attribute, by the metrics that rules are about."""
+    metrics = [metric for metric in in_order(result.overall) if metric in wanted]
     rows = [
         [label, about(group.people), group.status]
-        + [_estimate(group.metrics[m]) if m in group.metrics else "" for m in metrics]
+        + [_estimate(group.metrics[m], m) if m in group.metrics else "" for m in metrics]
         for label, group in result.by_group.items()
     ]
     header = [readable(name), "people", "status", *(metric_name(m) for m in metrics)]
     return f"### By {_plain(readable(name))}\n\n{_table(header, rows)}"
 
 
-def _estimate(estimate: Estimate) -> str:
+def _more(assessment: FairnessAssessment) -> str:
+    """Where the figures are that the card leaves out."""
+    left = {m for n, r in everything(assessment).items() for m in r.overall if m not in rule_metrics(assessment, n)}
+    if not left:
+        return ""
+    return f"The report has {listed(metric_name(m) for m in in_order(left))} too, with every interval."
+
+
+def _estimate(estimate: Estimate, metric: str) -> str:
     """A value with its interval; no value where the interval leaves nearly everything open."""
-    said = f"{estimate.value:.3f}" if estimate.tells else "cannot tell"
-    return f"{said} ({estimate.interval.low:.3f} to {estimate.interval.high:.3f})"
+    return f"{said(estimate, metric)} ({reach(estimate)})"
 
 
 def _range(interval: tuple[float, float] | None) -> str:

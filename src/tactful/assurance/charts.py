@@ -1,19 +1,22 @@
 """Small charts as inline SVG: points with intervals, readable with scripts off, in light and dark, at any width.
 
 Positions are percentages and sizes are pixels, so a chart fills its column without shrinking its text. Colours come
-from the page's style sheet. Every text that comes from outside is escaped here.
+from the page's style sheet, and no meaning is in a colour alone. Every text that comes from outside is escaped here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tactful.assurance.intervals import Interval
+from tactful.assurance.intervals import Estimate, Interval
 
-_ROW, _TOP, _AXIS = 46, 8, 26  # heights in pixels
+_ROW, _SECOND, _TOP, _AXIS = 46, 20, 8, 26  # heights in pixels
 _SCALES = (0.02, 0.04, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+_STEPS = (0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
+_MOST_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,23 +31,46 @@ class ChartRow:
         None where there is no estimate worth drawing.
     interval : Interval or None
         None where nothing was measured; the line is then drawn empty.
+    second : Estimate or None
+        A second bar below the first, with a hollow dot.
+    public : float or None
+        A value without uncertainty: a short upright stroke across the line.
     """
 
     label: str
     note: str
     value: float | None
     interval: Interval | None
+    second: Estimate | None = None
+    public: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """The values from the left edge to the right edge of a chart, and where its grid lines are."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def percent(self, value: float) -> float:
+        """A value's place on the axis."""
+        return 100 * min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
+
+    def at(self, value: float) -> str:
+        """A value's place as an SVG length."""
+        return f"{self.percent(value):.2f}%"
 
 
 def interval_chart(
     rows: Sequence[ChartRow], *, key: str, title: str, description: str, reference: float | None = None
 ) -> str:
-    """A point and an interval for each row on a shared axis from 0, as one SVG element.
+    """A point and an interval for each row on a shared axis, as one SVG element.
 
     Parameters
     ----------
     rows : sequence of ChartRow
-        Values not below 0 and not above 1.
+        Where a value is below 0 the axis has a negative side; otherwise it starts at 0.
     key : str
         Unique in the page; names the title for screen readers.
     title, description : str
@@ -52,14 +78,14 @@ def interval_chart(
     reference : float, optional
         Where a dashed line crosses all rows.
     """
-    scale = _scale([row.interval.high for row in rows if row.interval is not None])
-    height = _TOP + _ROW * len(rows) + _AXIS
-    body = [_axis(scale, _TOP, _TOP + _ROW * len(rows))]
+    axis = _axis_of([*_drawn(rows), *([reference] if reference is not None else [])])
+    heights = [_ROW + (_SECOND if row.second is not None else 0) for row in rows]
+    bottom = _TOP + sum(heights)
+    body = [_grid(axis, _TOP, bottom)]
     if reference is not None:
-        x = _at(reference, scale)
-        body.append(f'<line class="reference" x1="{x}" x2="{x}" y1="{_TOP}" y2="{_TOP + _ROW * len(rows)}"/>')
-    body += [_row(row, scale, _TOP + _ROW * i) for i, row in enumerate(rows)]
-    return _svg("".join(body), height=height, key=key, title=title, description=description)
+        body.append(_upright("reference", axis.at(reference), _TOP, bottom))
+    body += [_row(row, axis, _TOP + sum(heights[:i])) for i, row in enumerate(rows)]
+    return _svg("".join(body), height=bottom + _AXIS, key=key, title=title, description=description)
 
 
 def rule_chart(
@@ -77,12 +103,11 @@ def rule_chart(
     key, title, description : str
         See `interval_chart`.
     """
-    scale = _scale([interval.high, keeps.high if keeps.high < 1 else interval.high, 1.0 if keeps.high >= 1 else 0.0])
-    left, right = _percent(keeps.low, scale), _percent(keeps.high, scale)
+    axis = _axis_of([interval.high, keeps.high if keeps.high < 1 else interval.high, 1.0 if keeps.high >= 1 else 0.0])
+    left, right = axis.percent(keeps.low), axis.percent(keeps.high)
     zone = f'<rect class="zone" x="{left:.2f}%" y="{_TOP}" width="{right - left:.2f}%" height="34"/>'
-    edge = _at(keeps.low if keeps.low > 0 else keeps.high, scale)
-    line = f'<line class="edge" x1="{edge}" x2="{edge}" y1="{_TOP}" y2="{_TOP + 34}"/>'
-    body = zone + line + _axis(scale, _TOP, _TOP + 34) + _mark(value, interval, scale, _TOP + 17)
+    edge = _upright("edge", axis.at(keeps.low if keeps.low > 0 else keeps.high), _TOP, _TOP + 34)
+    body = zone + edge + _grid(axis, _TOP, _TOP + 34) + _mark(value, interval, axis, _TOP + 17)
     return _svg(body, height=_TOP + 34 + _AXIS, key=key, title=title, description=description)
 
 
@@ -96,48 +121,88 @@ def _svg(body: str, *, height: int, key: str, title: str, description: str) -> s
     )
 
 
-def _row(row: ChartRow, scale: float, top: int) -> str:
-    """The label, the track and the mark of one row."""
+def _row(row: ChartRow, axis: _Axis, top: int) -> str:
+    """The label, the track and the marks of one row."""
     label = (
         f'<text class="label" x="0" y="{top + 16}">{escape(row.label)}'
         f'<tspan class="note" dx="8">{escape(row.note)}</tspan></text>'
     )
     style = "track" if row.interval is not None else "track empty"
-    track = f'<line class="{style}" x1="0" x2="100%" y1="{top + 31}" y2="{top + 31}"/>'
-    return label + track + (_mark(row.value, row.interval, scale, top + 31) if row.interval is not None else "")
+    marks = _mark(row.value, row.interval, axis, top + 31) if row.interval is not None else ""
+    if row.second is not None:
+        value = row.second.value if row.second.tells else None
+        marks += _mark(value, row.second.interval, axis, top + 31 + _SECOND, kind="second")
+    if row.public is not None:
+        marks += _upright("public", axis.at(row.public), top + 22, top + 40 + (_SECOND if row.second else 0))
+    return f'{label}<line class="{style}" x1="0" x2="100%" y1="{top + 31}" y2="{top + 31}"/>{marks}'
 
 
-def _mark(value: float | None, interval: Interval, scale: float, y: int) -> str:
+def _mark(value: float | None, interval: Interval, axis: _Axis, y: int, kind: str = "") -> str:
     """An interval as a bar with ends, and the estimate as a dot on it."""
-    low, high = _at(interval.low, scale), _at(interval.high, scale)
-    bar = f'<line class="interval" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
-    ends = "".join(f'<line class="end" x1="{x}" x2="{x}" y1="{y - 6}" y2="{y + 6}"/>' for x in (low, high))
-    dot = f'<circle class="dot" cx="{_at(value, scale)}" cy="{y}" r="5.5"/>' if value is not None else ""
+    more = f" {kind}" if kind else ""
+    low, high = axis.at(interval.low), axis.at(interval.high)
+    bar = f'<line class="interval{more}" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
+    ends = "".join(_upright(f"end{more}", x, y - 6, y + 6) for x in (low, high))
+    dot = f'<circle class="dot{more}" cx="{axis.at(value)}" cy="{y}" r="5.5"/>' if value is not None else ""
     return bar + ends + dot
 
 
-def _axis(scale: float, top: int, bottom: int) -> str:
-    """Five grid lines with their numbers."""
+def _upright(style: str, x: str, top: int, bottom: int) -> str:
+    """A vertical line."""
+    return f'<line class="{style}" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>'
+
+
+def _grid(axis: _Axis, top: int, bottom: int) -> str:
+    """Grid lines with their numbers; the one at 0 stands out where the axis has a negative side."""
     parts = []
-    for step in range(5):
-        anchor = "start" if step == 0 else "end" if step == 4 else "middle"
-        x = f"{25 * step}%"
-        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>')
-        parts.append(f'<text class="tick" x="{x}" y="{bottom + 18}" text-anchor="{anchor}">{scale * step / 4:g}</text>')
+    for i, tick in enumerate(axis.ticks):
+        anchor = "start" if i == 0 else "end" if i == len(axis.ticks) - 1 else "middle"
+        style = "grid zero" if tick == 0 and axis.low < 0 else "grid"
+        parts.append(_upright(style, axis.at(tick), top, bottom))
+        parts.append(
+            f'<text class="tick" x="{axis.at(tick)}" y="{bottom + 18}" text-anchor="{anchor}">{_number(tick)}</text>'
+        )
     return "".join(parts)
 
 
-def _scale(highest: Sequence[float]) -> float:
-    """The end of the axis: a round number at or above everything drawn."""
-    top = max(highest, default=1.0)
-    return next((scale for scale in _SCALES if scale >= top), 1.0)
+def _drawn(rows: Sequence[ChartRow]) -> Iterator[float]:
+    """Every value that a chart has to have room for."""
+    for row in rows:
+        for interval in (row.interval, row.second.interval if row.second else None):
+            if interval is not None:
+                yield from (interval.low, interval.high)
+        if row.public is not None:
+            yield row.public
 
 
-def _percent(value: float, scale: float) -> float:
-    """A value's place on the axis."""
-    return 100 * min(max(value / scale, 0.0), 1.0)
+def _axis_of(values: Sequence[float]) -> _Axis:
+    """Round numbers around everything drawn, with 0 among them."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    if low >= 0:
+        top = next((scale for scale in _SCALES if scale >= high), _round_above(high))
+        return _Axis(low=0.0, high=top, ticks=tuple(top * i / 4 for i in range(5)))
+    step = next((s for s in _STEPS if _below(low, s) + _above(high, s) <= _MOST_STEPS), 1.0)
+    first, last = -_below(low, step), _above(high, step)
+    ticks = tuple(step * i for i in range(first, last + 1))
+    return _Axis(low=ticks[0], high=ticks[-1], ticks=ticks)
 
 
-def _at(value: float, scale: float) -> str:
-    """A value's place as an SVG length."""
-    return f"{_percent(value, scale):.2f}%"
+def _below(low: float, step: float) -> int:
+    """How many steps below 0 hold the lowest value."""
+    return math.ceil(-low / step - 1e-9)
+
+
+def _above(high: float, step: float) -> int:
+    """How many steps above 0 hold the highest value."""
+    return max(math.ceil(high / step - 1e-9), 0)
+
+
+def _round_above(high: float) -> float:
+    """A round number at or above one that is over 1."""
+    power = 10.0 ** math.floor(math.log10(max(high, 1.0)))
+    return next(power * lead for lead in (1, 2, 4, 6, 8, 10) if power * lead >= high)
+
+
+def _number(value: float) -> str:
+    """A number of an axis."""
+    return f"{value:,.6g}".replace("-", "−") if abs(value) < 1e6 else f"{value:.3g}"

@@ -22,7 +22,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 LOADER = "tactful.scoring.pyfunc"
 REQUIREMENTS = ("tactful[registry]",)
+LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
+"""The tag by which MLflow knows which documents of a run are tables."""
+_BATCH = 1000  # figures that MLflow takes at once
 
 _SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -91,6 +94,7 @@ class Registry:
         params: Mapping[str, str | float],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
+        tables: Sequence[str] = (),
         register: bool = True,
     ) -> Candidate:
         """One finished run holds the documents and figures, one logged model the artifact, and a new version names it.
@@ -109,6 +113,8 @@ class Registry:
             File name to text, e.g. ``report.html``; artifacts of the run.
         params, metrics, tags : mapping
             Shown on the run. ``@`` in a metric's name becomes ``_at_``, as MLflow allows no ``@``.
+        tables : sequence of str
+            Those documents that MLflow shows as tables, as `MlflowClient.log_table` marks them.
         register : bool
             Whether to make a version. A run that a gate refused is shown, and not registered.
 
@@ -130,7 +136,8 @@ class Registry:
             )
         with plainly("writing a candidate"):
             experiment = self._experiment(model)
-            run_id = self._client.create_run(experiment, run_name=model, tags=dict(tags)).info.run_id
+            marked = {**tags, **_as_tables(tables)}
+            run_id = self._client.create_run(experiment, run_name=model, tags=marked).info.run_id
             logged: LoggedModel | None = None
             try:
                 logged = self._client.create_logged_model(experiment, name=model, source_run_id=run_id, tags=dict(tags))
@@ -244,7 +251,9 @@ class Registry:
             Metric(name.replace("@", "_at_"), value, now, 0, model_id=logged.model_id)
             for name, value in metrics.items()
         ]
-        self._client.log_batch(run_id, figures, [Param(name, str(value)) for name, value in params.items()])
+        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
+        for start in range(0, len(figures), _BATCH):
+            self._client.log_batch(run_id, figures[start : start + _BATCH])
         for name, text in documents.items():
             self._client.log_text(run_id, text, name)
         self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -358,6 +367,12 @@ def _signature() -> Any:
         ColSpec(DataType.boolean, "because", required=False),
     ]
     return ModelSignature(inputs=Schema([*columns]))
+
+
+def _as_tables(names: Sequence[str]) -> dict[str, str]:
+    """The tag by which MLflow shows these documents as tables."""
+    marks = [{"path": name, "type": "table"} for name in names]
+    return {LOGGED_ARTIFACTS: json.dumps(marks)} if marks else {}
 
 
 def _data_path(mlmodel: Path, model: str, version: str) -> str:

@@ -9,10 +9,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful.assurance.candidates import Candidate, record_candidate
 from tactful.assurance.card import model_card
+from tactful.assurance.champion import champion_facts
 from tactful.assurance.consent_manifest import consent_manifest
 from tactful.assurance.fairness import FairnessAssessment
+from tactful.assurance.fairness_record import (
+    DOCUMENT,
+    TABLE,
+    fairness_document,
+    fairness_metrics,
+    fairness_table,
+    fairness_tags,
+)
 from tactful.assurance.registry import Registry
 from tactful.assurance.report import fairness_report
+from tactful.assurance.report_mitigation import MitigationFacts
 from tactful.assurance.statement import privacy_statement
 from tactful.assurance.summary import RunSummary
 from tactful.records.store import Records
@@ -27,6 +37,8 @@ def submit(
     artifact: Path,
     manifest_digest: str,
     trainer: Ed25519PrivateKey | None,
+    mitigation: tuple[str, ...] = (),
+    mitigated: MitigationFacts | None = None,
 ) -> Candidate:
     """The candidate is in MLflow with its documents, and in the journal with their digests.
 
@@ -42,18 +54,26 @@ def submit(
         What that returned.
     trainer : Ed25519PrivateKey, optional
         Signs the entry. Without it the candidate can be looked at, never approved.
+    mitigation : tuple of str
+        What may be tried against a gap; the report tells it.
+    mitigated : MitigationFacts, optional
+        What was done against gaps in this run; the report tells it.
 
     Notes
     -----
     **Privacy.** *Reads* released values, public inputs and configuration. *Returns* MLflow's ids. *Costs* nothing.
     *Assumes* that nothing exact is in the summary, which has no field for it.
     """
+    champion = champion_facts(registry, summary.model)
+    report = fairness_report(summary, assessment, champion=champion, mitigation=mitigation, mitigated=mitigated)
     documents = {
-        "report.html": fairness_report(summary, assessment),
+        "report.html": report,
         "model_card.md": model_card(summary, assessment),
         "privacy_statement.yaml": privacy_statement(summary),
         "consent_manifest.yaml": consent_manifest(summary),
         "config.toml": summary.config_text,
+        DOCUMENT: fairness_document(assessment, created=summary.created.isoformat(timespec="seconds")),
+        TABLE: fairness_table(assessment),
     }
     verdicts = {name: verdict.status for name, verdict in assessment.verdicts.items()}
     candidate = registry.log_candidate(
@@ -61,8 +81,9 @@ def submit(
         artifact=artifact,
         documents=documents,
         params=_params(summary),
-        metrics=summary.metrics,
-        tags={"noise": summary.noise, **{f"verdict.{rule}": status for rule, status in verdicts.items()}},
+        metrics={**summary.metrics, **fairness_metrics(assessment)},
+        tags={"noise": summary.noise, **fairness_tags(assessment)},
+        tables=(TABLE,),
     )
     record_candidate(
         records,

@@ -7,12 +7,14 @@ else, so what is not a field here cannot reach them: no exact number of people, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
+from tactful.assurance.metrics import METRICS, OVERALL, Metric
 from tactful.privacy.statistics import Noise
 from tactful.privacy.sums import Measured
 
@@ -36,24 +38,7 @@ OUTCOMES: Mapping[str, str] = {
 """What the consent gate made of a person. Of people who were not used no row was used; the reason is the first in this
 order that holds for any of their rows, what is about the person before what is about a row, and others may hold too."""
 
-_METRICS: Mapping[str, tuple[str, str]] = {
-    "ndcg": (
-        "nDCG@{k}",
-        "how many of a person's hidden items are among the first {k} suggestions, and how near the top",
-    ),
-    "recall": (
-        "Recall@{k}",
-        "of a person's hidden items (at most {k} count), the share among the first {k} suggestions",
-    ),
-    "popularity_recall": (
-        "Recall@{k} of the popularity list",
-        "the same share when everybody is shown the {k} most popular items they do not have yet",
-    ),
-    "lift": (
-        "Lift over popularity, Recall@{k}",
-        "Recall@{k} of the model minus that of the popularity list, each person counted within ±0.2; above 0 it helps",
-    ),
-}
+_TOLD: Mapping[str, Metric] = {**METRICS, **OVERALL}
 
 
 class Loss(Protocol):
@@ -226,8 +211,18 @@ class RunSummary:
     @property
     def learned(self) -> str:
         """What taste was learned from, by the releases of the run."""
-        steps = sum(release.name.startswith("rhs-") for release in self.losses)
+        steps = self._steps
         return f"{steps} steps of private alternating least squares" if steps else "one release of item pairs"
+
+    @property
+    def method(self) -> Literal["tactful", "dpals"]:
+        """The method by the name that configurations and benchmarks have for it."""
+        return "dpals" if self._steps else "tactful"
+
+    @property
+    def _steps(self) -> int:
+        """How many times an alternating method asked people; 0 for a method that asks once."""
+        return sum(release.name.startswith("rhs-") for release in self.losses)
 
     @property
     def outcomes(self) -> list[tuple[str, str, Measured]]:
@@ -242,21 +237,36 @@ class RunSummary:
 
 
 def metric_name(metric: str) -> str:
-    """A metric as readers know it: ``ndcg@10`` is nDCG@10."""
-    kind, _, k = metric.partition("@")
-    return _METRICS[kind][0].format(k=k) if kind in _METRICS else metric
+    """A metric as readers know it: ``ndcg@10`` is nDCG@10; a name that has no words stays as it is."""
+    found = _TOLD.get(metric)
+    return found.title if found else _at_depth(metric, "title") or metric
 
 
 def metric_meaning(metric: str) -> str:
-    """What a metric measures, in a clause; empty for a metric that has no words here."""
-    kind, _, k = metric.partition("@")
-    return _METRICS[kind][1].format(k=k) if kind in _METRICS else ""
+    """What a metric measures, in a clause; empty for a metric that has no words."""
+    found = _TOLD.get(metric)
+    return found.meaning if found else _at_depth(metric, "meaning")
 
 
 def in_order(metrics: Iterable[str]) -> list[str]:
-    """Metrics as readers expect them: the model's own first, then the popularity list and the lift over it."""
-    kinds = list(_METRICS)
-    return sorted(metrics, key=lambda m: (kinds.index(k) if (k := m.partition("@")[0]) in kinds else len(kinds), m))
+    """Metrics as readers expect them: those of groups in the order of their table, then those over everybody only."""
+    kinds = [_kind(name) for name in _TOLD]
+    return sorted(metrics, key=lambda m: (kinds.index(_kind(m)) if _kind(m) in kinds else len(kinds), m))
+
+
+def _at_depth(metric: str, words: Literal["title", "meaning"]) -> str:
+    """The words of a metric at another depth than the told one: those of Recall@10 with 20 for 10; else empty."""
+    kind, _, depth = metric.partition("@")
+    for name, told in _TOLD.items():
+        if _kind(name) == kind and "@" in name and depth:
+            known: str = getattr(told, words)
+            return re.sub(rf"\b{name.partition('@')[2]}\b", depth, known)
+    return ""
+
+
+def _kind(metric: str) -> str:
+    """A metric without its depth."""
+    return metric.partition("@")[0]
 
 
 def readable(name: str) -> str:

@@ -1,0 +1,198 @@
+"""The champion that a candidate would replace, and for each rule whether its gap is smaller, larger or cannot be told.
+
+What is read here lies in MLflow, where anybody with access may have changed it: names are cut to a length, numbers are
+let through only if they are finite, and whatever is not as it should be is left out. `tactful verify` compares the
+document with the journal; this module does not.
+
+Notes
+-----
+*When the gaps of two models are told apart.* Both gaps are released through noise, and both come with an interval. They
+are told apart only if the intervals do not overlap and the same groups were compared. For independent estimates that is
+stricter than a test of their difference at the same confidence (Schenker & Gentleman 2001); where the same people
+evaluated both models, their chance errors go together and it is stricter still. Anything else cannot be told.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tactful.assurance.assessment import AttributeResult, FairnessAssessment
+from tactful.assurance.fairness_record import DOCUMENT
+from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.registry import Registry
+from tactful.assurance.verdicts import Statistic, Verdict
+from tactful.errors import NotFoundError
+
+Change = Literal["smaller", "larger", "cannot tell"]
+
+_LONGEST_NAME, _MOST_NAMES, _LARGEST = 200, 1000, 8_000_000
+_STATUSES = frozenset({"pass", "fail", "insufficient evidence"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionGroups:
+    """How the champion served the groups of one attribute.
+
+    Attributes
+    ----------
+    entering : frozenset of str
+        The groups that were compared.
+    by_group : mapping of str to mapping of str to Estimate
+        By metric and group.
+    difference, ratio : mapping of str to Estimate
+        By metric.
+    """
+
+    entering: frozenset[str]
+    by_group: Mapping[str, Mapping[str, Estimate]]
+    difference: Mapping[str, Estimate]
+    ratio: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionFacts:
+    """What MLflow holds about the current champion.
+
+    Attributes
+    ----------
+    version, created : str
+        ``created`` is empty where the document does not say it.
+    verdicts : mapping of str to str
+        By rule.
+    attributes : mapping of str to ChampionGroups
+        Attributes and intersections.
+    """
+
+    version: str
+    created: str
+    verdicts: Mapping[str, str]
+    attributes: Mapping[str, ChampionGroups]
+
+
+def champion_facts(registry: Registry, model: str) -> ChampionFacts | None:
+    """What is known of the current champion; None if there is none, or it has no document.
+
+    Notes
+    -----
+    **Privacy.** *Reads* released values in MLflow. *Returns* those that are well formed. *Costs* nothing. *Assumes*
+    nothing: the document may be anybody's.
+    """
+    try:
+        version = registry.champion(model)
+        text = registry.documents(model, version).get(DOCUMENT) if version is not None else None
+    except NotFoundError:
+        return None
+    return read_champion(version, text) if version is not None and text is not None else None
+
+
+def read_champion(version: str, text: str) -> ChampionFacts:
+    """What a document says, as far as it is well formed; nothing of it is taken on trust."""
+    told = _object(_parsed(text))
+    created = told.get("created")
+    found = {**_object(told.get("attributes")), **_object(told.get("intersections"))}
+    verdicts = {n: _object(v).get("status") for n, v in _object(told.get("verdicts")).items()}
+    return ChampionFacts(
+        version=version,
+        created=_name(created) if isinstance(created, str) else "",
+        verdicts={n: status for n, status in verdicts.items() if isinstance(status, str) and status in _STATUSES},
+        attributes={name: _groups(_object(result)) for name, result in found.items()},
+    )
+
+
+def compare_gap(verdict: Verdict, assessment: FairnessAssessment, champion: ChampionFacts) -> Change:
+    """Whether the gap that a rule is about is smaller or larger than the champion's, as far as intervals tell."""
+    rule = verdict.rule
+    ours, theirs = champion_gaps(rule.attribute, rule.metric, rule.statistic, assessment, champion)
+    if ours is None or theirs is None or not (ours.tells and theirs.tells):
+        return "cannot tell"
+    below = ours.interval.high < theirs.interval.low
+    above = ours.interval.low > theirs.interval.high
+    if not (below or above):
+        return "cannot tell"
+    return "smaller" if below == (rule.statistic == "difference") else "larger"
+
+
+def champion_gaps(
+    attribute: str, metric: str, statistic: Statistic, assessment: FairnessAssessment, champion: ChampionFacts
+) -> tuple[Estimate | None, Estimate | None]:
+    """The gap of the candidate and of the champion; None where it was not measured, or other groups were compared."""
+    ours = {**assessment.attributes, **assessment.intersections}.get(attribute)
+    theirs = champion.attributes.get(attribute)
+    alike = ours is not None and theirs is not None and frozenset(ours.entering) == theirs.entering
+    return _ours(ours, statistic, metric), _theirs(theirs, statistic, metric) if alike else None
+
+
+def _ours(result: AttributeResult | None, statistic: Statistic, metric: str) -> Estimate | None:
+    """A gap of the candidate."""
+    return result.gap(statistic, metric) if result else None
+
+
+def _theirs(groups: ChampionGroups | None, statistic: Statistic, metric: str) -> Estimate | None:
+    """A gap of the champion."""
+    return (groups.ratio if statistic == "ratio" else groups.difference).get(metric) if groups else None
+
+
+def _parsed(text: str) -> Any:
+    """The document, or nothing where it is too large or no JSON."""
+    if len(text) > _LARGEST:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _groups(result: Mapping[str, Any]) -> ChampionGroups:
+    """One attribute."""
+    by_metric: dict[str, dict[str, Estimate]] = {}
+    for group, found in _object(result.get("by_group")).items():
+        for metric, estimate in _estimates(_object(found).get("metrics")).items():
+            by_metric.setdefault(metric, {})[group] = estimate
+    entering = result.get("entering")
+    names = entering if isinstance(entering, list) else []
+    return ChampionGroups(
+        entering=frozenset(_name(name) for name in names if isinstance(name, str)),
+        by_group=by_metric,
+        difference=_estimates(result.get("difference")),
+        ratio=_estimates(result.get("ratio")),
+    )
+
+
+def _estimates(table: Any) -> dict[str, Estimate]:
+    """Those entries of a table that are estimates."""
+    found = {name: _estimate(entry) for name, entry in _object(table).items()}
+    return {name: estimate for name, estimate in found.items() if estimate is not None}
+
+
+def _estimate(entry: Any) -> Estimate | None:
+    """An estimate whose numbers are finite and in order, or None."""
+    value, low, high = (_finite(_object(entry).get(part)) for part in ("value", "low", "high"))
+    if value is None or low is None or high is None or not low <= value <= high:
+        return None
+    return Estimate(value=value, interval=Interval(low=low, high=high))
+
+
+def _finite(value: Any) -> float | None:
+    """A number that can be written down, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A JSON object with names of bounded length and number; empty for anything else."""
+    if not isinstance(value, dict):
+        return {}
+    return {_name(name): value[name] for name in list(value)[:_MOST_NAMES]}
+
+
+def _name(text: str) -> str:
+    """A name, cut where nobody would read on."""
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"

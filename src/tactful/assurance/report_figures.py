@@ -1,0 +1,124 @@
+"""How the report says a figure: in words, with its interval, and not at all where it would mislead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tactful.assurance.assessment import AttributeResult, FairnessAssessment
+from tactful.assurance.charts import ChartRow
+from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.metrics import METRICS
+from tactful.assurance.summary import about, in_order
+from tactful.privacy.sums import Measured
+
+CANNOT_TELL = "cannot tell"
+_NO_TELLING = 0.9  # an interval that holds more than this share of what is possible says next to nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A verdict, a plot or a table as the page wants it.
+
+    Attributes
+    ----------
+    title, text, note : str
+        The heading, a sentence before and one after.
+    chart : str
+        SVG, or empty.
+    header : tuple of str
+        Of the table.
+    rows : tuple of tuple of str
+    status : str
+        Of a verdict.
+    caption : str
+        What the marks of the chart are.
+    """
+
+    title: str
+    text: str = ""
+    chart: str = ""
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    status: str = ""
+    note: str = ""
+    caption: str = ""
+
+
+def everything(assessment: FairnessAssessment) -> dict[str, AttributeResult]:
+    """Attributes and declared intersections by name."""
+    return {**assessment.attributes, **assessment.intersections}
+
+
+def rule_metrics(assessment: FairnessAssessment, name: str = "") -> tuple[str, ...]:
+    """The metrics that rules are about: those on one attribute, else those on any, else the first that is told."""
+    rules = [verdict.rule for verdict in assessment.verdicts.values()]
+    own = [rule.metric for rule in rules if rule.attribute == name]
+    return tuple(in_order(dict.fromkeys(own or [rule.metric for rule in rules] or [next(iter(METRICS))])))
+
+
+def tells(estimate: Estimate, metric: str = "") -> bool:
+    """Whether a figure is worth saying: it is a number, and its interval leaves out a good part of what is possible."""
+    known = METRICS.get(metric)
+    possible = min(known.high - known.low, 1.0) if known else math.inf
+    width = estimate.interval.high - estimate.interval.low
+    return estimate.tells and math.isfinite(width) and width <= _NO_TELLING * possible
+
+
+def said(estimate: Estimate | None, metric: str = "", places: int = 3) -> str:
+    """A figure, or that nothing can be told."""
+    if estimate is None or estimate.value is None:
+        return "–"
+    return number(estimate.value, places) if tells(estimate, metric) else CANNOT_TELL
+
+
+def reach(estimate: Estimate | None, places: int = 3) -> str:
+    """An interval in words."""
+    if estimate is None or not all(map(math.isfinite, (estimate.interval.low, estimate.interval.high))):
+        return "–"
+    return between(estimate.interval, places)
+
+
+def between(interval: Interval, places: int = 3) -> str:
+    """The two ends of an interval."""
+    return f"{number(interval.low, places)} to {number(interval.high, places)}"
+
+
+def percents(interval: Interval) -> str:
+    """The two ends of an interval of shares."""
+    return f"{interval.low:.0%} to {interval.high:.0%}"
+
+
+def number(value: float, places: int = 3) -> str:
+    """A number with a true minus sign, and none before a zero."""
+    text = f"{value:,.{places}f}"
+    return f"−{text[1:]}" if text.startswith("-") and text.strip("-0.,") else text.lstrip("-")
+
+
+def few_words(people: Measured) -> str:
+    """A released number of people without its range: ``about 312 people``."""
+    return f"{about(people).split(' (')[0]} people"
+
+
+def chart_row(
+    label: str, note: str, estimate: Estimate | None, metric: str = "", *, second: Estimate | None = None
+) -> ChartRow:
+    """A line of a chart; without a dot where the figure would mislead, and empty where there is none."""
+    if estimate is None or reach(estimate) == "–":
+        return ChartRow(label=label, note=note, value=None, interval=None)
+    value = estimate.value if tells(estimate, metric) else None
+    return ChartRow(label=label, note=note, value=value, interval=estimate.interval, second=second)
+
+
+def sides(metric: str) -> tuple[str, str]:
+    """What the group with the lowest value and the one with the highest are called."""
+    better = METRICS[metric].better if metric in METRICS else "higher"
+    served = {"higher": ("worst-served", "best-served"), "lower": ("best-served", "worst-served")}
+    return served.get(better, ("lowest", "highest"))
+
+
+def apart(estimates: Mapping[str, Estimate], metric: str = "") -> tuple[str, str] | None:
+    """The groups with the lowest and the highest figure that tells; None where fewer than two do."""
+    told = {name: e.value for name, e in estimates.items() if e.value is not None and tells(e, metric)}
+    return (min(told, key=lambda n: told[n]), max(told, key=lambda n: told[n])) if len(told) > 1 else None
