@@ -12,14 +12,15 @@ evaluation        evaluation people     99 %          as in `tactful.privacy.pla
 ================  ====================  ============  =============================================================
 
 With Grams of each item a step gives them as much as the right-hand sides, and each step has half the budget for what
-decides: they are off unless asked for.
+decides: they are off unless asked for. What lists tell about groups is paid for as in `tactful.privacy.plan`.
 """
 
 from __future__ import annotations
 
 from tactful.errors import ConfigError
 from tactful.privacy.accountant import PrivacyBudget
-from tactful.privacy.plan import RunPlan, Shares
+from tactful.privacy.exposures import LeakageCells
+from tactful.privacy.plan import RunPlan, Shares, with_leakage
 
 STEPS = 6
 MOST_FACTORS = 64
@@ -42,6 +43,7 @@ def alternating_plan(
     steps: int = STEPS,
     most_factors: int = MOST_FACTORS,
     item_grams: bool = False,
+    leakage: LeakageCells | None = None,
 ) -> RunPlan:
     """The plan that spends `budget` on so many steps, sampler's error included.
 
@@ -58,6 +60,8 @@ def alternating_plan(
         The rank that the run may choose; what one person can touch grows with it.
     item_grams : bool, default=False
         Whether each step releases a Gram for each item.
+    leakage : LeakageCells, optional
+        As for `RunPlan.of`.
 
     Raises
     ------
@@ -75,8 +79,6 @@ def alternating_plan(
     of_step = _WITH_ITEM_GRAMS if item_grams else _OF_STEP
     solved = {f"{kind}-{step}": kind for step in range(1, steps + 1) for kind in of_step}
     touched = {"consent": 1, "people": 1, "popularity": max_items, "evaluation": evaluation_cells}
-    return RunPlan.sharing(
-        budget,
-        {**_ALWAYS} | {name: (("training",), _TRAINING * of_step[kind] / steps) for name, kind in solved.items()},
-        touched | {name: entries[kind] for name, kind in solved.items()},
-    )
+    shares = {**_ALWAYS} | {name: (("training",), _TRAINING * of_step[kind] / steps) for name, kind in solved.items()}
+    touched |= {name: entries[kind] for name, kind in solved.items()}
+    return RunPlan.sharing(budget, *with_leakage(shares, touched, leakage))

@@ -22,7 +22,9 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
   the person's (`tactful.personal.grams`);
 - a step of alternating least squares: three vectors, each by itself (`tactful.personal.people_solves`);
 - evaluation: parts of S by declared importance, figures clipped and cut toward zero, mixtures of at most one whole
-  (`tactful.privacy.cells`).
+  (`tactful.privacy.cells`);
+- what lists tell about groups: counts of items (`tactful.privacy.exposures`) and of scores (`tactful.privacy.guesses`),
+  each by itself and each paid for as if it were about all evaluation people.
 
 Weights are cut down, so the squared norm is a sum of integers that is at most S² exactly, for every l from 0 to the
 bound and beyond it: the bound limits cost, and the coordinates that the sampler's slack is charged for; the norm does
@@ -62,6 +64,8 @@ noise drawn. If anything fails in between, budget is lost and nothing has leaked
 
 *What is not covered.* Time, memory, the terminal's exact row counts; that a run did not start because a table cannot be
 read or a record names nobody. A log in which nobody consented pays, and is refused by the released count.
+
+The file is longer than others: everything that leaves, leaves here.
 """
 
 from __future__ import annotations
@@ -79,6 +83,8 @@ from tactful.personal.grams import DIAGONAL_DIVISOR, item_gram
 from tactful.personal.people_solves import solved_gram, solved_item_grams, solved_right_hand_sides
 from tactful.privacy.cells import CellDesign, Shares, cell_names, cell_sums
 from tactful.privacy.events import GaussianEvent
+from tactful.privacy.exposures import ListDesign, ListRows, exposure_counts, exposures_of
+from tactful.privacy.guesses import GuessQuery, guess_counts, guesses_of
 from tactful.privacy.ledger import Assignment, Debit
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
@@ -96,7 +102,7 @@ from tactful.privacy.statistics import (
     read_only,
     symmetric,
 )
-from tactful.privacy.sums import ConsentCounts, EvaluationSums, Measured
+from tactful.privacy.sums import ConsentCounts, EvaluationSums, Exposures, Guesses, Measured
 
 
 class Payments(Protocol):
@@ -282,6 +288,30 @@ class PrivateRelease:
             for unit in (units[cell.metric, cell.attribute],)
         }
         return EvaluationSums(noise=self._noise.kind, cells=cells)
+
+    def exposures(self, rows: ListRows, design: ListDesign) -> Exposures:
+        """How often each item is on lists, by group, in the first half of assessed people.
+
+        Notes
+        -----
+        **Privacy.** *Reads* lists and levels of evaluation people. *Returns* noisy counts. *Costs* the event
+        ``exposures``. *Assumes* norm ≤ S a person, argued in `tactful.privacy.exposures`.
+        """
+        self._plan.check("exposures", design.touched)
+        noisy, sigma = self._release("exposures", lambda: exposure_counts(rows, design))
+        return exposures_of(noisy, sigma, design, self._noise.kind)
+
+    def guesses(self, rows: ListRows, query: GuessQuery) -> Guesses:
+        """How people of the second half score when their groups are guessed from their lists.
+
+        Notes
+        -----
+        **Privacy.** *Reads* lists and levels of evaluation people. *Returns* noisy counts. *Costs* the event
+        ``guesses``. *Assumes* norm ≤ S a person, argued in `tactful.privacy.guesses`, and a query of released values.
+        """
+        self._plan.check("guesses", query.touched)
+        noisy, sigma = self._release("guesses", lambda: guess_counts(rows, query))
+        return guesses_of(noisy, sigma, query, self._noise.kind)
 
     def _release(self, name: str, statistic: Callable[[], NDArray[np.int64]]) -> tuple[NDArray[np.float64], float]:
         """The statistic plus noise, and the noise's σ, both divided by S; paid for before the noise is drawn."""

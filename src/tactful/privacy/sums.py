@@ -5,10 +5,18 @@ What models are fitted from is in `tactful.privacy.statistics`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tactful.privacy.statistics import Released
+
+Shown = Literal["model", "popularity"]
+"""A list that people could be shown: the model's, or the most popular items that they do not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -71,6 +79,44 @@ class EvaluationSums(Released):
 
     def __getitem__(self, cell: Cell) -> Measured:
         return self.cells[cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposures(Released):
+    """How often items are among the first ten places of people's lists, by group; of one half of assessed people.
+
+    Attributes
+    ----------
+    counts : mapping of (attribute, list) to float array of shape (n_groups, n_entries)
+        Lists that hold the item; the last entry counts places, of all items that have no entry of their own.
+    people : mapping of str to float array of shape (n_groups,)
+        By attribute.
+    sigmas : float array of shape (n_entries,)
+        Standard deviation of the noise on the counts of each entry.
+    people_sigma : float
+        The same of `people`.
+    """
+
+    counts: Mapping[tuple[str, Shown], NDArray[np.float64]]
+    people: Mapping[str, NDArray[np.float64]]
+    sigmas: NDArray[np.float64]
+    people_sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guesses(Released):
+    """How people of the other half score, by the group that was asked about and whether it is theirs.
+
+    Attributes
+    ----------
+    histograms : mapping of (attribute, list) to float array of shape (n_asked, 2, n_bins)
+        People whose group is another one, then people whose group it is; by bins of rising score.
+    sigma : float, people
+        Standard deviation of the noise on each entry.
+    """
+
+    histograms: Mapping[tuple[str, Shown], NDArray[np.float64]]
+    sigma: float
 
 
 def squared(metric: str) -> str:
