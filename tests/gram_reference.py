@@ -23,10 +23,12 @@ def query(head: Sequence[int], weights: Sequence[int], direction: Sequence[int])
     return GramQuery(head=np.array(head), weights=np.array(weights), direction=np.array(direction))
 
 
-def shares(history: History, asked: GramQuery, found: object = gram_kernels.shares) -> tuple[int, int]:
-    """One person's t and s, alone."""
+def shares(
+    history: History, asked: GramQuery, found: object = gram_kernels.shares, norm: int = SCALE
+) -> tuple[int, int]:
+    """One person's t and s, alone; they may add `norm`."""
     mine = np.flatnonzero(np.isin(asked.head, list(history))).astype(np.int32)
-    times, shifts = found(np.array([0, len(mine)]), mine, asked.weights, asked.direction, SCALE)  # type: ignore[operator]
+    times, shifts = found(np.array([0, len(mine)]), mine, asked.weights, asked.direction, np.array([norm]))  # type: ignore[operator]
     return int(times[0]), int(shifts[0])
 
 

@@ -46,17 +46,23 @@ def catalogue(n_items: int) -> Catalogue:
     return Catalogue(item_ids=ids, titles=ids, features={})
 
 
-def bounded(histories: Sequence[Sequence[int]], n_items: int) -> BoundedInteractions:
+def bounded(
+    histories: Sequence[Sequence[int]], n_items: int, weights: Sequence[int] | None = None
+) -> BoundedInteractions:
     """Each history as one person's row, through the back door that only tests may use."""
     rows = np.repeat(np.arange(len(histories)), [len(h) for h in histories])
     items = np.array([i for h in histories for i in h], dtype=np.int64)
-    return of_matrix(user_items(rows, items, n_items, len(histories)))
+    return of_matrix(user_items(rows, items, n_items, len(histories)), weights)
 
 
-def of_matrix(matrix: scipy.sparse.csr_array) -> BoundedInteractions:
-    """The matrix as bounded interactions, whatever it holds."""
+def of_matrix(matrix: scipy.sparse.csr_array, weights: Sequence[int] | None = None) -> BoundedInteractions:
+    """The matrix as bounded interactions, whatever it holds; people count so many 255ths, or whole."""
     return opened(
-        BoundedInteractions, user_items=matrix, max_items=matrix.shape[1], catalogue=catalogue(matrix.shape[1])
+        BoundedInteractions,
+        user_items=matrix,
+        max_items=matrix.shape[1],
+        catalogue=catalogue(matrix.shape[1]),
+        _weights=None if weights is None else np.array(weights, dtype=np.int64),
     )
 
 

@@ -120,5 +120,5 @@ def test_a_long_history_overflows_nothing() -> None:
     """Weights stay exact far beyond any history."""
     entries = np.array([10**12, 2**60, 2**60 + 1, 2**62])
     assert shared_weight(entries).tolist() == [SCALE // 10**6, 1, 0, 0]
-    stub: Any = SimpleNamespace(user_items=bounded([[0]] * 1000, 1).user_items)
+    stub: Any = SimpleNamespace(user_items=bounded([[0]] * 1000, 1).user_items, weights=None)
     assert item_popularity(stub).tolist() == [1000 * SCALE]

@@ -36,6 +36,10 @@ WHERE d.place <= d.max_items
 """
 
 
+WHOLE = 255
+"""The weight of a person who counts whole; others count so many 255ths."""
+
+
 @final
 class BoundedInteractions(ClosedDoor):
     """What training people used, at most `max_items` items each, made by `bound` and by nothing else.
@@ -49,21 +53,33 @@ class BoundedInteractions(ClosedDoor):
         The bound.
     catalogue : Catalogue
         The columns.
+    weights : int64 array of shape (n_people,), from 1 to 255, or None
+        How many 255ths each person counts in popularity and Gram; None: everybody counts whole. Read-only.
     """
 
-    __slots__ = ("catalogue", "max_items", "user_items")
+    __slots__ = ("_weights", "catalogue", "max_items", "user_items")
     _door = "bound"
 
     user_items: csr_array
     max_items: int
     catalogue: Catalogue
+    _weights: NDArray[np.int64] | None
+
+    @property
+    def weights(self) -> NDArray[np.int64] | None:
+        """How many 255ths each person counts, or None."""
+        return getattr(self, "_weights", None)
 
     def __repr__(self) -> str:
         return f"BoundedInteractions(at most {self.max_items} of {len(self.catalogue)} items a person)"
 
 
 def bound(
-    consented: ConsentedInteractions, *, max_items: int, kept: NDArray[np.bool_] | None = None
+    consented: ConsentedInteractions,
+    *,
+    max_items: int,
+    kept: NDArray[np.bool_] | None = None,
+    weights: NDArray[np.int64] | None = None,
 ) -> BoundedInteractions:
     """At most `max_items` distinct items of each training person, chosen by keyed hash.
 
@@ -76,11 +92,15 @@ def bound(
         The rows to keep, of those that come back without it: part of what is bounded is bounded. For shadow models on
         synthetic and public worlds, in benchmarks alone (a test reads the source for it): people of a real run are
         left out by the gate and by nothing else.
+    weights : int array, from 1 to 255, optional
+        How many 255ths each person of `consented` counts, by their number there: what
+        `tactful.personal.weights.RowWeights.of_people` makes of groups and declared numbers. Everybody counts whole
+        without it.
 
     Raises
     ------
     ConfigError
-        If `max_items` is below 1.
+        If `max_items` is below 1, or a weight is out of range: nobody counts more than whole.
 
     Privacy
     -------
@@ -98,13 +118,31 @@ def bound(
     held = session.query(_HELD)
     present = np.bincount(held["person"]) > 0
     everything = user_items((np.cumsum(present) - 1)[held["person"]], held["item"], n_items)
-    within = _within(session, np.flatnonzero(present), everything, max_items)
+    people = np.flatnonzero(present)
+    within = _within(session, people, everything, max_items)
+    if kept is not None:
+        within, people = of_lists(*_lists(within[np.flatnonzero(kept)]), n_items), people[np.flatnonzero(kept)]
     return opened(
         BoundedInteractions,
-        user_items=within if kept is None else of_lists(*_lists(within[np.flatnonzero(kept)]), n_items),
+        user_items=within,
         max_items=max_items,
         catalogue=consented.catalogue,
+        _weights=None if weights is None else _weights_of(people, weights),
     )
+
+
+def _weights_of(people: NDArray[np.intp], weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The weights of these people, read-only; raise unless everybody has one, and none is more than whole."""
+    enough = len(weights) > people.max(initial=-1)
+    if not enough or weights.min(initial=1) < 1 or weights.max(initial=1) > WHOLE:
+        raise ConfigError(
+            f"everybody has a weight, from 1 to {WHOLE}",
+            given="some are out of range" if enough else "some are missing",
+            do="Make them with tactful.personal.weights",
+        )
+    found = weights[people].astype(np.int64)
+    found.flags.writeable = False
+    return found
 
 
 def _within(session: Session, people: NDArray[np.intp], everything: csr_array, max_items: int) -> csr_array:

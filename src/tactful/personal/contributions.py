@@ -9,6 +9,11 @@ Gram has a file of its own, `tactful.personal.grams`, and so have the sums of al
 *Item popularity.* A person of l ≥ 1 distinct items adds w = ⌊S/√l⌋ to l entries, S = 2³⁰. The norm is w√l ≤ S. A
 person of no items adds nothing.
 
+*Weights.* Who counts u/255 (`tactful.personal.weights`), u a whole number from 1 to 255, adds ⌊w·u/255⌋ ≤ w instead:
+the norm only falls. u depends on the person's own group and consent and on declared numbers, so neighbours still differ
+by one person's vector, and its norm is at most S for every weight. Which weights others have, or that there are any,
+enters nowhere. The number of people is not weighted: it is what minimums and δ are judged by.
+
 Weights are isqrt of a whole quotient: integer arithmetic throughout, so the bound holds exactly for every l, and no
 summation order, engine, thread or retry changes a bit. To round to the nearest instead would break it: two items
 would get 759,250,125 each, and 2 · 759,250,125² > S².
@@ -26,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tactful.errors import TactfulError
-from tactful.personal.bounding import BoundedInteractions
+from tactful.personal.bounding import WHOLE, BoundedInteractions
 
 SCALE = 1 << 30  # the L2 sensitivity of every statistic, in integer units
 MOST_PEOPLE = 1 << 32
@@ -53,10 +58,19 @@ def item_popularity(bounded: BoundedInteractions) -> NDArray[np.int64]:
     """
     rows = few_enough(bounded.user_items)
     starts, items = rows.indptr.astype(np.int64, copy=False), rows.indices.astype(np.int32, copy=False)
-    by_length = shared_weight(np.arange(int(np.diff(starts).max(initial=0)) + 1))
-    total = np.zeros(rows.shape[1], dtype=np.int64)
-    _kernels().add_items(starts, items, by_length, total)
+    lengths, total = np.diff(starts), np.zeros(rows.shape[1], dtype=np.int64)
+    amounts = shared_weight(np.arange(int(lengths.max(initial=0)) + 1))[lengths]
+    if bounded.weights is not None:
+        amounts = amounts * bounded.weights // WHOLE
+    _kernels().add_items(starts, items, amounts, total)
     return total
+
+
+def norms(bounded: BoundedInteractions, people: slice) -> NDArray[np.int64]:
+    """The most that each of these people may add to a statistic in L2 norm: SCALE, cut down by their weight."""
+    if bounded.weights is None:
+        return np.full(people.stop - people.start, SCALE, dtype=np.int64)
+    return SCALE * bounded.weights[people] // WHOLE
 
 
 def _kernels() -> ModuleType:

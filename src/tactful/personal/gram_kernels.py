@@ -19,10 +19,11 @@ _Int32 = NDArray[np.int32]
 
 
 @compiled
-def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, scale: int) -> tuple[_Int64, _Int64]:
+def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, norms: _Int64) -> tuple[_Int64, _Int64]:
     """Each person's t and s: as large as floats propose and whole numbers allow, 0 for who has no item.
 
-    Pairs at 3·z_i·z_j and the diagonal at z_i² have a norm of at most `scale`, in whole numbers.
+    Pairs at 3·z_i·z_j and the diagonal at z_i² have a norm of at most the person's own, in whole numbers; none is
+    above 2³⁰.
     """
     n_people = len(begins) - 1
     times, shifts = np.zeros(n_people, dtype=np.int64), np.zeros(n_people, dtype=np.int64)
@@ -30,9 +31,9 @@ def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, sc
     for place in range(len(direction)):
         squares += direction[place] ** 2
         fourths += direction[place] ** 4
-    largest = np.int64(np.sqrt(scale))
     for person in range(n_people):
-        mine = lists[begins[person] : begins[person + 1]]
+        mine, scale = lists[begins[person] : begins[person + 1]], norms[person]
+        largest = np.int64(np.sqrt(scale))
         if len(mine) == 0:
             continue
         share = 0.0
@@ -71,7 +72,7 @@ def fits(
     """Whether 9p + f ≤ scale² for z = t·a − s·D, n = Σ z², f = Σ z⁴ and p = (n² − f)/2, in whole numbers.
 
     n is exact: t ≤ 2¹⁵, a ≤ 255 and the 4,096 items that a plan pays for keep each of its parts below 2⁶². Where n ≤
-    scale = 2³⁰, f ≤ n² ≤ 2⁶⁰ is exact modulo 2⁶⁴, whatever its parts are, and 9p + f < 2⁶³; where n > scale, 9p + f
+    scale ≤ 2³⁰, f ≤ n² ≤ 2⁶⁰ is exact modulo 2⁶⁴, whatever its parts are, and 9p + f < 2⁶³; where n > scale, 9p + f
     is at least n² and too large.
     """
     n, f = s * s * squares, s * s * s * s * fourths

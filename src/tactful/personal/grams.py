@@ -21,6 +21,9 @@ with, never the bound. The diagonal counts among the entries because it is relea
 weight of a pair, since popularity nearly knows it and a short history would spend most of its norm there. The lower
 triangle repeats the upper one and is never released by itself.
 
+*Weights.* A person who counts w/255 (`tactful.personal.weights`) has ⌊S·w/255⌋ in the place of S: t and s are smaller
+and all else is the same. Since w ≤ 255 the norm is at most S, whoever weighs what.
+
 *Why the sums are exact although a centred history is dense.* z zᵀ expands into whole numbers,
 
     Σ z_i z_j = a_i a_j Σ t²[i, j in H] − a_i D_j Σ t s [i in H] − a_j D_i Σ t s [j in H] + D_i D_j Σ s²,
@@ -44,7 +47,7 @@ from numpy.typing import NDArray
 
 from tactful.errors import ConfigError
 from tactful.personal.bounding import BoundedInteractions
-from tactful.personal.contributions import SCALE, few_enough
+from tactful.personal.contributions import few_enough, norms
 
 DIAGONAL_DIVISOR = 3  # a diagonal entry gets z_i² where a pair gets 3·z_i·z_j
 MOST_WEIGHT = 255  # of a_i and of D_i: keeps all products of one person within 64 bits
@@ -93,7 +96,7 @@ def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
     items. Each thread adds to rows of the triangle that no other thread touches.
 
     **Privacy.** *Reads* bounded rows. *Returns* an exact sum over people, for `tactful.privacy.release` only.
-    *Costs* nothing by itself. *Assumes* distinct items a person, which `bound` makes.
+    *Costs* nothing by itself. *Assumes* distinct items a person and weights of at most 255, which `bound` makes.
     """
     rows = few_enough(bounded.user_items)
     _check(query, rows.shape[1])
@@ -106,8 +109,8 @@ def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
     kernels, threads = _kernels(), _threads() if starts[-1] > _FEW else 1
     with ThreadPoolExecutor(threads) as pool:  # which starts no thread before something is submitted
         for block in _blocks(starts):
-            begins, lists = kernels.head_lists(block, items, place, n_head)
-            times, shifts = kernels.shares(begins, lists, weights, direction, SCALE)
+            begins, lists = kernels.head_lists(starts[block.start : block.stop + 1], items, place, n_head)
+            times, shifts = kernels.shares(begins, lists, weights, direction, norms(bounded, block))
             kernels.add_shifts(begins, lists, times, shifts, along, squares)
             ends, people, places = kernels.by_row(begins, lists, n_head)
             amounts = times * times
@@ -139,13 +142,13 @@ def _check(query: Query, n_items: int) -> None:
         )
 
 
-def _blocks(starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Where people start, in blocks of about a million interactions, nobody divided."""
+def _blocks(starts: NDArray[np.int64]) -> Iterator[slice]:
+    """People in blocks of about a million interactions, nobody divided."""
     n_people, first = len(starts) - 1, 0
     while first < n_people:
         last = int(np.searchsorted(starts, starts[first] + _BLOCK, side="right")) - 1
         last = min(max(last, first + 1), n_people)
-        yield starts[first : last + 1]
+        yield slice(first, last)
         first = last
 
 

@@ -86,13 +86,11 @@ def lists_of_rows(rows: _Int32, items: _Int32, n_rows: int, n_items: int) -> tup
 
 
 @compiled
-def add_items(starts: _Int64, items: _Int32, by_length: _Int64, total: _Int64) -> None:
-    """Each person has added the weight of their number of items to each of their items."""
+def add_items(starts: _Int64, items: _Int32, amounts: _Int64, total: _Int64) -> None:
+    """Each person has added their amount to each of their items."""
     for person in range(len(starts) - 1):
-        first, last = starts[person], starts[person + 1]
-        weight = by_length[last - first]
-        for k in range(first, last):
-            total[items[k]] += weight
+        for k in range(starts[person], starts[person + 1]):
+            total[items[k]] += amounts[person]
 
 
 @compiled

@@ -48,6 +48,10 @@ class PeopleCount(Released):
     value: float
     sigma: float
 
+    def weighted(self, mean: float) -> PeopleCount:
+        """As many as the people amount to who count so much on average: for rules that fit, never for minimums."""
+        return PeopleCount(noise=self.noise, value=self.value * mean, sigma=self.sigma * mean)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPopularity(Released):
