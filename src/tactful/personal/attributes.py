@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tactful.errors import ConfigError, UsageError
+from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.engines.base import Engine, Kind, Session
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.gate import ConsentGate
@@ -119,7 +120,7 @@ class Demographics:
         purpose: str = "fairness.assessment",
         as_of: datetime | None = None,
     ) -> dict[str, NDArray[np.int64]]:
-        """For each attribute one code a person, aligned with the rows of `people`.
+        """For each attribute one code a person, aligned with ``people.admitted``: who is only known has one, too.
 
         Codes 0 to L − 1 are the declared levels, L is ``other``, L + 1 ``undisclosed``, −1 not assessed: no consent to
         the purpose at `as_of` and now, erased, or a minor. Where the rows of one person differ, that attribute of
@@ -149,6 +150,34 @@ class Demographics:
         nothing = (None,) * len(names)
         told = [values.get(name, nothing) if name in willing else None for name in people._pseudonyms]
         return {spec.name: _codes(spec, position, told) for position, spec in enumerate(specs)}
+
+    def training_groups(
+        self, consented: ConsentedInteractions, gate: ConsentGate, spec: AttributeSpec, *, as_of: datetime | None = None
+    ) -> NDArray[np.int64]:
+        """One code a person of the gate's answer, by their number there; −1 for evaluation people.
+
+        Codes as in `groups`; −1 also where the person did not agree to ``fairness.mitigation``. Read-only.
+
+        Raises
+        ------
+        SchemaError
+            If the table cannot be read to its end, which `check` finds before.
+
+        Privacy
+        -------
+        Reads: the declared attribute, and looks only at that of training people who agreed to mitigation.
+        Returns: exact groups of single people, to weigh their rows with in `tactful.personal.bounding.bound` alone.
+        Costs: nothing; weights are at most 1, so that no release becomes more sensitive.
+        Assumes: one id is one person. No model has this as a feature, and nothing asks for it when scoring.
+        """
+        people = consented._session.query("SELECT person, pseudonym FROM people WHERE part = 'training'")
+        willing = gate.willing([str(name) for name in people["pseudonym"]], "fairness.mitigation", as_of)
+        values, nothing = self._values(gate, willing, [spec.name]), (None,)
+        told = [values.get(name, nothing) if name in willing else None for name in map(str, people["pseudonym"])]
+        codes = np.full(int(people["person"].max(initial=-1)) + 1, NOT_ASSESSED, dtype=np.int64)
+        codes[people["person"]] = _codes(spec, 0, told)
+        codes.flags.writeable = False
+        return codes
 
     def _stage(self, session: Session) -> None:
         """The view ``attribute_rows`` reads the declared columns, which have types that are allowed."""
