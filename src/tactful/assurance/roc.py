@@ -100,7 +100,8 @@ def area(inside: NDArray[np.float64], outside: NDArray[np.float64], sigma: float
     by_inside = inside @ (of_inside**2 - sigma**2 * (centred**2).sum(axis=1))
     by_outside = outside @ (of_outside**2 - sigma**2 * (centred**2).sum(axis=0))
     most = value * (1 - value) * (n1 * n0) ** 2 / min(n1, n0)
-    sampling = min(max(float(by_inside + by_outside), 0.0) + n1 * n0 * value * (1 - value), most)
+    drawn = by_inside * n1 / (n1 - 1) + by_outside * n0 / (n0 - 1)
+    sampling = min(max(float(drawn), 0.0) + n1 * n0 * value * (1 - value), most)
     pairs = n1 * n0
     return Area(value=value, noise=sqrt(noise) / pairs, sampling=sqrt(sampling) / pairs, people=min(n1, n0))
 
