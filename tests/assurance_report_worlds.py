@@ -1,4 +1,4 @@
-"""An assessment with everything in it that a report may have to tell, made up so that each part has something to say."""
+"""An assessment with everything in it that a report may have to tell, made up so that each part says something."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tactful.assurance.assessment import (
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.metrics import METRICS
 from tactful.assurance.report_mitigation import MitigatedGap, MitigationFacts
-from tactful.assurance.verdicts import FairnessRule, Verdict, judge, undecided
+from tactful.assurance.verdicts import FairnessRule, Status, Verdict
 from tactful.privacy.sums import Measured
 
 LEVEL = {
@@ -44,9 +44,8 @@ RULES = (
     FairnessRule(name="ndcg_by_age", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8),
     FairnessRule(name="ndcg_by_income", attribute="income", metric="ndcg@10", statistic="ratio", bound=0.8),
     FairnessRule(name="ndcg_by_household", attribute="household", metric="ndcg@10", statistic="ratio", bound=0.8),
-    FairnessRule(
-        name="lists_by_age", attribute="age", metric="miscalibration@10", statistic="difference", bound=0.1
-    ),
+    FairnessRule(name="lists_by_age", attribute="age", metric="miscalibration@10", statistic="difference", bound=0.1),
+    FairnessRule(name="ndcg_by_status", attribute="marital_status", metric="ndcg@10", statistic="ratio", bound=0.8),
     FairnessRule(
         name="ndcg_where_they_meet", attribute="age × household", metric="ndcg@10", statistic="ratio", bound=0.7
     ),
@@ -88,7 +87,10 @@ def rich_assessment() -> FairnessAssessment:
         noise="system",
         intersections=intersections,
         conditioned=(conditioned("age"), conditioned("household")),
-        items={"department": items("GROCERY", "PRODUCE", "MEAT", "DRUG GM", "FLORAL"), "brand": items("own", "national")},
+        items={
+            "department": items("GROCERY", "PRODUCE", "MEAT", "DRUG GM", "FLORAL"),
+            "brand": items("own", "national"),
+        },
         shaped={name: shaped(people) for name, people in PEOPLE.items()},
         guessing={
             "age": guessing(("under 35", "35-44", "45-54"), 0.61, 0.53, 0.05),
@@ -197,7 +199,8 @@ def _gaps(found: Mapping[str, Estimate], metric: str) -> tuple[Estimate, Estimat
     if len(found) < 2:
         return nothing, nothing
     low, high = (pick(found.values(), key=lambda e: e.value or 0.0) for pick in (min, max))
-    assert low.value is not None and high.value is not None
+    assert low.value is not None
+    assert high.value is not None
     half = (low.interval.high - low.interval.low) / 2
     difference = estimate(high.value - low.value, half, high=METRICS[metric].high - METRICS[metric].low)
     if METRICS[metric].low < 0:
@@ -206,10 +209,17 @@ def _gaps(found: Mapping[str, Estimate], metric: str) -> tuple[Estimate, Estimat
 
 
 def _verdict(rule: FairnessRule, results: Mapping[str, AttributeResult]) -> Verdict:
-    """The verdict that follows."""
-    result = results.get(rule.attribute)
-    gap = result.gap(rule.statistic, rule.metric) if result else None
-    if result is None or gap is None:
-        return undecided(rule, "Nothing was measured.")
+    """The verdict that follows, in words of this world's own."""
+    result = results[rule.attribute]
+    gap = result.gap(rule.statistic, rule.metric)
+    assert gap is not None
+    status: Status = "insufficient evidence"
+    if rule.broken_by(gap.interval):
+        status = "fail"
+    elif rule.kept_by(gap.interval) and not result.unmeasured:
+        status = "pass"
     low, high = result.extremes(rule.metric)
-    return judge(rule, gap, worst=low, best=high, unmeasured=result.unmeasured)
+    words = (
+        f"Between “{low}” and “{high}”: {gap.interval.low:.2f} to {gap.interval.high:.2f}; {rule.asks} is asked for."
+    )
+    return Verdict(status=status, explanation=words, estimate=gap.value, interval=gap.interval, rule=rule)

@@ -52,13 +52,9 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
         if result.unmeasured:
             few = listed(result.unmeasured)
             found.append(f"How {readable(name)} groups with too few people are served: {few}.")
-        if result.not_assessed.value > 2 * result.not_assessed.sigma:
-            found.append(
-                f"How people are served who did not agree to be assessed by {readable(name)}: "
-                f"{about(result.not_assessed)} of the evaluated people. They may differ from those who agreed."
-            )
     return [
         *found,
+        *_not_assessed(assessment),
         "How people are served who did not consent to training: no figure about quality here is about them.",
         "How people with only a few items are served: a history too short to be divided is not evaluated.",
         _causes(assessment),
@@ -68,6 +64,19 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
             "did not see."
         ),
     ]
+
+
+def _not_assessed(assessment: FairnessAssessment) -> list[str]:
+    """Who is in no group for want of consent, where that is more than noise."""
+    counted = [
+        f"by {readable(name)} {about(result.not_assessed)}"
+        for name, result in assessment.attributes.items()
+        if result.not_assessed.value > 2 * result.not_assessed.sigma
+    ]
+    if not counted:
+        return []
+    who = f"How people are served who did not agree to be assessed: of the evaluated people {', '.join(counted)}."
+    return [f"{who} They may differ from those who agreed."]
 
 
 def _causes(assessment: FairnessAssessment) -> str:

@@ -18,6 +18,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
@@ -71,6 +72,15 @@ class ChampionFacts:
     created: str
     verdicts: Mapping[str, str]
     attributes: Mapping[str, ChampionGroups]
+
+    @property
+    def day(self) -> str:
+        """The day it was made, as far as that can be read."""
+        try:
+            made = datetime.fromisoformat(self.created)
+        except ValueError:
+            return ""
+        return f"{made.day} {made:%B %Y}"
 
 
 def champion_facts(registry: Registry, model: str) -> ChampionFacts | None:

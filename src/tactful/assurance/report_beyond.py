@@ -138,7 +138,7 @@ def _selection(shares: Mapping[str, Estimate]) -> str:
     least, most = ends
     told = shares[least].interval.high < shares[most].interval.low
     return (
-        f"Consent was given least often by “{least}” ({said(shares[least])}), most often by “{most}” "
+        f"Consent seems to have been given least often by “{least}” ({said(shares[least])}), most often by “{most}” "
         f"({said(shares[most])}){'.' if told else '; the intervals overlap, so the order cannot be told.'} The tastes "
         "of a group that agreed less often weigh less in the model, and its people who were measured may differ from "
         "those who declined. What is said about a group holds for those of it who agreed."

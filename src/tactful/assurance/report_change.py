@@ -6,9 +6,11 @@ Notes
 distance from v to the end of the interval beyond the bound. If v stays where it is, the bound leaves the interval once
 h has shrunk to r, the distance from v to the bound. The half-width that comes from which people happened to be there
 shrinks as one over the square root of their number, the one from noise as one over their number. With n times the
-people the new h is therefore at most h / √n, and n = (h / r)² is enough and rather too many. The estimate itself will
-move, which is why no more than one leading figure is said, and nothing where the factor is above 400: an estimate so
-close to the bound is settled by chance, not by people.
+people the new h is therefore about h / √n where chance dominates and less where noise does, and n = (h / r)² is about
+enough or too many. Intervals are not symmetric and are cut off where values end, so a third is added; a test holds the
+result against verdicts on planted worlds. The estimate itself will move, which is why no more than one leading figure
+is said, and nothing where the factor is above 400: an estimate so close to the bound is settled by chance, not by
+people.
 """
 
 from __future__ import annotations
@@ -23,16 +25,21 @@ from tactful.assurance.verdicts import Verdict
 
 _FARTHEST = 400.0
 _NARROW = 0.2
+_MARGIN, _LEAST = 4 / 3, 1.5
+_FAILED = (
+    "every value that the measurements allow breaks the rule, so more people will not change that; another model may."
+)
 
 
 def changes(assessment: FairnessAssessment) -> list[str]:
     """For each rule that did not pass, what would settle or change it, in sentences."""
     results = everything(assessment)
-    found = [
-        f"{metric_name(v.rule.metric)} by {readable(v.rule.attribute)}: "
-        f"{_change(v, results.get(v.rule.attribute), assessment.minimum_people)}"
+    failed = [_about(verdict) for verdict in assessment.verdicts.values() if verdict.status == "fail"]
+    found = [f"{'; '.join(failed)}: {_FAILED}"] if failed else []
+    found += [
+        f"{_about(v)}: {_change(v, results.get(v.rule.attribute), assessment.minimum_people)}"
         for v in assessment.verdicts.values()
-        if v.status != "pass"
+        if v.status == "insufficient evidence"
     ]
     if assessment.verdicts and not found:
         found.append(
@@ -55,22 +62,25 @@ def factor(verdict: Verdict) -> float | None:
         return None
     room = abs(value - bound)
     half = value - interval.low if value >= bound else interval.high - value
-    if half <= room or room <= 0 or (half / room) ** 2 > _FARTHEST:
+    if room <= 0 or (half / room) ** 2 > _FARTHEST:
         return None
-    return (half / room) ** 2
+    return max(_MARGIN * (half / room) ** 2, _LEAST)
+
+
+def _about(verdict: Verdict) -> str:
+    """What a rule is about."""
+    return f"{metric_name(verdict.rule.metric)} by {readable(verdict.rule.attribute)}"
 
 
 def _change(verdict: Verdict, result: AttributeResult | None, minimum: float) -> str:
-    """What would change one verdict."""
-    if verdict.status == "fail":
-        return "more people will not change this, since every value that the measurements allow breaks the rule."
+    """What would settle one open rule."""
     if result is None or len(result.entering) < 2:
         return f"at least two groups need {minimum:g} evaluated people each, by the released number."
     parts = [_settled(verdict, result)]
     if result.unmeasured:
         parts.append(
-            f"Each of {listed(result.unmeasured)} needs at least {minimum:g} evaluated people, or a declared group to "
-            "be merged with."
+            f"For lack of people there is no figure for {listed(result.unmeasured)}: at least {minimum:g} evaluated "
+            "people are needed, or a declared group to merge with."
         )
     return " ".join(part for part in parts if part)
 
@@ -102,7 +112,7 @@ def _settled(verdict: Verdict, result: AttributeResult) -> str:
 
 def _times(times: float, people: float) -> str:
     """So many times the people there are."""
-    whole = _one_figure(max(times, 1.5))
+    whole = _one_figure(max(times, _LEAST))
     now, then = _one_figure(people, places=2), _one_figure(people * whole, places=2)
     return f"about {whole:g} times as many evaluated people in these groups (about {then:,.0f}, now about {now:,.0f})"
 

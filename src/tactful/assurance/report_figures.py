@@ -121,4 +121,5 @@ def sides(metric: str) -> tuple[str, str]:
 def apart(estimates: Mapping[str, Estimate], metric: str = "") -> tuple[str, str] | None:
     """The groups with the lowest and the highest figure that tells; None where fewer than two do."""
     told = {name: e.value for name, e in estimates.items() if e.value is not None and tells(e, metric)}
-    return (min(told, key=lambda n: told[n]), max(told, key=lambda n: told[n])) if len(told) > 1 else None
+    order = sorted(told, key=lambda name: told[name])
+    return (order[0], order[-1]) if len(order) > 1 else None

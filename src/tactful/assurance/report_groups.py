@@ -213,9 +213,11 @@ def _excess(costs: dict[str, Estimate], difference: Estimate | None) -> str:
     if ends is None or difference is None or difference.value is None or not tells(difference, NOISE_COST):
         return f"Which group pays most for the noise: {CANNOT_TELL}."
     least, most = ends
-    found = (
-        f"Noise seems to take most from “{most}” ({said(costs[most], NOISE_COST)}) and least from “{least}” "
-        f"({said(costs[least], NOISE_COST)}). So much of the gap between two groups is there with this noise and would "
-        f"not be with less of it (excess gap): {said(difference, NOISE_COST)} ({reach(difference)})."
+    size = f"{said(difference, NOISE_COST)} ({reach(difference)})"
+    if difference.interval.low <= 0:
+        return f"The groups cannot be told apart: what one pays more than another (excess gap) may be nothing, {size}."
+    return (
+        f"Noise takes most from “{most}” ({said(costs[most], NOISE_COST)}) and least from “{least}” "
+        f"({said(costs[least], NOISE_COST)}), as far as can be told. So much of a gap is there with this "
+        f"noise and would not be with less of it (excess gap): {size}."
     )
-    return found if difference.interval.low > 0 else f"{found} That may be nothing: the interval reaches 0."

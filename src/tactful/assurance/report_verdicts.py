@@ -74,7 +74,7 @@ def worst_gap(assessment: FairnessAssessment) -> str:
 def rests_on(assessment: FairnessAssessment) -> str:
     """How many people the figures about groups rest on, from the smallest group that is compared to the largest."""
     measured = [
-        (group.people.value, f"{label} ({readable(name)})", about(group.people))
+        (group.people.value, f"“{label}” ({readable(name)})", about(group.people))
         for name, result in everything(assessment).items()
         for label, group in result.by_group.items()
         if label in result.entering
@@ -83,7 +83,7 @@ def rests_on(assessment: FairnessAssessment) -> str:
         return "No group had enough people to be measured."
     (_, small, fewest), (_, large, most) = min(measured), max(measured)
     return (
-        f"The smallest group that is compared is “{small}”, with {fewest} evaluated people; the largest is “{large}”, "
+        f"The smallest group that is compared is {small}, with {fewest} evaluated people; the largest is {large}, "
         f"with {most}. Numbers of people carry noise too."
     )
 
