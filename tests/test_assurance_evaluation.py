@@ -14,12 +14,25 @@ from numpy.typing import NDArray
 
 from scoring_world import meta, random_world
 from tactful.assurance.evaluation import DEPTH, LIFT_CLIP, PersonMetrics, design, measure
+from tactful.assurance.item_groups import ItemGroups
+from tactful.assurance.metrics import METRICS
+from tactful.catalogue import Catalogue
+from tactful.errors import ConfigError
 from tactful.personal.doors import opened
 from tactful.personal.split import EvaluationPeople
 from tactful.scoring.artifact import Artifact, read_artifact, write_artifact
 from tactful.scoring.recommender import Recommender
 
 N_ITEMS, SENSITIVE = 40, 37
+KNOWN = ("known", "consented")
+AGE = {"age": ("young", "old")}
+
+
+def shop(n_items: int = N_ITEMS) -> Catalogue:
+    """Items that are even or odd."""
+    ids = np.array([f"i{i}" for i in range(n_items)])
+    features = {"department": tuple(("odd" if i % 2 else "even",) for i in range(n_items))}
+    return Catalogue(item_ids=ids, titles=ids, features=features)
 
 
 def upside_down() -> dict[str, NDArray[Any]]:
@@ -43,21 +56,26 @@ def artifact(folder: Path, arrays: dict[str, NDArray[Any]]) -> Artifact:
     return read_artifact(folder / "model")
 
 
-def held_out(histories: Sequence[Sequence[int]], hidden: Sequence[Sequence[int]], n_items: int) -> EvaluationPeople:
-    """People with these histories, through the door that tests may open."""
+def held_out(
+    histories: Sequence[Sequence[int]], hidden: Sequence[Sequence[int]], n_items: int, known: Sequence[bool] = ()
+) -> EvaluationPeople:
+    """People with these histories, and others who are only known, through the door that tests may open."""
 
     def matrix(rows: Sequence[Sequence[int]]) -> scipy.sparse.csr_array:
         indptr = np.cumsum([0, *(len(row) for row in rows)])
         indices = np.array([i for row in rows for i in sorted(row)], dtype=np.int64)
         return scipy.sparse.csr_array((np.ones(len(indices), np.int8), indices, indptr), shape=(len(rows), n_items))
 
-    names = tuple(f"person {i}" for i in range(len(histories)))
-    return opened(EvaluationPeople, folded=matrix(histories), hidden=matrix(hidden), _pseudonyms=names)
+    admitted = np.array([True] * len(histories) + list(known))
+    names = tuple(f"person {i}" for i in range(len(admitted)))
+    return opened(
+        EvaluationPeople, folded=matrix(histories), hidden=matrix(hidden), admitted=admitted, _pseudonyms=names
+    )
 
 
-def one(folder: Path, history: Sequence[int], hidden: Sequence[int]) -> dict[str, float]:
+def one(folder: Path, history: Sequence[int], hidden: Sequence[int], **more: Any) -> dict[str, float]:
     """The metrics of one person under the upside-down model."""
-    found = measure(held_out([history], [hidden], N_ITEMS), artifact(folder, upside_down()))
+    found = measure(held_out([history], [hidden], N_ITEMS), artifact(folder, upside_down()), **more)
     return {name: float(values[0]) for name, values in found.values.items()}
 
 
@@ -120,18 +138,44 @@ class TestSensitiveItems:
         """With all before them taken, the list starts after them and reaches the end of the catalogue."""
         assert one(tmp_path, range(SENSITIVE), [38, 39])["popularity_recall@20"] == 1.0
 
-    def test_a_person_with_nothing_else_hidden_is_not_measured(self, tmp_path: Path) -> None:
-        """And rows say which people the others are."""
+    def test_a_person_with_nothing_else_hidden_is_only_known(self, tmp_path: Path) -> None:
+        """Their row is there and says so."""
         people = held_out([[0], [1], [2]], [[38], [SENSITIVE], [39]], N_ITEMS)
         found = measure(people, artifact(tmp_path, upside_down()))
-        assert found.rows.tolist() == [0, 2]
-        assert found.values["ndcg@10"] == pytest.approx([discount(2), 1.0])
+        assert found.values["people"].tolist() == [1, 0, 1]
+        assert found.values["ndcg@10"] == pytest.approx([discount(2), 0, 1.0])
+        assert found.lengths.tolist() == [1, 0, 1]
 
     def test_nobody_left_is_no_error(self, tmp_path: Path) -> None:
-        """Every metric is there, of nobody."""
+        """Every metric is there, and 0."""
         found = measure(held_out([[0]], [[SENSITIVE]], N_ITEMS), artifact(tmp_path, upside_down()))
-        assert found.rows.size == 0
-        assert all(values.size == 0 for values in found.values.values())
+        assert found.values["people"].tolist() == [0]
+        assert all(values.tolist() == [0] for name, values in found.values.items() if name not in KNOWN)
+
+
+def test_who_is_only_known_counts_as_known_and_as_nothing_else(tmp_path: Path) -> None:
+    """With or without consent to training: no metric, no length, no list, no share."""
+    groups = ItemGroups.of(shop(), "department")
+    people = held_out([[0]], [[38]], N_ITEMS, known=[True, False])
+    found = measure(people, artifact(tmp_path, upside_down()), items=[groups], category=groups)
+    assert found.values["known"].tolist() == [1, 1, 1]
+    assert found.values["consented"].tolist() == [1, 1, 0]
+    assert found.values["people"].tolist() == [1, 0, 0]
+    assert all((values[1:] == 0).all() for name, values in found.values.items() if name not in KNOWN)
+    assert all((shares[1:] == 0).all() and shares[0].sum() == pytest.approx(1) for shares in found.shares.values())
+    assert found.lengths.tolist() == [1, 0, 0]
+    for lists in (found.lists, found.popular):
+        assert lists.shape == (3, 10)
+        assert (lists[0] >= 0).all()
+        assert (lists[1:] == -1).all()
+
+
+def test_lists_are_what_is_served_and_what_is_popular(tmp_path: Path) -> None:
+    """Catalogue positions, best first, without the history and without sensitive items; shorter ones end in −1."""
+    people = held_out([[0], list(range(2, 37))], [[38], [39]], N_ITEMS)
+    found = measure(people, artifact(tmp_path, upside_down()))
+    assert found.lists.tolist() == [[39, 38, 36, 35, 34, 33, 32, 31, 30, 29], [39, 38, 1, 0] + [-1] * 6]
+    assert found.popular.tolist() == [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [0, 1, 38, 39] + [-1] * 6]
 
 
 @pytest.fixture(scope="module")
@@ -144,69 +188,147 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, list[list
     return made, [d[c:] for d, c in zip(drawn, cuts, strict=True)], [d[:c] for d, c in zip(drawn, cuts, strict=True)]
 
 
-def measured(world: tuple[Artifact, list[list[int]], list[list[int]]], people: Sequence[int]) -> PersonMetrics:
+def measured(
+    world: tuple[Artifact, list[list[int]], list[list[int]]], people: Sequence[int], noisier: Artifact
+) -> PersonMetrics:
     made, histories, hidden = world
-    return measure(held_out([histories[p] for p in people], [hidden[p] for p in people], 60), made)
+    groups = ItemGroups.of(shop(60), "department")
+    chosen = held_out([histories[p] for p in people], [hidden[p] for p in people], 60)
+    return measure(chosen, made, items=[groups], category=groups, noisier=noisier)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """Another model of the same items."""
+    return artifact(tmp_path_factory.mktemp("other"), random_world(5))
 
 
 def test_what_is_measured_is_what_would_be_served(
-    world: tuple[Artifact, list[list[int]], list[list[int]]],
+    world: tuple[Artifact, list[list[int]], list[list[int]]], other: Artifact
 ) -> None:
     """Against `recommend`, asked for each person by item id, and plain sets: metric by metric, person by person."""
     made, histories, hidden = world
     served, ids = Recommender.unapproved(made), made.arrays["item_ids"]
     secret = {str(i) for i in ids[made.arrays["sensitive"] > 0]}
     by_popularity = [str(i) for i in ids[np.argsort(-made.arrays["popularity"], kind="stable")]]
-    found = measured(world, range(60))
-    assert len(found.rows) > 40
-    for place, row in enumerate(found.rows):
+    found = measured(world, range(60), other)
+    rows = np.flatnonzero(found.values["people"])
+    assert len(rows) > 40
+    for row in rows:
         history, wanted = {str(ids[i]) for i in histories[row]}, {str(ids[i]) for i in hidden[row]} - secret
         shown = [item.item_id for item in served.recommend(sorted(history), DEPTH, profiling=True).items]
         popular = [i for i in by_popularity if i not in history | secret][:DEPTH]
         gained = discount(*(r for r, item in enumerate(shown[:10], 1) if item in wanted))
         recall = {k: len(wanted & set(shown[:k])) / min(k, len(wanted)) for k in (10, DEPTH)}
         baseline = len(wanted & set(popular)) / min(DEPTH, len(wanted))
+        assert [str(ids[i]) for i in found.lists[row] if i >= 0] == shown[:10]
+        assert [str(ids[i]) for i in found.popular[row] if i >= 0] == popular[:10]
         expected = {
+            "hit@10": float(gained > 0),
             "recall@10": recall[10],
             "ndcg@10": gained / discount(*range(1, min(10, len(wanted)) + 1)),
             "popularity_recall@20": baseline,
             "lift@20": np.clip(recall[DEPTH] - baseline, -LIFT_CLIP, LIFT_CLIP),
         }
-        assert {m: found.values[m][place] for m in expected} == pytest.approx(expected)
+        assert {m: found.values[m][row] for m in expected} == pytest.approx(expected)
 
 
-def test_nobody_s_metrics_depend_on_anybody_else(world: tuple[Artifact, list[list[int]], list[list[int]]]) -> None:
-    """Alone or among sixty, bit for bit: what one person adds to the sums is theirs alone, as the noise assumes."""
-    together = measured(world, range(60))
-    alone = [measured(world, [person]) for person in range(60)]
-    assert [p for p in range(60) if alone[p].rows.size] == together.rows.tolist()
-    for metric, values in together.values.items():
-        assert np.concatenate([a.values[metric] for a in alone]).tobytes() == values.tobytes()
+def test_nobody_s_row_depends_on_anybody_else(
+    world: tuple[Artifact, list[list[int]], list[list[int]]], other: Artifact
+) -> None:
+    """Alone, among sixty or among twenty, bit for bit: what one person adds is theirs alone, as the noise assumes."""
+    together = measured(world, range(60), other)
+    for some in ([[person] for person in range(60)], [list(range(start, start + 20)) for start in (0, 20, 40)]):
+        parts = [measured(world, people, other) for people in some]
+        for metric, values in together.values.items():
+            assert np.concatenate([part.values[metric] for part in parts]).tobytes() == values.tobytes(), metric
+        for key, shares in together.shares.items():
+            assert np.concatenate([part.shares[key] for part in parts]).tobytes() == shares.tobytes(), key
+        for rows in ("lengths", "lists", "popular"):
+            assert np.array_equal(np.concatenate([getattr(part, rows) for part in parts]), getattr(together, rows))
 
 
 class TestDesign:
     """The layout of the released vector."""
 
     def test_measure_gives_every_metric_within_its_declared_bound(
-        self, world: tuple[Artifact, list[list[int]], list[list[int]]]
+        self, world: tuple[Artifact, list[list[int]], list[list[int]]], other: Artifact
     ) -> None:
         """Nothing is clipped again by the release, and nothing is missing."""
-        layout = design({"age": ("young", "old")}, ["ndcg@10"])
-        values = measured(world, range(60)).values
-        assert set(layout.overall) == set(values)
-        assert set(layout.groups["age"].metrics) <= set(values)
-        assert all(np.abs(v).max() <= layout.overall[m][0] for m, v in values.items())
+        layout = design(AGE, ["ndcg@10"], metrics=METRICS, items={"department": ("even", "odd")})
+        found = measured(world, range(60), other)
+        tables = [layout.overall, *(cells.metrics for cells in layout.groups.values())]
+        for table in tables:
+            for name, (clip, _) in table.items():
+                assert np.abs(found.values[name]).max() <= clip, name
+        for key, cells in layout.shares.items():
+            assert found.shares[key].shape == (60, len(cells.levels))
+            assert found.shares[key].sum(axis=1).max() <= 1 + 1e-12
 
     def test_every_attribute_has_a_place_for_everybody(self) -> None:
         """People with another value, and people with none."""
-        layout = design({"age": ("young", "old")}, [])
+        layout = design(AGE, [])
         assert layout.groups["age"].levels == ("young", "old", "other", "undisclosed")
 
+    def test_what_is_measured_where(self) -> None:
+        """All of it by declared attributes, what rules are about by history, where two groups meet, and overall."""
+        layout = design(
+            {**AGE, "sex": ("f", "m")},
+            ["hit@10", "novelty@10"],
+            metrics=["ndcg@10"],
+            intersections=[("age", "sex")],
+            items={"department": ("food", "drink")},
+            history_edges=(5,),
+        )
+        ruled = ["people", "hit@10", "novelty@10", "novelty_squared@10"]
+        assert list(layout.groups) == ["age", "sex", "history", "age × sex", "age × history", "sex × history"]
+        for name, cells in layout.groups.items():
+            more = ["ndcg@10", "ndcg_squared@10", "known", "consented"] if name in ("age", "sex") else []
+            assert sorted(cells.metrics) == sorted(ruled + more), name
+        assert layout.groups["history"].levels == ("1–4 items", "5 and more items")
+        assert set(layout.overall) == {
+            *("people", "ndcg@10", "ndcg_squared@10", "recall@10", "recall_squared@10", "lift@20", "lift_squared@20"),
+            *("popularity_recall@20", "popularity_recall_squared@20"),
+        }
+        assert {key: cells.levels for key, cells in layout.shares.items()} == {
+            ("exposure@10", "department"): ("food", "drink", "other"),
+            ("interest", "department"): ("food", "drink", "other"),
+        }
+
     def test_metrics_of_rules_are_released_with_less_noise(self) -> None:
-        """Twice the share of the squared norm."""
-        ruled, plain = (design({"age": ("young", "old")}, rules) for rules in (["ndcg@10"], []))
-        assert ruled.factor("ndcg@10", "age") == pytest.approx(math.sqrt(2) * ruled.factor("recall@10", "age"))
+        """Four times the share of the squared norm, squares a quarter of their metric's."""
+        ruled, plain = (design(AGE, rules) for rules in (["ndcg@10"], []))
+        assert ruled.factor("ndcg@10", "age") == pytest.approx(2 * ruled.factor("recall@10", "age"))
+        assert ruled.factor("ndcg_squared@10", "age") == pytest.approx(ruled.factor("ndcg@10", "age") / 2)
         assert plain.factor("ndcg@10", "age") == plain.factor("recall@10", "age")
+
+    @pytest.mark.parametrize("attributes", [1, 4, 9])
+    def test_the_lift_keeps_its_share_of_the_norm(self, attributes: int) -> None:
+        """Whatever else is measured."""
+        layout = design({f"a{n}": ("x", "y") for n in range(attributes)}, ["ndcg@10"], metrics=METRICS)
+        assert layout.overall["lift@20"][1] / layout.importance == pytest.approx(2 / 23)
+
+    def test_without_attributes_quality_has_most_of_the_norm(self) -> None:
+        layout = design({}, [])
+        assert sum(i for _, i in layout.overall.values()) > 0.8 * layout.importance
+
+    def test_clips_are_the_declared_bounds(self) -> None:
+        """Those of the table, and their squares."""
+        metrics = design(AGE, [], metrics=METRICS).groups["age"].metrics
+        assert metrics["noise_cost@10"][0] == 0.2
+        assert metrics["noise_cost_squared@10"][0] == pytest.approx(0.04)
+        assert metrics["popularity_lift@10"][0] == 1.0
+        assert "fallback_squared" not in metrics
+
+    def test_what_asks_for_more_is_measured_where_it_is_asked_for(self) -> None:
+        """Categories and a second model are not there by themselves."""
+        assert set(METRICS) - set(design(AGE, []).groups["age"].metrics) == {"miscalibration@10", "noise_cost@10"}
+
+    @pytest.mark.parametrize("name", ["recall@20", "lift@20", "nonsense"])
+    def test_a_metric_that_groups_are_not_measured_by_is_refused(self, name: str) -> None:
+        for options in ({"rule_metrics": [name]}, {"rule_metrics": [], "metrics": [name]}):
+            with pytest.raises(ConfigError, match=name):
+                design(AGE, **options)
 
     def test_the_models_own_recall_at_twenty_is_not_released(self) -> None:
         """Popularity and the paired lift say it; a third figure could contradict them."""
@@ -215,5 +337,7 @@ class TestDesign:
 
 def test_no_person_shows_in_what_is_printed() -> None:
     """Rows of metrics have no repr of their own."""
-    shown = repr(PersonMetrics(values={"ndcg@10": np.array([0.123])}, rows=np.array([7])))
-    assert "0.123" not in shown
+    row = np.array([7])
+    found = PersonMetrics(values={"ndcg@10": np.array([0.123])}, shares={}, lengths=row, lists=row, popular=row)
+    assert "0.123" not in repr(found)
+    assert "[7]" not in repr(found)

@@ -79,6 +79,26 @@ def test_consent_counts_at_both_moments_and_for_the_purpose_asked():
     assert {user for user, code in mitigated.items() if code != -1} == {"mitigation"}
 
 
+def test_people_who_are_only_known_have_a_group_if_they_agreed_to_that():
+    """Consent to the assessment and consent to training are two: neither stands for the other."""
+    short = [event("short", "given", 0), event("short", "given", 1, FAIR)]
+    never = [event("never", "refused", 0), event("never", "given", 1, FAIR)]
+    quiet = [event("quiet", "refused", 0)]
+    whole = [event("whole", "given", 0), event("whole", "given", 1, FAIR)]
+    judge = gate(world([*short, *never, *quiet, *whole]), 9, share=1 - 2**-40)
+    rows = [(user, "bread", 2) for user in ("short", "never", "quiet", "whole")] + [("whole", "milk", 2)]
+    people = hold_out(judge.admit(log(rows), PURPOSE), minimum_items=2)
+    ages = pa.table({"user_id": ["short", "never", "quiet", "whole"], "age": ["young", "old", "old", "young"]})
+    found = Demographics.open(ages, [AGE]).groups(people, judge, [AGE])["age"]
+    names = dict(
+        zip(KEYS.pseudonyms(["short", "never", "quiet", "whole"]), ("short", "never", "quiet", "whole"), strict=True)
+    )
+    told = {names[name]: int(code) for name, code in zip(people._pseudonyms, found, strict=True)}
+    assert told == {"short": 0, "never": 1, "quiet": -1, "whole": 0}
+    assert people.folded.shape[0] == 1
+    assert names[people._pseudonyms[0]] == "whole"
+
+
 @pytest.mark.parametrize("purpose", ["personalization.training", "fairness", "fairness.assessment.more", ""])
 def test_attributes_open_for_nothing_else(purpose):
     """Not even for a parent of the purpose."""

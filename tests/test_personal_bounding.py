@@ -122,6 +122,27 @@ def test_the_later_share_of_each_history_is_hidden():
     assert found == wanted
 
 
+def test_evaluation_people_who_are_not_divided_are_known():
+    """Everybody of the part in the log is there once, those with enough items first."""
+    interactions, share = rows(), 1 - 2**-40
+    refused = [event(user, "refused", 0) for user in USERS[::3]]
+    consents = [event(user, "given", 0) for user in USERS if user not in USERS[::3]] + refused
+    made = gate(world(consents, items=ITEMS), 10, share=share).admit(log(interactions), PURPOSE)
+    people = hold_out(made, minimum_items=4)
+    ids, parts = enrolled(USERS, KEYS, share)
+    there = {row[0] for row in interactions}
+    known = dict(zip(parts["pseudonym"].to_pylist(), parts["part"].to_pylist(), strict=True))
+    named = dict(zip(parts["pseudonym"].to_pylist(), ids["user_id"].to_pylist(), strict=True))
+    wanted = {name for name, part in known.items() if part == "evaluation" and named[name] in there}
+    assert set(people._pseudonyms) == wanted
+    assert len(people._pseudonyms) == len(people.admitted) == len(wanted)
+    admitted = {named[name]: bool(a) for name, a in zip(people._pseudonyms, people.admitted, strict=True)}
+    assert {user for user, a in admitted.items() if not a} == {user for user in admitted if user in USERS[::3]}
+    assert people.admitted[: people.folded.shape[0]].all()
+    assert 0 < people.folded.shape[0] < people.admitted.sum() < len(wanted)
+    assert not people.admitted.flags.writeable
+
+
 @pytest.mark.parametrize("options", [{"minimum_items": 1}, {"hidden_share": 0.0}, {"hidden_share": 1.0}])
 def test_a_split_leaves_something_on_both_sides(options):
     """Other settings are refused."""

@@ -29,6 +29,7 @@ from tactful.assurance.evaluation import LIFT_CLIP, measure
 from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Estimate, overall_estimates
 from tactful.assurance.registry import Registry
+from tactful.assurance.strata import Groupings
 from tactful.assurance.submission import submit
 from tactful.assurance.summary import Curator, PolicyFacts, ReleaseFacts, RunSummary
 from tactful.catalogue import Catalogue
@@ -296,11 +297,11 @@ class _Run:
         """Quality and fairness on evaluation people, released as one vector."""
         people = hold_out(consented)
         measured = measure(people, read_artifact(artifact))
-        groups: Mapping[str, Any] = {}
+        codes: Mapping[str, Any] = {}
         if self.demographics:
             codes = self.demographics.groups(people, self.gate, self.specs, as_of=self.as_of)
-            groups = {name: values[measured.rows] for name, values in codes.items()}
-        sums = door.evaluation(measured.values, groups, self.design)
+        groups = Groupings(attributes=self.levels).codes(codes, measured.lengths)
+        sums = door.evaluation(measured.values, groups, self.design, measured.shares)
         fairness = self.settings.fairness
         rules = [
             FairnessRule(name=r.name, attribute=r.attribute, metric=r.metric, statistic=r.statistic, bound=r.bound)

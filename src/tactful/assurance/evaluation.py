@@ -4,144 +4,296 @@ Strong generalisation (Marlin 2004; Liang et al. 2018): evaluation people are no
 80 % of a person's items are the history, the later 20 % are hidden. What is measured is what would be served: the lists
 come from `tactful.scoring.Recommender` itself, without sensitive categories. The baseline is the released popularity
 list less the history.
+
+Notes
+-----
+*Neighbours.* Take one person away, with all their rows and records. If they trained, no row here changes: the model is
+another one perhaps, but it is made of released values, and given those everything here is as it was. If they are one of
+the evaluation people, their row goes and no other changes: a person's lists follow from their own history and the
+artifact (`Recommender.recommend_batch` answers for each apart), their figures from their own lists, history and hidden
+items (`tactful.assurance.person_metrics`), their groups from their own attributes, consent and length of history
+(`tactful.assurance.strata`); what else is used, popularity, the head and item groups, is released or public. This
+holds as well for people who are only known: who agreed to be assessed and not to training, or whose history is too
+short. So neighbouring evaluation vectors differ by what one row adds, which `tactful.privacy.cells` bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.personal.attributes import OTHER, UNDISCLOSED
+from tactful.assurance import person_metrics as of_person
+from tactful.assurance.item_groups import ItemGroups, item_levels
+from tactful.assurance.metrics import METRICS, OVERALL, metric
+from tactful.assurance.person_metrics import Pairs
+from tactful.assurance.strata import HISTORY_EDGES, Groupings
+from tactful.errors import ConfigError
 from tactful.personal.split import EvaluationPeople
-from tactful.privacy.cells import CellDesign, GroupCells
+from tactful.privacy.cells import CellDesign, Declared, GroupCells, ShareCells, Shares
+from tactful.privacy.sums import squared
 from tactful.scoring.artifact import Artifact
 from tactful.scoring.recommender import Recommender
 
 DEPTH = 20
-LIFT_CLIP = 0.2
+SHOWN = 10
+"""So many suggestions the metrics of groups are about."""
+LIFT_CLIP = OVERALL["lift@20"].clip
 """Declared bound on how much one person's Recall@20 can differ from the baseline's; larger differences count as this.
 The model's own Recall@20 is not released beside the two: the baseline's and the paired lift say it, and cannot
 contradict each other."""
+EXPOSURE, INTEREST = "exposure@10", "interest"
+"""Shares of item groups: in what is shown, places discounted as in nDCG, and in what people went on to use."""
+ASK_FOR_MORE = ("miscalibration@10", "noise_cost@10")
+"""Metrics that need more than people and a model: categories of items, and a second model with more noise."""
 
-_OVERALL = {
-    "people": (1.0, 1.0),
-    "recall@10": (1.0, 1.0),
-    "ndcg@10": (1.0, 1.0),
-    "popularity_recall@20": (1.0, 1.0),
-    "lift@20": (LIFT_CLIP, 2.0),
-    "lift_squared@20": (LIFT_CLIP**2, 1.0),
-}
-_BY_GROUP = ("recall@10", "ndcg@10")
+_OVERALL = {"people": 1.0, "ndcg@10": 1.0, "recall@10": 1.0, "popularity_recall@20": 1.0, "lift@20": 2.0}
+_LIFT_SHARE = 2 / 23  # of the squared norm that `lift@20` has, whatever else is measured
+_CHUNK = 2048  # people whose answers are in memory at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PersonMetrics:
-    """Metrics of each evaluation person; rows about people, for `PrivateRelease.evaluation` only.
+    """What was measured of each person; rows about people, for the methods of `PrivateRelease` only.
+
+    Rows are those of `EvaluationPeople`: measured people and people who are only known.
 
     Attributes
     ----------
     values : mapping of str to float array of shape (n_people,)
-    rows : int array of shape (n_people,)
-        Which rows of the evaluation people these are.
+        By metric, squares included. ``people`` is 1 for who is measured and 0 for who is only known, whose other
+        metrics are 0; ``known`` is 1; ``consented`` is 1 for who agreed to training.
+    shares : mapping of (metric, column) to float array of shape (n_people, n_levels)
+        Shares of item groups.
+    lengths : int array of shape (n_people,)
+        Items that were folded in; 0 for who is only known.
+    lists, popular : int arrays of shape (n_people, 10)
+        Catalogue positions of the model's suggestions, and of the popularity list less the history; −1 where there are
+        fewer, and for who is only known.
     """
 
     values: Mapping[str, NDArray[np.float64]]
-    rows: NDArray[np.int64]
+    shares: Shares
+    lengths: NDArray[np.int64]
+    lists: NDArray[np.int64]
+    popular: NDArray[np.int64]
 
 
-def design(attributes: Mapping[str, Sequence[str]], rule_metrics: Iterable[str]) -> CellDesign:
-    """The layout of the evaluation vector: metrics that rules are about weigh twice.
+def design(
+    attributes: Mapping[str, Sequence[str]],
+    rule_metrics: Iterable[str],
+    *,
+    merges: Mapping[str, Mapping[str, str]] | None = None,
+    intersections: Sequence[tuple[str, str]] = (),
+    items: Mapping[str, Sequence[str]] | None = None,
+    metrics: Iterable[str] | None = None,
+    history_edges: Sequence[int] = HISTORY_EDGES,
+) -> CellDesign:
+    """The layout of the evaluation vector: metrics that rules are about weigh four times what others do.
 
     Parameters
     ----------
     attributes : mapping of str to sequence of str
         Declared levels; ``other`` and ``undisclosed`` are added.
     rule_metrics : iterable of str
-        Metrics that at least one rule is about.
+        Metrics that at least one rule is about; they are measured whether `metrics` names them or not.
+    merges, intersections, history_edges
+        As in `tactful.assurance.strata.Groupings`.
+    items : mapping of str to sequence of str, optional
+        Columns of the catalogue and the values that are item groups; ``other`` is added.
+    metrics : iterable of str, optional
+        Names of `tactful.assurance.metrics.METRICS`. If not given, all but those that ask for more than people and a
+        model: ``miscalibration@10`` and ``noise_cost@10``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such metric for groups, or the groups do not fit.
     """
-    used = set(rule_metrics)
-    by_group = {"people": (1.0, 1.0), **{m: (1.0, 2.0 if m in used else 1.0) for m in _BY_GROUP}}
-    return CellDesign(
-        overall=_OVERALL,
-        groups={
-            name: GroupCells(levels=(*levels, OTHER, UNDISCLOSED), metrics=by_group)
-            for name, levels in attributes.items()
-        },
+    ruled = set(rule_metrics)
+    groupings = Groupings(
+        attributes=attributes, merges=merges or {}, intersections=intersections, history_edges=history_edges
     )
+    wanted = _checked(ruled | (METRICS.keys() - set(ASK_FOR_MORE) if metrics is None else set(metrics)))
+    whole = {**_people(2.0), **_weighed({m: 4.0 if m in ruled else 1.0 for m in wanted})}
+    whole |= {"known": (1.0, 0.5), "consented": (1.0, 0.5)}
+    part = {**_people(1.0), **_weighed({m: 2.0 for m in wanted if m in ruled})}
+    groups = {
+        name: GroupCells(levels=levels, metrics=whole if name in attributes else part)
+        for name, levels in groupings.levels().items()
+    }
+    shares = {
+        (share, column): ShareCells(levels=item_levels(levels), importance=1.0)
+        for column, levels in (items or {}).items()
+        for share in (EXPOSURE, INTEREST)
+    }
+    return CellDesign(overall=_overall(groups, shares), groups=groups, shares=shares)
 
 
-def measure(people: EvaluationPeople, artifact: Artifact) -> PersonMetrics:
-    """Each person's metrics under the model and under popularity.
+def _checked(names: set[str]) -> list[str]:
+    """The metrics in the order of their table."""
+    unknown = sorted(names - METRICS.keys())
+    if unknown:
+        raise ConfigError(
+            "a metric of groups is one that is measured", given=unknown[0], do=f"Name one of {', '.join(METRICS)}"
+        )
+    return [name for name in METRICS if name in names]
+
+
+def _people(importance: float) -> dict[str, tuple[float, float]]:
+    """The number of people."""
+    return {"people": (1.0, importance)}
+
+
+def _weighed(importances: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Each metric at its importance, and its square at a quarter of that where the mean does not say the variance."""
+    declared = {}
+    for name, importance in importances.items():
+        clip = metric(name).clip
+        declared[name] = (clip, importance)
+        if not metric(name).binary:
+            declared[squared(name)] = (clip**2, importance / 4)
+    return declared
+
+
+def _overall(groups: Mapping[str, GroupCells], shares: Mapping[tuple[str, str], ShareCells]) -> Declared:
+    """What is measured over everybody, at an importance that leaves `lift@20` its share of the norm."""
+    declared = {**_people(1.0), **_weighed({m: i for m, i in _OVERALL.items() if m != "people"})}
+    others = sum(i for cells in groups.values() for _, i in cells.metrics.values())
+    others += sum(cells.importance for cells in shares.values())
+    total = sum(i for _, i in declared.values())
+    scale = max(others * _LIFT_SHARE / (_OVERALL["lift@20"] - total * _LIFT_SHARE), 1.0)
+    return {name: (clip, importance * scale) for name, (clip, importance) in declared.items()}
+
+
+def measure(
+    people: EvaluationPeople,
+    artifact: Artifact,
+    *,
+    noisier: Artifact | None = None,
+    items: Iterable[ItemGroups] = (),
+    category: ItemGroups | None = None,
+) -> PersonMetrics:
+    """Each person's figures under the model and under popularity.
+
+    Measured are people with a hidden item that is in no sensitive category; the others are only known.
+
+    Parameters
+    ----------
+    people : EvaluationPeople
+    artifact : Artifact
+    noisier : Artifact, optional
+        What the same releases would have made with more noise; without it ``noise_cost@10`` is left out.
+    items : iterable of ItemGroups
+        Groups whose exposure is measured.
+    category : ItemGroups, optional
+        Categories whose mixture is compared; without it ``miscalibration@10`` is left out.
 
     Notes
     -----
-    **Privacy.** *Reads* the histories of evaluation people. *Returns* one row of metrics a person, which stays inside.
-    *Costs* nothing by itself. *Assumes* that the caller hands it to `PrivateRelease.evaluation` and to nothing else.
+    **Privacy.** *Reads* the histories of evaluation people. *Returns* one row of figures a person, which stays inside.
+    *Costs* nothing by itself. *Assumes* that the caller hands it to `PrivateRelease` and to nothing else.
     """
     open_items = np.asarray(artifact.arrays["sensitive"]) == 0
-    hidden = [
-        _items(people.hidden, row)[open_items[_items(people.hidden, row)]] for row in range(people.hidden.shape[0])
-    ]
-    rows = np.array([row for row, items in enumerate(hidden) if len(items)], dtype=np.int64)
-    served = _served(artifact, [_items(people.folded, row) for row in rows])
-    popular = _popular(artifact, open_items, [_items(people.folded, row) for row in rows])
-    truth = [hidden[row] for row in rows]
-    model = [np.isin(ranked, t) for ranked, t in zip(served, truth, strict=True)]
-    baseline = [np.isin(ranked, t) for ranked, t in zip(popular, truth, strict=True)]
-    recall = {k: np.array([_recall(h, len(t), k) for h, t in zip(model, truth, strict=True)]) for k in (10, DEPTH)}
-    reference = np.array([_recall(h, len(t), DEPTH) for h, t in zip(baseline, truth, strict=True)])
-    lift = np.clip(recall[DEPTH] - reference, -LIFT_CLIP, LIFT_CLIP)
-    values = {
-        "people": np.ones(len(rows)),
-        "recall@10": recall[10],
-        "ndcg@10": np.array([_ndcg(h, len(t), 10) for h, t in zip(model, truth, strict=True)]),
-        "popularity_recall@20": reference,
-        "lift@20": lift,
-        "lift_squared@20": lift**2,
-    }
-    return PersonMetrics(values=values, rows=rows)
-
-
-def _items(matrix: object, row: int) -> NDArray[np.int64]:
-    """The items of one row of a sparse array."""
-    start, end = matrix.indptr[row : row + 2]  # type: ignore[attr-defined]
-    return np.asarray(matrix.indices[start:end], dtype=np.int64)  # type: ignore[attr-defined]
-
-
-def _served(artifact: Artifact, histories: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
-    """Catalogue positions of the lists that the scoring module would serve."""
-    ids = np.asarray(artifact.arrays["item_ids"])
-    position = {str(item): i for i, item in enumerate(ids)}
-    answers = Recommender.unapproved(artifact).recommend_batch(
-        [ids[h].tolist() for h in histories], DEPTH, profiling=True
-    )
-    return [np.array([position[item.item_id] for item in answer.items], dtype=np.int64) for answer in answers]
-
-
-def _popular(
-    artifact: Artifact, open_items: NDArray[np.bool_], histories: Sequence[NDArray[np.int64]]
-) -> list[NDArray[np.int64]]:
-    """Catalogue positions of the most popular items that each person does not have yet."""
+    hidden = Pairs.of(people.hidden)
+    hidden = hidden.where(open_items[hidden.items])
+    rows = np.flatnonzero(hidden.counts > 0)
+    truth, history = hidden.of_people(rows), Pairs.of(people.folded).of_people(rows)
+    lists, personalised = _served(artifact, history)
     order = np.argsort(-np.asarray(artifact.arrays["popularity"]), kind="stable")
-    order = order[open_items[order]]
-    return [_first_new(order, history) for history in histories]
+    popular = of_person.popularity_lists(order[open_items[order]], history, DEPTH)
+    found = _quality(lists, popular, truth) | _character(artifact, lists, history, personalised)
+    if category is not None:
+        found["miscalibration@10"] = of_person.miscalibration(lists[:, :SHOWN], history, category.membership)
+    if noisier is not None:
+        worse = _quality(_served(noisier, history)[0], popular, truth)["ndcg@10"]
+        found["noise_cost@10"] = _clipped("noise_cost@10", found["ndcg@10"] - worse)
+    shares = {
+        (name, groups.column): share
+        for groups in items
+        for name, share in (
+            (EXPOSURE, of_person.exposure(lists[:, :SHOWN], groups.membership)),
+            (INTEREST, np.asarray(truth.mixture(groups.membership).toarray())),
+        )
+    }
+    everybody = len(people.admitted)
+    return PersonMetrics(
+        values=_with_known(found, rows, people.admitted),
+        shares={key: _among(share, rows, everybody) for key, share in shares.items()},
+        lengths=_among(history.counts, rows, everybody),
+        lists=_among(lists[:, :SHOWN], rows, everybody, missing=-1),
+        popular=_among(popular[:, :SHOWN], rows, everybody, missing=-1),
+    )
 
 
-def _first_new(order: NDArray[np.int64], history: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first items of an order that are not in the history."""
-    candidates = order[: DEPTH + len(history)]
-    return candidates[~np.isin(candidates, history)][:DEPTH]
+def _served(artifact: Artifact, history: Pairs) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Catalogue positions of the lists that the scoring module would serve, and which of them follow a history."""
+    ids = np.asarray(artifact.arrays["item_ids"]).tolist()
+    position = {item: place for place, item in enumerate(ids)}
+    recommender = Recommender.unapproved(artifact)
+    lists = np.full((history.n_people, DEPTH), -1, dtype=np.int64)
+    personalised = np.zeros(history.n_people, dtype=np.bool_)
+    ends = np.cumsum(history.counts)
+    read = [[ids[item] for item in part.tolist()] for part in np.split(history.items, ends[:-1])] if len(ends) else []
+    for start in range(0, len(read), _CHUNK):
+        answers = recommender.recommend_batch(read[start : start + _CHUNK], DEPTH, profiling=True)
+        for row, answer in enumerate(answers, start):
+            lists[row, : len(answer.items)] = [position[item.item_id] for item in answer.items]
+            personalised[row] = answer.personalised
+    return lists, personalised
 
 
-def _recall(hits: NDArray[np.bool_], hidden: int, k: int) -> float:
-    """Hidden items among the first k, over the most that k places can hold."""
-    return float(hits[:k].sum() / min(k, hidden))
+def _quality(lists: NDArray[np.int64], popular: NDArray[np.int64], truth: Pairs) -> dict[str, NDArray[np.float64]]:
+    """What is found of the hidden items."""
+    model, baseline, wanted = of_person.hits(lists, truth), of_person.hits(popular, truth), truth.counts
+    reference = of_person.recall(baseline, wanted, DEPTH)
+    return {
+        "ndcg@10": of_person.ndcg(model, wanted, SHOWN),
+        "recall@10": of_person.recall(model, wanted, SHOWN),
+        "hit@10": np.asarray(model[:, :SHOWN].any(axis=1), dtype=np.float64),
+        "popularity_recall@20": reference,
+        "lift@20": _clipped("lift@20", of_person.recall(model, wanted, DEPTH) - reference),
+    }
 
 
-def _ndcg(hits: NDArray[np.bool_], hidden: int, k: int) -> float:
-    """Normalised discounted cumulative gain of the first k places (Järvelin & Kekäläinen 2002), binary relevance."""
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    return float((hits[:k] * discounts[: len(hits[:k])]).sum() / discounts[: min(k, hidden)].sum())
+def _character(
+    artifact: Artifact, lists: NDArray[np.int64], history: Pairs, personalised: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    """What the lists are like beside the histories, whatever is found."""
+    percentile = of_person.percentiles(np.asarray(artifact.arrays["popularity"]))
+    in_head = np.zeros(history.n_items)
+    in_head[np.asarray(artifact.arrays["head"])] = 1.0
+    return {
+        "novelty@10": of_person.shown_mean(lists[:, :SHOWN], 1 - percentile),
+        "popularity_lift@10": of_person.popularity_lift(lists[:, :SHOWN], history, percentile),
+        "fallback": np.asarray(~personalised, dtype=np.float64),
+        "head_share": history.mean(in_head),
+    }
+
+
+def _clipped(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Within the metric's declared bounds."""
+    return np.clip(values, metric(name).low, metric(name).high)
+
+
+def _with_known(
+    found: Mapping[str, NDArray[np.float64]], rows: NDArray[np.int64], admitted: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    """Every figure and its square, of measured people and of those who are only known."""
+    squares = {squared(name): values**2 for name, values in found.items() if not metric(name).binary}
+    figures = {"people": np.ones(len(rows)), **found, **squares}
+    return {
+        **{name: _among(values, rows, len(admitted)) for name, values in figures.items()},
+        "known": np.ones(len(admitted)),
+        "consented": admitted.astype(np.float64),
+    }
+
+
+def _among(values: NDArray[Any], rows: NDArray[np.int64], everybody: int, *, missing: int = 0) -> NDArray[Any]:
+    """The values at their rows among everybody, `missing` in the others."""
+    placed = np.full((everybody, *values.shape[1:]), missing, dtype=values.dtype)
+    placed[rows] = values
+    return placed

@@ -22,23 +22,37 @@ WHERE p.part = 'evaluation'
 GROUP BY a.person, p.pseudonym, a.item
 """
 
+_EVERYBODY = """
+SELECT j.person, p.pseudonym, MAX(CASE WHEN j.outcome = 'admitted' THEN 1 ELSE 0 END) AS admitted
+FROM judged j
+JOIN people p ON p.person = j.person
+WHERE p.part = 'evaluation'
+GROUP BY j.person, p.pseudonym
+"""
+
 
 @final
 class EvaluationPeople(ClosedDoor):
     """Held-out people and their divided histories, made by `hold_out` and by nothing else.
 
+    People with enough admitted items come first; the others are only known: people of the log whose rows were not
+    admitted, or too few of them. Of those nothing is told but that they are there.
+
     Attributes
     ----------
-    folded, hidden : csr_array of shape (n_people, n_items), int8, ones
-        The earlier and the later items of each person, in catalogue order of columns. Disjoint, neither empty in any
-        row. Read-only.
+    folded, hidden : csr_array of shape (n_enough, n_items), int8, ones
+        The earlier and the later items of each person with enough of them, in catalogue order of columns. Disjoint,
+        neither empty in any row. Read-only.
+    admitted : bool array of shape (n_people,)
+        Of everybody, whether the gate admitted any row of theirs; the first ``n_enough`` are those above. Read-only.
     """
 
-    __slots__ = ("_pseudonyms", "folded", "hidden")
+    __slots__ = ("_pseudonyms", "admitted", "folded", "hidden")
     _door = "hold_out"
 
     folded: scipy.sparse.csr_array
     hidden: scipy.sparse.csr_array
+    admitted: NDArray[np.bool_]
     _pseudonyms: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -48,7 +62,7 @@ class EvaluationPeople(ClosedDoor):
 def hold_out(
     consented: ConsentedInteractions, *, minimum_items: int = 5, hidden_share: float = 0.2
 ) -> EvaluationPeople:
-    """The evaluation people with enough items, the later share of each history hidden.
+    """The evaluation people, and of those with enough items the later share of each history hidden.
 
     Items count once, at their first time; those of one time are in catalogue order. Of n items the last
     ``floor(hidden_share × n)`` are hidden, at least one, and at least one is folded in.
@@ -57,7 +71,7 @@ def hold_out(
     ----------
     consented : ConsentedInteractions
     minimum_items : int
-        People with fewer distinct items are left out; at least 2.
+        People with fewer distinct items are only known; at least 2.
     hidden_share : float, in (0, 1)
 
     Raises
@@ -67,7 +81,8 @@ def hold_out(
 
     Privacy
     -------
-    Reads: the admitted items of evaluation people and when they first used each.
+    Reads: the admitted items of evaluation people and when they first used each; of the others in the log that they
+    are there, and whether a row of theirs was admitted.
     Returns: exact rows behind a closed door.
     Costs: nothing; metrics over them cost when `tactful.privacy.release` releases them.
     Assumes: one id is one person. Training people are other people, by keyed hash.
@@ -92,9 +107,20 @@ def hold_out(
         chosen = chosen & kept[rows]
         return user_items(row[rows[chosen]], items[chosen], len(consented.catalogue), int(kept.sum()))
 
+    enough = tuple(map(str, names[starts[kept]]))
+    others = _only_known(consented, set(enough))
+    admitted = np.array([True] * len(enough) + list(others.values()), dtype=np.bool_)
+    admitted.flags.writeable = False
     return opened(
-        EvaluationPeople, folded=part(~late), hidden=part(late), _pseudonyms=tuple(map(str, names[starts[kept]]))
+        EvaluationPeople, folded=part(~late), hidden=part(late), admitted=admitted, _pseudonyms=(*enough, *others)
     )
+
+
+def _only_known(consented: ConsentedInteractions, enough: set[str]) -> dict[str, bool]:
+    """The other evaluation people of the log by pseudonym, in that order, and whether a row of theirs was admitted."""
+    found = consented._session.query(_EVERYBODY)
+    told = zip(map(str, found["pseudonym"]), map(bool, found["admitted"]), strict=True)
+    return {name: admitted for name, admitted in sorted(told) if name not in enough}
 
 
 def _hidden(n: int, share: float) -> int:

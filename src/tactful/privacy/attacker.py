@@ -27,6 +27,7 @@ from tactful.personal.consent import OUTCOMES
 from tactful.privacy.cells import CellDesign, GroupCells, ShareCells
 from tactful.privacy.events import GaussianEvent
 from tactful.privacy.ledger import Debit
+from tactful.privacy.listed import listed
 from tactful.privacy.neighbours import World
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
@@ -44,8 +45,8 @@ DESIGN = CellDesign(
 """A small evaluation vector: what one person may move of it is the whole norm, whatever the metrics are."""
 
 BEYOND = 5.0
-"""Each figure of everybody who is evaluated: above its clip, so that a clip that is missing moves too much; and shares
-add up to twice as much."""
+"""Each figure of everybody who is evaluated: above its clip, so that a clip that is missing moves too much. Of a mixture
+the first share is above, and the others are as far below 0."""
 
 HEAD = 16
 """So many items taste is about here, the first that a run would take."""
@@ -144,13 +145,14 @@ class _Knowledge(NamedTuple):
 class _Left(NamedTuple):
     """Everything that left in one run: the head, values with the σ that the door states, in one order.
 
-    `taste` names the release of each value that taste is learned from.
+    `taste` names the release of each value that taste is learned from, `lists` of each that tells about lists.
     """
 
     head: NDArray[np.int64]
     values: NDArray[np.float64]
     sigmas: NDArray[np.float64]
     taste: tuple[str, ...]
+    lists: tuple[str, ...]
     broken: tuple[str, ...]
 
 
@@ -191,7 +193,8 @@ class Attacker:
         left = self._leave(self._silent, self._worlds[0], self._head)
         sizes = {"people": 1, "consent": 2 * len(OUTCOMES), "popularity": len(self._items)}
         named = [*(name for name, size in sizes.items() for _ in range(size)), *left.taste]
-        return [*named, *["evaluation"] * (len(left.values) - len(named))]
+        rest = len(left.values) - len(named) - len(left.lists)
+        return [*named, *["evaluation"] * rest, *left.lists]
 
     def scores(self, place: int, noise: NoiseSource, trials: int) -> NDArray[np.float64]:
         """Log-likelihood ratios of many releases of one world: `Seen.ratios`."""
@@ -254,14 +257,16 @@ class Attacker:
         head = np.sort(rule(popularity, people)[:HEAD])
         found = taste(door, world.bounded, head, self._plan)
         sums = _evaluation(door, world.evaluated)
+        lists = listed(door, world.evaluated, self._plan)
         counted, cells = list(consent.people.values()), list(sums.cells.values())
         values = [[people.value], [m.value for m in counted], popularity.values, found.values]
         sigmas = [[people.sigma], [m.sigma for m in counted], np.full(len(popularity.values), popularity.sigma)]
         return _Left(
             head=head,
-            values=np.concatenate([*values, [m.value for m in cells]]),
-            sigmas=np.concatenate([*sigmas, found.sigmas, [m.sigma for m in cells]]),
+            values=np.concatenate([*values, [m.value for m in cells], lists.values]),
+            sigmas=np.concatenate([*sigmas, found.sigmas, [m.sigma for m in cells], lists.sigmas]),
             taste=found.names,
+            lists=lists.names,
             broken=found.broken,
         )
 
@@ -269,5 +274,7 @@ class Attacker:
 def _evaluation(door: PrivateRelease, people: int) -> EvaluationSums:
     """The evaluation vector of so many people, all in the first group and all beyond what they may move."""
     metrics = dict.fromkeys(_METRICS, np.full(people, BEYOND))
-    shares = {key: np.full((people, len(cells.levels)), BEYOND) for key, cells in DESIGN.shares.items()}
+    shares = {key: np.full((people, len(cells.levels)), -BEYOND) for key, cells in DESIGN.shares.items()}
+    for mixture in shares.values():
+        mixture[:, 0] = BEYOND
     return door.evaluation(metrics, {"age": np.zeros(people, dtype=np.int64)}, DESIGN, shares)
