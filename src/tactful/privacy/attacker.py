@@ -45,8 +45,8 @@ DESIGN = CellDesign(
 """A small evaluation vector: what one person may move of it is the whole norm, whatever the metrics are."""
 
 BEYOND = 5.0
-"""Each figure of everybody who is evaluated: above its clip, so that a clip that is missing moves too much. Of a mixture
-the first share is above, and the others are as far below 0."""
+"""Each figure of everybody who is evaluated: above its clip, so that a clip that is missing moves too much. Of a
+mixture the first share is above, and the others are as far below 0."""
 
 HEAD = 16
 """So many items taste is about here, the first that a run would take."""
