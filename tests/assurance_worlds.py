@@ -50,6 +50,73 @@ def planted(
     return EvaluationSums(noise="system", cells=cells)
 
 
+def whole_release(
+    people: int,
+    *,
+    worse: tuple[tuple[str, ...], str | None] = ((), None),
+    short: tuple[str, ...] = (),
+    squares: bool = True,
+    sigma: float = 2.0,
+    seed: int = 0,
+) -> EvaluationSums:
+    """Everything that may be released about people who differ by age, home and length of history, with noise.
+
+    Parameters
+    ----------
+    people : int
+    worse : (ages, home)
+        Who is served half as well; None as a home means in any.
+    short : tuple of str
+        Ages whose histories are mostly short; short histories are served worse.
+    squares : bool
+        Whether sums of squares are released.
+    sigma : float
+        Of the noise on every value.
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    ages, homes = np.array(["young", "middle", "old"]), np.array(["alone", "others"])
+    age, home = ages[rng.choice(3, people, p=[0.4, 0.3, 0.3])], homes[rng.integers(0, 2, people)]
+    brief = rng.random(people) < np.where(np.isin(age, short), 0.9, 0.3)
+    longer = rng.choice(["10–29 items", "30–99 items", "100 and more items"], people)
+    history = np.where(brief, "1–9 items", longer)
+    hit = rng.random(people) < np.where(brief, 0.25, 0.5)
+    half = np.isin(age, worse[0]) & ((home == worse[1]) | (worse[1] is None))
+    hit &= (rng.random(people) < 0.5) | ~half
+    trains = rng.random(people) < 0.8
+    ndcg = np.where(hit, rng.choice(1 / np.log2(np.arange(2, 12)), people), 0.0)
+    figures = {"people": np.ones(people), "ndcg@10": ndcg, "hit@10": hit.astype(float)}
+    if squares:
+        figures["ndcg_squared@10"] = ndcg**2
+    coarse = np.where(age == "young", "young", "older")
+    cross = " × "
+    groups = {
+        "": np.full(people, ""),
+        "age": age,
+        "home": home,
+        "history": history,
+        f"age{cross}home": np.char.add(np.char.add(coarse, cross), home),
+        f"age{cross}history": np.char.add(np.char.add(coarse, cross), history),
+        f"home{cross}history": np.char.add(np.char.add(home, cross), history),
+    }
+    totals = {
+        Cell(metric=metric, attribute=attribute, group=str(group)): float(values[member == group].sum())
+        for attribute, member in groups.items()
+        for group in np.unique(member)
+        for metric, values in figures.items()
+    }
+    for attribute in ("age", "home"):
+        for group in np.unique(groups[attribute]):
+            here = groups[attribute] == group
+            totals[Cell(metric="known", attribute=attribute, group=str(group))] = float(here.sum())
+            totals[Cell(metric="consented", attribute=attribute, group=str(group))] = float((here & trains).sum())
+    for metric, share in (("exposure@10", 0.3), ("interest", 0.1)):
+        for group, value in (("MEAT", share), ("other", 1 - share)):
+            totals[Cell(metric=metric, attribute="items: department", group=group)] = value * people
+    noisy = {cell: Measured(value=v + sigma * float(rng.normal()), sigma=sigma) for cell, v in totals.items()}
+    return EvaluationSums(noise="system", cells=noisy)
+
+
 def summary(**changes: Any) -> RunSummary:
     """A run whose stated losses follow from its stated noise."""
     multipliers = {"consent": 7.0, "people": 8.0, "popularity": 2.5, "gram": 0.84, "evaluation": 0.8}

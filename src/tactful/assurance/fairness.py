@@ -10,30 +10,41 @@ is the mean of their means weighted by their numbers, so `by_group`, `overall`, 
 group (released mean, released number as weight) are the same functions that fairlearn applies to one row a person,
 applied to released values. Nothing is lost but what the noise took, and that is in the intervals.
 
-*Which groups enter a rule.* The declared levels (after merging) and ``undisclosed``, where each has the minimum number
-of people by the released count. ``other`` is shown and enters no rule: it is a mixture of values nobody declared. A
-declared level that is too small keeps the rule from passing; the rule can still fail on the others.
+*Which groups enter a rule.* The declared levels, after merging, and ``undisclosed``, where each has the minimum number
+of people by the released count. Intersections are declared on levels after all merges. ``other`` is shown and enters no
+rule: it is a mixture of values nobody declared. A declared level that is too small keeps the rule from passing; the
+rule can still fail on the others.
 
-*How sure.* For one metric, the intervals of all groups of an attribute hold together with the stated confidence:
-Bonferroni over every group that was released and every group that a merge could make of them, since which of them are
-shown depends on released values. Each rule is held against that; over several rules the chances to be misled add up.
+*How sure.* The interval of a group holds by itself. What rules are held against, the gap between the lowest and the
+highest of all groups, holds as a whole with the stated confidence however many groups there are; see
+`tactful.assurance.gaps`. Over several rules the chances to be misled add up.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.assurance.assessment import AttributeResult, FairnessAssessment, GroupResult, plain
-from tactful.assurance.groups import Group, merge_small, pool, read_groups, unassessed
-from tactful.assurance.intervals import Estimate, Interval, critical_value, mean_estimate
+from tactful.assurance.assessment import (
+    AttributeResult,
+    Conditioned,
+    FairnessAssessment,
+    GroupResult,
+    Guessing,
+    plain,
+)
+from tactful.assurance.conditioning import Strata, stratified
+from tactful.assurance.gaps import GroupsAt, worst_to_best
+from tactful.assurance.groups import Group, is_mixture, may_be_missing, merge_small, pool, read_groups, unassessed
+from tactful.assurance.intervals import Estimate, Interval, bounds_of, critical_value
+from tactful.assurance.shares import item_groups, shaped
+from tactful.assurance.strata import CROSS, HISTORY_EDGES, Groupings
 from tactful.assurance.summary import metric_name, readable
-from tactful.assurance.verdicts import FairnessRule, Verdict, gap_intervals, judge, undecided
+from tactful.assurance.verdicts import FairnessRule, Verdict, judge, undecided
 from tactful.errors import ConfigError
-from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.privacy.sums import EvaluationSums
 
 __all__ = ["AttributeResult", "FairnessAssessment", "FairnessRule", "GroupResult", "Verdict", "assess"]
@@ -47,13 +58,18 @@ def assess(
     minimum_people: float,
     merges: Mapping[str, Mapping[str, str]] | None = None,
     confidence: float = 0.95,
+    intersections: Sequence[tuple[str, str]] = (),
+    history_edges: Sequence[int] = HISTORY_EDGES,
+    item_columns: Mapping[str, Mapping[str, float]] | None = None,
+    guessing: Mapping[str, Guessing] | None = None,
+    coverage: Mapping[str, Mapping[str, Estimate]] | None = None,
 ) -> FairnessAssessment:
     """Every declared group is measured, merged or shown as too small, and every rule has a verdict.
 
     Parameters
     ----------
     sums : EvaluationSums
-        The released vector.
+        The released vector. What it does not have is not in the assessment.
     rules : iterable of FairnessRule
     levels : mapping of str to tuple of str
         For each attribute its declared levels.
@@ -62,26 +78,47 @@ def assess(
     merges : mapping of str to mapping of str to str, optional
         For each attribute and small group the wider group it may join.
     confidence : float
-        Held by all intervals of one metric by one attribute together.
+        Of each group's interval by itself, and of each gap between all groups of an attribute.
+    intersections : sequence of (str, str)
+        Pairs of attributes whose groups were declared, after all merges, as groups of their own.
+    history_edges : sequence of int, items
+        Where strata of history length begin, as in the vector.
+    item_columns : mapping of str to mapping of str to float, optional
+        For each column of the catalogue the share of items in each of its groups, which is public.
+    guessing, coverage : mappings, optional
+        What other releases say, taken over as they are.
 
     Raises
     ------
     ConfigError
-        If two rules share a name, the minimum is not positive, or the confidence is not between 0 and 1.
+        If two rules share a name, the minimum is not positive, the confidence is not between 0 and 1, or the groups
+        could not have been declared.
     """
-    wanted = tuple(rules)
+    wanted, targets, z = tuple(rules), merges or {}, critical_value(confidence)
     _check(wanted, minimum_people)
-    critical_value(confidence)
+    groupings = Groupings(attributes=levels, merges=targets, intersections=intersections, history_edges=history_edges)
+    declared = groupings.levels()
     attributes = {
-        name: _assess_attribute(sums, name, declared, minimum_people, (merges or {}).get(name, {}), confidence)
-        for name, declared in levels.items()
+        name: _assess_attribute(sums, name, levels[name], minimum_people, targets.get(name, {}), confidence)
+        for name in levels
     }
+    crossed = {
+        name: _assess_attribute(sums, name, declared[name], minimum_people, {}, confidence)
+        for name in map(CROSS.join, intersections)
+    }
+    strata = {name: stratified(sums, name, groupings, minimum_people) for name in levels}
     return FairnessAssessment(
         attributes=attributes,
-        verdicts={rule.name: _judge(rule, attributes.get(rule.attribute)) for rule in wanted},
+        verdicts={rule.name: _judge(rule, {**attributes, **crossed}.get(rule.attribute)) for rule in wanted},
         minimum_people=minimum_people,
         confidence=confidence,
         noise=sums.noise,
+        intersections=crossed,
+        conditioned=tuple(c for name, found in strata.items() if found for c in _condition(name, found, confidence)),
+        items={column: found for column, found in item_groups(sums, item_columns or {}, z=z).items() if found},
+        shaped={name: found for name in levels if (found := shaped(sums, name, z=z))},
+        guessing=guessing or {},
+        coverage=coverage or {},
     )
 
 
@@ -95,30 +132,29 @@ def _assess_attribute(
 ) -> AttributeResult:
     """One attribute: merge, measure, compare."""
     released = read_groups(sums, attribute, levels)
-    z = critical_value(confidence, comparisons=len(released) + len(set(targets.values())))
+    z = critical_value(confidence)
     groups, merged = merge_small(released, targets, minimum)
     results = {name: _result(group, minimum, z) for name, group in groups.items()}
-    entering = tuple(name for name in groups if name != OTHER and results[name].status == "measured")
+    entering = tuple(name for name in groups if not is_mixture(name) and results[name].status == "measured")
     return AttributeResult(
         by_group=_with_merged(results, released, merged, z),
         entering=entering,
-        unmeasured=tuple(n for n in groups if n not in (OTHER, UNDISCLOSED) and n not in entering),
-        **_compare({name: results[name] for name in entering}, {name: groups[name] for name in entering}, z),
+        unmeasured=tuple(n for n in groups if not may_be_missing(n) and n not in entering),
+        **_compare({name: groups[name] for name in entering}, confidence),
         not_assessed=unassessed(sums, released),
     )
 
 
 def _result(group: Group, minimum: float, z: float, status: str | None = None) -> GroupResult:
     """One group as it may be shown; metrics only where there are enough people and every value is a number."""
-    finite = all(math.isfinite(t.value) and math.isfinite(t.sigma) for t in [group.people, *group.totals.values()])
     if status is None:
-        measured = finite and group.totals and group.has_at_least(minimum)
-        status = "measured" if measured else ("too small" if finite and group.totals else "not measured")
+        enough = "measured" if group.has_at_least(minimum) else "too small"
+        status = enough if group.measured else "not measured"
     people, reach = group.people, z * group.people.sigma
     return GroupResult(
         people=people,
         people_interval=Interval(low=max(people.value - reach, 0.0), high=max(people.value + reach, 0.0)),
-        metrics={m: mean_estimate(t, people, z=z) for m, t in group.totals.items()} if status == "measured" else {},
+        metrics={m: group.mean(m, z) for m in group.metrics} if status == "measured" else {},
         status=status,
     )
 
@@ -142,44 +178,92 @@ def _last(name: str, merged: Mapping[str, str]) -> str:
     return name
 
 
-def _compare(
-    results: Mapping[str, GroupResult], groups: Mapping[str, Group], z: float
-) -> dict[str, dict[str, Estimate]]:
+def _compare(groups: Mapping[str, Group], confidence: float) -> dict[str, dict[str, Estimate]]:
     """`overall`, `difference` and `ratio` of each metric over the entering groups."""
-    if not results:
+    if not groups:
         return {"overall": {}, "difference": {}, "ratio": {}}
-    metrics = list(next(iter(results.values())).metrics)
-    points = _fairlearn(results, metrics)
-    everyone = pool(groups.values())
-    overall = {m: mean_estimate(everyone.totals[m], everyone.people, z=z).interval for m in metrics}
-    gaps = {m: gap_intervals({name: r.metrics[m].interval for name, r in results.items()}) for m in metrics}
-    alone = len(results) < 2
+    z, everyone = critical_value(confidence), pool(groups.values())
+    metrics = [m for m in everyone.metrics if all(m in group.metrics for group in groups.values())]
+    people = [group.people.value for group in groups.values()]
+    means = {m: [estimate.value for estimate in _means(groups, m, z)] for m in metrics}
+    points = _fairlearn(tuple(groups), people, means)
+    gaps = {m: _gap(partial(_means, groups, m), len(groups), m, points, confidence) for m in metrics}
     return {
-        "overall": {m: Estimate(value=points["overall"][m], interval=overall[m]) for m in metrics},
-        "difference": {
-            m: Estimate(value=None if alone else points["difference"][m], interval=gaps[m]["difference"])
-            for m in metrics
-        },
-        "ratio": {m: Estimate(value=None if alone else points["ratio"][m], interval=gaps[m]["ratio"]) for m in metrics},
+        "overall": {m: _at(everyone.mean(m, z), points["overall"][m]) for m in metrics},
+        "difference": {m: difference for m, (difference, _) in gaps.items()},
+        "ratio": {m: ratio for m, (_, ratio) in gaps.items() if bounds_of(m)[0] >= 0},
     }
 
 
-def _fairlearn(results: Mapping[str, GroupResult], metrics: list[str]) -> dict[str, dict[str, float | None]]:
+def _means(groups: Mapping[str, Group], metric: str, z: float) -> list[Estimate]:
+    """The mean of each group, with an interval that holds by itself."""
+    return [group.mean(metric, z) for group in groups.values()]
+
+
+def _condition(attribute: str, strata: Strata, confidence: float) -> list[Conditioned]:
+    """The groups of one attribute by each metric, their histories as long as everybody's."""
+    z, count = critical_value(confidence), len(strata.groups)
+    by_group = {metric: strata.standardised(metric, z) for metric in strata.metrics}
+    means = {metric: [estimate.value for estimate in found.values()] for metric, found in by_group.items()}
+    points = _fairlearn(tuple(strata.groups), [1.0] * count, means)
+    gaps = {m: _gap(partial(_standardised, strata, m), count, m, points, confidence) for m in by_group}
+    return [
+        Conditioned(
+            attribute=attribute,
+            metric=metric,
+            strata=strata.names,
+            weights=strata.weights,
+            by_group=by_group[metric],
+            difference=difference,
+            ratio=ratio,
+        )
+        for metric, (difference, ratio) in gaps.items()
+    ]
+
+
+def _standardised(strata: Strata, metric: str, z: float) -> list[Estimate]:
+    """The standardised mean of each group, with an interval that holds by itself."""
+    return list(strata.standardised(metric, z).values())
+
+
+def _gap(
+    groups_at: GroupsAt, count: int, metric: str, points: Mapping[str, Mapping[str, float | None]], confidence: float
+) -> tuple[Estimate, Estimate]:
+    """The difference and the ratio of lowest and highest group; no guess where there is but one group, or no ratio."""
+    low, high = bounds_of(metric)
+    gap = worst_to_best(groups_at, count, confidence=confidence, bounds=(low, high))
+    difference = Estimate(value=None, interval=gap.difference, range=high - low)
+    ratio = Estimate(value=None, interval=gap.ratio or Interval(low=0.0, high=1.0))
+    if count < 2:
+        return difference, ratio
+    told = points["ratio"][metric] if gap.ratio else None
+    return _at(difference, points["difference"][metric]), _at(ratio, told)
+
+
+def _at(estimate: Estimate, value: float | None) -> Estimate:
+    """The same interval around another guess, which is kept inside."""
+    guess = None if value is None else estimate.interval.nearest(value)
+    return Estimate(value=guess, interval=estimate.interval, range=estimate.range)
+
+
+def _fairlearn(
+    names: tuple[str, ...], people: Sequence[float], means: Mapping[str, Sequence[float | None]]
+) -> dict[str, dict[str, float | None]]:
     """The `overall`, `difference` and `ratio` of fairlearn's MetricFrame, from one row a group."""
     from fairlearn.metrics import MetricFrame
 
-    weights = np.array([result.people.value for result in results.values()])
-    means = {m: np.array([result.metrics[m].value for result in results.values()], dtype=float) for m in metrics}
+    weights = np.array(people)
+    rows = {m: np.array(values, dtype=float) for m, values in means.items()}
     with np.errstate(all="ignore"):
         frame = MetricFrame(
-            metrics=dict.fromkeys(metrics, _weighted_mean),
+            metrics=dict.fromkeys(means, _weighted_mean),
             y_true=weights,
             y_pred=weights,
-            sensitive_features={"group": list(results)},
-            sample_params={m: {"means": means[m], "people": weights} for m in metrics},
+            sensitive_features={"group": list(names)},
+            sample_params={m: {"means": rows[m], "people": weights} for m in means},
         )
         tables = {"overall": frame.overall, "difference": frame.difference(), "ratio": frame.ratio()}
-    return {name: {m: plain(float(table[m])) for m in metrics} for name, table in tables.items()}
+    return {name: {m: plain(float(table[m])) for m in means} for name, table in tables.items()}
 
 
 def _weighted_mean(
@@ -201,8 +285,8 @@ def _judge(rule: FairnessRule, result: AttributeResult | None) -> Verdict:
         return undecided(
             rule, f"Fewer than two groups of {readable(rule.attribute)} have enough people to be compared."
         )
-    worst, best = result.extremes(rule.metric)
-    return judge(rule, gap, worst=worst, best=best, unmeasured=result.unmeasured)
+    lowest, highest = result.extremes(rule.metric)
+    return judge(rule, gap, lowest=lowest, highest=highest, unmeasured=result.unmeasured)
 
 
 def _check(rules: tuple[FairnessRule, ...], minimum_people: float) -> None:

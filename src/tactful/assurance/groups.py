@@ -6,10 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tactful.assurance.intervals import people_in
+from tactful.assurance.intervals import Estimate, bounds_of, mean_estimate, people_in
+from tactful.assurance.metrics import METRICS
+from tactful.assurance.strata import CROSS
 from tactful.errors import ConfigError
 from tactful.personal.attributes import OTHER, UNDISCLOSED
-from tactful.privacy.sums import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured, squared
+
+_COUNTS = frozenset({"people", "known", "consented"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +24,29 @@ class Group:
     ----------
     people : Measured
     totals : mapping of str to Measured
-        For each metric its sum over these people.
+        For each metric its sum over these people; for some also the sum of its squares.
     """
 
     people: Measured
     totals: Mapping[str, Measured]
+
+    @property
+    def metrics(self) -> list[str]:
+        """What people were measured by, in the order in which it is told; squares and counts are left out."""
+        hidden = _COUNTS | {squared(name) for name in self.totals}
+        return [*(m for m in METRICS if m in self.totals), *sorted(set(self.totals) - hidden - set(METRICS))]
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a metric, and every released value is a number."""
+        values = [self.people, *(self.totals[m] for m in self.metrics)]
+        return len(values) > 1 and all(math.isfinite(v.value) and math.isfinite(v.sigma) for v in values)
+
+    def mean(self, metric: str, z: float) -> Estimate:
+        """The mean of a metric over these people; the interval holds by itself at the critical value z."""
+        declared = METRICS.get(metric)
+        squares = None if declared and declared.binary else self.totals.get(squared(metric))
+        return mean_estimate(self.totals[metric], self.people, z=z, bounds=bounds_of(metric), squares=squares)
 
     def has_at_least(self, minimum: float) -> bool:
         """Whether the released number of people is a number and reaches `minimum`."""
@@ -41,6 +63,16 @@ def read_groups(sums: EvaluationSums, attribute: str, levels: Iterable[str]) -> 
     metrics = sorted({c.metric for c in sums.cells if c.attribute == attribute and c.metric != "people"})
     declared = [level for level in levels if level not in (OTHER, UNDISCLOSED)]
     return {name: _read(sums, attribute, name, metrics) for name in dict.fromkeys([*declared, *seen])}
+
+
+def is_mixture(name: str) -> bool:
+    """Whether the group is, in any of its parts, of values that nobody declared."""
+    return OTHER in name.split(CROSS)
+
+
+def may_be_missing(name: str) -> bool:
+    """Whether a rule can pass without the group: it is of people who gave no value, or of values nobody declared."""
+    return bool({OTHER, UNDISCLOSED} & set(name.split(CROSS)))
 
 
 def merge_small(

@@ -4,13 +4,16 @@ Everything here reads released values and the known scale of their noise. It is 
 
 Notes
 -----
-People are taken as a sample. Given the number n of people in a cell, a mean m in [a, b] and any distribution of the
-metric with that mean, the sum over people has variance at most n (m - a)(b - m) (Bhatia & Davis 2000, Theorem 1;
-equality for a metric that takes only the values a and b). The released sum S and the released number n̂ carry
-independent noise of known σ, so S - m n̂ has mean zero and variance at most σ_S² + m² σ_n² + n (m - a)(b - m). The
-interval is every m that this does not make surprising: Fieller (1954) for the noise and Wilson (1927) for the
-sampling, in one quadratic. n is taken at n̂. That, and reading a normal quantile, make it an approximation: its coverage
-is measured by simulation, down to twenty people and noise of a quarter of their number.
+People are taken as a sample. Given the number n of people in a cell, a mean m in [a, b] and the share κ of the largest
+possible variance that the group has (`tactful.assurance.spread`), the sum over people has variance n κ (m - a)(b - m).
+The released sum S and the released number n̂ carry independent noise of known σ, so S - m n̂ has mean zero and variance
+σ_S² + m² σ_n² + n κ (m - a)(b - m). The interval is every m that this does not make surprising: Fieller (1954) for the
+noise and Wilson (1927) for the sampling, in one quadratic, held against Student's t where κ was estimated. n is taken
+at n̂. That, and reading a normal quantile, make it an approximation, whose coverage is measured by simulation
+(`tactful.benchmarks.coverage`), down to twenty people and up to noise of half their number.
+
+An interval holds by itself. Where several are held against one rule, the chance to be misled by any of them is settled
+there: `tactful.assurance.gaps`.
 """
 
 from __future__ import annotations
@@ -19,8 +22,12 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from scipy.special import stdtrit
+
+from tactful.assurance.metrics import METRICS, OVERALL
+from tactful.assurance.spread import spread
 from tactful.errors import ConfigError
-from tactful.privacy.sums import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import Cell, EvaluationSums, Measured, squared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,10 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def nearest(self, value: float) -> float:
+        """The value itself if it is inside, else the end that is nearer to it."""
+        return min(max(value, self.low), self.high)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -48,15 +59,18 @@ class Estimate:
     value : float or None
         None where the released values allow no guess.
     interval : Interval
+    range : float
+        How wide everything is that the figure could be.
     """
 
     value: float | None
     interval: Interval
+    range: float = 1.0
 
     @property
     def tells(self) -> bool:
-        """Whether there is a guess worth saying aloud: the interval leaves out a tenth of the range from 0 to 1."""
-        return self.value is not None and self.interval.high - self.interval.low <= _TELLS_SOMETHING
+        """Whether there is a guess worth saying aloud: the interval leaves out a tenth of the range."""
+        return self.value is not None and self.interval.high - self.interval.low <= _TELLS_SOMETHING * self.range
 
     def as_json(self) -> dict[str, float | None]:
         """The estimate as plain values: ``value``, ``low``, ``high``."""
@@ -83,8 +97,15 @@ def critical_value(confidence: float, *, comparisons: int = 1) -> float:
     return NormalDist().inv_cdf(1 - (1 - confidence) / (2 * max(comparisons, 1)))
 
 
-def mean_interval(total: Measured, people: Measured, *, z: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Interval:
-    """All means m in `bounds` with (S - m n̂)² ≤ z² (σ_S² + m² σ_n² + n̂ (m - a)(b - m)).
+def mean_interval(
+    total: Measured,
+    people: Measured,
+    *,
+    z: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    squares: Measured | None = None,
+) -> Interval:
+    """All means m in `bounds` with (S - m n̂)² ≤ t² (σ_S² + m² σ_n² + n̂ κ (m - a)(b - m)).
 
     The whole of `bounds` where the released values settle nothing: too few people to tell their number from the noise,
     values that are not finite, or values that no mean within the bounds explains.
@@ -99,63 +120,42 @@ def mean_interval(total: Measured, people: Measured, *, z: float, bounds: tuple[
         See `critical_value`.
     bounds : (float, float)
         Declared public bounds of the metric for one person.
+    squares : Measured, optional
+        Released sum of squares of the metric. Without it κ = 1, which is exact for a metric that takes only the values
+        of its bounds.
     """
     low, high = bounds
     n = people.value
-    if not _settles(total, people, z=z):
+    if not settles(total, people, z=z):
         return Interval(low=low, high=high)
+    found = spread(total, squares, people, bounds)
+    t, share = _student(z, found.freedom), found.share * n
     return _solve(
-        n**2 + z**2 * (n - people.sigma**2),
-        -2 * total.value * n - z**2 * n * (low + high),
-        total.value**2 - z**2 * (total.sigma**2 - n * low * high),
+        n**2 + t**2 * (share - people.sigma**2),
+        -2 * total.value * n - t**2 * share * (low + high),
+        total.value**2 - t**2 * (total.sigma**2 - share * low * high),
         bounds,
     )
 
 
-def paired_interval(total: Measured, squares: Measured, people: Measured, *, clip: float, z: float) -> Interval:
-    """All means m of a per-person difference that the released sum, sum of squares and number allow.
-
-    The second moment of the difference is taken at the upper end of what the noise of the squares and of the number
-    of people allows and never above clip², so the interval widens to the one of `mean_interval` when the noise of the
-    squares says nothing.
-
-    Parameters
-    ----------
-    total, squares : Measured
-        Released sums of the difference and of its square, each person's difference clipped to [-clip, clip].
-    people : Measured
-        Released number of those people.
-    clip : float
-        Declared public bound of one person's difference.
-    z : float
-        See `critical_value`.
-    """
-    n = people.value
-    if not _settles(total, people, z=z):
-        return Interval(low=-clip, high=clip)
-    spread = squares.value + z * math.hypot(squares.sigma, clip**2 * people.sigma)
-    second_moment = min(max(spread, 0.0), n * clip**2) if math.isfinite(spread) else n * clip**2
-    return _solve(
-        n**2 + z**2 * (n - people.sigma**2),
-        -2 * total.value * n,
-        total.value**2 - z**2 * (total.sigma**2 + second_moment),
-        (-clip, clip),
-    )
-
-
-def mean_estimate(total: Measured, people: Measured, *, z: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Estimate:
+def mean_estimate(
+    total: Measured,
+    people: Measured,
+    *,
+    z: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    squares: Measured | None = None,
+) -> Estimate:
     """The released mean, kept within its interval and so within `bounds`; see `mean_interval`."""
-    interval = mean_interval(total, people, z=z, bounds=bounds)
+    interval = mean_interval(total, people, z=z, bounds=bounds, squares=squares)
     value = None
     if people.value > 0 and math.isfinite(total.value / people.value):
-        value = min(max(total.value / people.value, interval.low), interval.high)
-    return Estimate(value=value, interval=interval)
+        value = interval.nearest(total.value / people.value)
+    return Estimate(value=value, interval=interval, range=bounds[1] - bounds[0])
 
 
 def overall_estimates(sums: EvaluationSums, *, confidence: float = 0.95, lift_clip: float = 1.0) -> dict[str, Estimate]:
-    """Each metric over everybody who was evaluated, with its own interval.
-
-    ``lift@k`` is a paired difference: its interval uses the released ``lift_squared@k``, which is not itself listed.
+    """Each metric over everybody who was evaluated, with its own interval; squares are used and not listed.
 
     Parameters
     ----------
@@ -168,8 +168,19 @@ def overall_estimates(sums: EvaluationSums, *, confidence: float = 0.95, lift_cl
     z = critical_value(confidence)
     cells = {cell.metric: measured for cell, measured in sums.cells.items() if not cell.attribute}
     people = cells.pop("people", Measured(value=math.nan, sigma=math.nan))
-    listed = sorted(metric for metric in cells if not metric.startswith("lift_squared@"))
-    return {metric: _overall(metric, cells, people, z=z, clip=lift_clip) for metric in listed}
+    squares = {squared(metric) for metric in cells}
+    return {
+        metric: mean_estimate(
+            cells[metric], people, z=z, bounds=_bounds(metric, lift_clip), squares=cells.get(squared(metric))
+        )
+        for metric in sorted(set(cells) - squares)
+    }
+
+
+def bounds_of(metric: str) -> tuple[float, float]:
+    """Declared public bounds of the metric for one person; 0 to 1 where it has no line in the table of metrics."""
+    declared = METRICS.get(metric) or OVERALL.get(metric)
+    return (declared.low, declared.high) if declared else (0.0, 1.0)
 
 
 def people_in(sums: EvaluationSums, attribute: str = "", group: str = "") -> Measured:
@@ -178,20 +189,24 @@ def people_in(sums: EvaluationSums, attribute: str = "", group: str = "") -> Mea
     return sums.cells.get(cell, Measured(value=math.nan, sigma=math.nan))
 
 
-def _overall(metric: str, cells: dict[str, Measured], people: Measured, *, z: float, clip: float) -> Estimate:
-    """One metric over everybody: a paired difference where it is a lift, a plain mean otherwise."""
-    kind, _, depth = metric.partition("@")
-    if kind != "lift":
-        return mean_estimate(cells[metric], people, z=z)
-    unknown = Measured(value=math.inf, sigma=0.0)
-    interval = paired_interval(cells[metric], cells.get(f"lift_squared@{depth}", unknown), people, clip=clip, z=z)
-    return Estimate(value=mean_estimate(cells[metric], people, z=z, bounds=(-clip, clip)).value, interval=interval)
-
-
-def _settles(total: Measured, people: Measured, *, z: float) -> bool:
+def settles(total: Measured, people: Measured, *, z: float) -> bool:
     """Whether the values are finite and show more people than the noise alone could (Fieller's condition)."""
     finite = all(math.isfinite(x) for x in (total.value, total.sigma, people.value, people.sigma))
     return finite and people.value > max(z * people.sigma, 0.0)
+
+
+def _bounds(metric: str, lift_clip: float) -> tuple[float, float]:
+    """Declared bounds of one person's figure."""
+    if metric.startswith("lift@"):
+        return (-lift_clip, lift_clip)
+    return bounds_of(metric)
+
+
+def _student(z: float, freedom: float) -> float:
+    """The quantile of Student's t at the level that z has among normal ones."""
+    if math.isinf(freedom):
+        return z
+    return float(stdtrit(freedom, NormalDist().cdf(z)))
 
 
 def _solve(a: float, b: float, c: float, bounds: tuple[float, float]) -> Interval:

@@ -1,8 +1,8 @@
 """Rules about gaps between groups, and the three verdicts on them.
 
-A rule compares the best-served with the worst-served group. It **passes** only if every gap that the interval allows
-keeps the rule, **fails** only if none does, and everything else is **insufficient evidence**. Missing, empty or
-unusable values are never a pass.
+A rule compares the group where a metric is highest with the one where it is lowest. It **passes** only if every gap
+that the interval allows keeps the rule, **fails** only if none does, and everything else is **insufficient evidence**.
+Missing, empty or unusable values are never a pass.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.gaps import unknown
+from tactful.assurance.intervals import Estimate, Interval, bounds_of
+from tactful.assurance.metrics import METRICS, Better
 from tactful.assurance.summary import listed, metric_name
 from tactful.errors import ConfigError
 
@@ -29,11 +31,16 @@ class FairnessRule:
     name : str
         For example ``ndcg_by_age``.
     attribute, metric : str
-        For example ``age`` and ``ndcg@10``.
+        For example ``age`` and ``ndcg@10``. An intersection is an attribute: ``age × household``.
     statistic : {"ratio", "difference"}
-        Worst-served over best-served group, or best-served minus worst-served.
+        Lowest over highest group, or highest minus lowest.
     bound : float
-        The least ratio or the greatest difference allowed, between 0 and 1.
+        The least ratio allowed, between 0 and 1, or the greatest difference, between 0 and the range of the metric.
+
+    Raises
+    ------
+    ConfigError
+        If the statistic or the bound is none of these, or a ratio is asked for of a metric that may be negative.
     """
 
     name: str
@@ -49,9 +56,17 @@ class FairnessRule:
                 given=f"{self.name} asks for {self.statistic!r}",
                 do="Set statistic to ratio or difference",
             )
-        if not 0 <= self.bound <= 1:
+        low, high = bounds_of(self.metric)
+        if self.statistic == "ratio" and low < 0:
             raise ConfigError(
-                "the bound of a fairness rule lies between 0 and 1",
+                "a ratio compares figures that are never negative",
+                given=f"{self.name} asks for the ratio of {self.metric}, which lies between {low:g} and {high:g}",
+                do="Set statistic to difference",
+            )
+        largest = 1.0 if self.statistic == "ratio" else high - low
+        if not 0 <= self.bound <= largest:
+            raise ConfigError(
+                f"the bound of a fairness rule about this lies between 0 and {largest:g}",
                 given=f"{self.name} has {self.bound}",
                 do="Set, for example, 0.8 for a ratio or 0.1 for a difference",
             )
@@ -113,26 +128,7 @@ class Verdict:
         }
 
 
-def gap_intervals(groups: Mapping[str, Interval]) -> dict[Statistic, Interval]:
-    """The ratio and the difference between worst-served and best-served group, given that every interval holds.
-
-    The lowest mean lies between the lowest lower end and the lowest upper end, the highest mean between the highest
-    lower end and the highest upper end. Leaving groups out can only raise the ratio and lower the difference, so what
-    fails on some of the groups fails on all of them.
-    """
-    if len(groups) < 2:
-        return {"ratio": Interval(low=0.0, high=1.0), "difference": Interval(low=0.0, high=1.0)}
-    lows, highs = [i.low for i in groups.values()], [i.high for i in groups.values()]
-    return {
-        "ratio": Interval(
-            low=min(lows) / max(highs) if max(highs) > 0 else 0.0,
-            high=min(1.0, min(highs) / max(lows)) if max(lows) > 0 else 1.0,
-        ),
-        "difference": Interval(low=max(0.0, max(lows) - min(highs)), high=max(highs) - min(lows)),
-    }
-
-
-def judge(rule: FairnessRule, gap: Estimate, *, worst: str, best: str, unmeasured: tuple[str, ...]) -> Verdict:
+def judge(rule: FairnessRule, gap: Estimate, *, lowest: str, highest: str, unmeasured: tuple[str, ...]) -> Verdict:
     """The verdict on a gap between measured groups.
 
     Parameters
@@ -140,8 +136,8 @@ def judge(rule: FairnessRule, gap: Estimate, *, worst: str, best: str, unmeasure
     rule : FairnessRule
     gap : Estimate
         The rule's statistic over the groups that were measured.
-    worst, best : str
-        The groups that look worst and best served.
+    lowest, highest : str
+        The groups where the metric looks lowest and highest.
     unmeasured : tuple of str
         Declared groups too small to measure; with any of them the rule cannot pass.
     """
@@ -151,7 +147,7 @@ def judge(rule: FairnessRule, gap: Estimate, *, worst: str, best: str, unmeasure
     elif gap.value is not None and math.isfinite(gap.value) and rule.kept_by(gap.interval) and not unmeasured:
         status = "pass"
     quoted = gap.tells or status != "insufficient evidence"
-    seen = _seen(rule, gap, worst, best) if quoted else _unseen(rule, gap.interval)
+    seen = _seen(rule, gap, lowest, highest) if quoted else _unseen(rule, gap.interval)
     nothing = f"No group has a {metric_name(rule.metric)} above zero that could be compared, so nothing can be said."
     return Verdict(
         status=status,
@@ -164,33 +160,52 @@ def judge(rule: FairnessRule, gap: Estimate, *, worst: str, best: str, unmeasure
 
 def undecided(rule: FairnessRule, reason: str) -> Verdict:
     """Insufficient evidence, because nothing that the rule could be held against was measured."""
-    whole = Interval(low=0.0, high=1.0)
+    gap = unknown(bounds_of(rule.metric))
+    whole = gap.difference if rule.statistic == "difference" or gap.ratio is None else gap.ratio
     return Verdict(status="insufficient evidence", explanation=reason, estimate=None, interval=whole, rule=rule)
 
 
-def _seen(rule: FairnessRule, gap: Estimate, worst: str, best: str) -> str:
+_ENDS: Mapping[Better, tuple[str, str, str]] = {
+    "higher": ("the group that looks worst served", "the one that looks best served", "worst and best"),
+    "lower": ("the group that looks best served", "the one that looks worst served", "best and worst"),
+    "neither": ("the group where it looks lowest", "the one where it looks highest", "lowest and highest"),
+}
+"""The group with the lowest value, the one with the highest, and both: by whether more is better."""
+_PLACES: Mapping[Better, tuple[str, str]] = {
+    "higher": ("worst-served", "best-served"),
+    "lower": ("best-served", "worst-served"),
+    "neither": ("lowest", "highest"),
+}
+
+
+def _better(metric: str) -> Better:
+    """Whether more is better; so it is where nothing else is declared."""
+    return METRICS[metric].better if metric in METRICS else "higher"
+
+
+def _seen(rule: FairnessRule, gap: Estimate, lowest: str, highest: str) -> str:
     """What the released values show."""
     metric, low, high = metric_name(rule.metric), gap.interval.low, gap.interval.high
     ratio = rule.statistic == "ratio"
     apart = f"about {gap.value:.0%} of that of" if ratio else f"about {gap.value:.3f} below that of"
     reach = f"from {low:.0%} to {high:.0%}" if ratio else f"from {low:.3f} to {high:.3f}"
-    return (
-        f"{metric} of the group that looks worst served (“{worst}”) is {apart} the one that looks best served "
-        f"(“{best}”). Between worst and best it could be anything {reach}."
-    )
+    first, second, both = _ENDS[_better(rule.metric)]
+    seen = f"{metric} of {first} (“{lowest}”) is {apart} {second} (“{highest}”)."
+    return f"{seen} Between {both} it could be anything {reach}."
 
 
 def _unseen(rule: FairnessRule, interval: Interval) -> str:
     """That the released values allow nearly everything, without a figure that would be taken for an estimate."""
     low, high = interval.low, interval.high
+    first, second = _PLACES[_better(rule.metric)]
     reach = (
-        f"could reach anything from {low:.0%} to {high:.0%} of that of the best-served"
+        f"could reach anything from {low:.0%} to {high:.0%} of that of the {second}"
         if rule.statistic == "ratio"
-        else f"could lie anything from {low:.3f} to {high:.3f} below that of the best-served"
+        else f"could lie anything from {low:.3f} to {high:.3f} below that of the {second}"
     )
     return (
         "The released values cannot tell: with so few people, and the noise that protects them, "
-        f"{metric_name(rule.metric)} of the worst-served group {reach}."
+        f"{metric_name(rule.metric)} of the {first} group {reach}."
     )
 
 
