@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,21 +18,28 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from assurance_worlds import planted, summary
-from tactful.assurance.fairness import FairnessRule, assess
+from assurance_report_worlds import attribute, mitigated, rich_assessment
+from assurance_worlds import summary
+from tactful.assurance.champion import read_champion
+from tactful.assurance.fairness_record import fairness_document
 from tactful.assurance.report import fairness_report
 
 pytestmark = pytest.mark.prove
 
-WIDTH, HEIGHT = 900, 1200
-RULE = FairnessRule(name="age_ratio", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)
-GROUPS = {"young": (9000.0, 0.4), 'old, <b>and</b> "quoted" & \'': (900.0, 0.3), "few": (12.0, 0.1)}
+WIDTH, HEIGHT = 900, 1800
+GROUPS = {"young": 9000.0, 'old, <b>and</b> "quoted" & \'': 900.0, "few": 12.0, "a_name_without_a_break_" * 5: 300.0}
+LIGHT = {"page": 0xF4F5F7, "card": 0xFFFFFF, "text": 0x1B1F24, "zone": 0xDCEFE2, "edge": 0x2F6B45, "accent": 0x1D5FA6}
+DARK = {"page": 0x14171B, "card": 0x1D2126, "text": 0xE9ECEF, "zone": 0x20382A, "edge": 0x7CC796, "accent": 0x82B7F5}
 LEAK = '<img src="http://127.0.0.1:{port}/leak.png" onerror="console.error(1)">'
 
 
 def report() -> str:
-    found = assess(planted({"age": GROUPS}), [RULE], levels={"age": tuple(GROUPS)}, minimum_people=50)
-    return fairness_report(summary(), found)
+    """A page with every part, and with names that are hard to lay out."""
+    rich = rich_assessment()
+    found = replace(rich, attributes={**rich.attributes, "hard": attribute(GROUPS)})
+    champion = read_champion("3", fairness_document(found, created="2026-10-01T08:00:00+00:00"))
+    advice = ("Row weights", "Re-ranking")
+    return fairness_report(summary(), found, champion=champion, mitigation=advice, mitigated=mitigated())
 
 
 def framed(page: str) -> str:
@@ -101,55 +109,71 @@ def pixels(path: Path) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[NDArray[np.uint8], list[str], list[str]]:
-    """The framed report as pixels, what it asked for, and what it wrote to the console."""
-    folder = tmp_path_factory.mktemp("browser")
+@pytest.fixture(scope="module", params=["light", "dark"])
+def shown(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> tuple[dict[str, int], NDArray[np.uint8], list[str], list[str]]:
+    """The colours it should have, the framed report as pixels, what it asked for, and what it wrote to the console."""
+    folder, dark = tmp_path_factory.mktemp("browser"), request.param == "dark"
     with served(framed(report())) as (address, asked):
-        done = browse(address, folder, f"--screenshot={folder / 'page.png'}")
-    return pixels(folder / "page.png"), asked, complaints(done)
+        scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+        done = browse(address, folder, scheme, f"--screenshot={folder / 'page.png'}")
+    return DARK if dark else LIGHT, pixels(folder / "page.png"), asked, complaints(done)
 
 
 def test_the_framed_report_asks_for_nothing_and_complains_of_nothing(
-    shown: tuple[NDArray[np.uint8], list[str], list[str]],
+    shown: tuple[dict[str, int], NDArray[np.uint8], list[str], list[str]],
 ) -> None:
     """One request, for the page around it; not one line on the console."""
-    _, asked, said = shown
+    _, _, asked, said = shown
     assert asked == ["/"]
     assert said == []
 
 
-def test_the_framed_report_is_laid_out(shown: tuple[NDArray[np.uint8], list[str], list[str]]) -> None:
+def test_the_framed_report_is_laid_out(
+    shown: tuple[dict[str, int], NDArray[np.uint8], list[str], list[str]],
+) -> None:
     """Page, cards, text, bars and the shaded zone each have their colour somewhere; ink is in every quarter."""
-    image = shown[0].astype(int)
-    colours = set(map(tuple, image.reshape(-1, 3).tolist()))
-    for name, colour in {
-        "page": (0xF4, 0xF5, 0xF7),
-        "card": (0xFF, 0xFF, 0xFF),
-        "text": (0x1B, 0x1F, 0x24),
-        "zone": (0xDC, 0xEF, 0xE2),
-        "edge": (0x2F, 0x6B, 0x45),
-        "accent": (0x1D, 0x5F, 0xA6),
-    }.items():
+    wanted, image = shown[0], shown[1].astype(int)
+    colours = set((image @ [65536, 256, 1]).ravel().tolist())
+    for name, colour in wanted.items():
         assert colour in colours, name
-    dark = image.sum(axis=2) < 300
-    assert all(part.any() for part in np.array_split(dark, 4))
-    assert 0.005 < dark.mean() < 0.3
+    paper = [wanted["page"], wanted["card"]]
+    ink = ~np.isin(image @ [65536, 256, 1], paper)
+    assert all(quarter.any() for quarter in np.array_split(ink, 4))
+    assert 0.01 < ink.mean() < 0.5
 
 
-def test_the_report_lays_out_at_a_phones_width_without_overflow(tmp_path: Path) -> None:
-    """Nothing is wider than a frame of 420 pixels, said by the browser's own measure of the page."""
+@pytest.mark.parametrize("width", [375, 900])
+@pytest.mark.parametrize("folded", [True, False], ids=["folded", "unfolded"])
+def test_the_report_lays_out_at_every_width_without_overflow(tmp_path: Path, width: int, folded: bool) -> None:
+    """Nothing is wider than a phone's frame or a column's, said by the browser's own measure of the page."""
     measure = "parent.postMessage('width ' + document.documentElement.scrollWidth, '*')"
     inner = report().replace("</body>", f"<script>addEventListener('load', () => {measure})</script></body>")
+    inner = inner if folded else inner.replace("<details>", "<details open>")
     page = (
         "<!doctype html><html><head><link rel=icon href='data:,'></head><body style='margin:0'><script>"
         "addEventListener('message', e => document.body.dataset.said = e.data)</script>"
-        f'<iframe sandbox="allow-scripts" style="border:0;width:420px;height:900px" srcdoc="{html.escape(inner)}">'
+        f'<iframe sandbox="allow-scripts" style="border:0;width:{width}px;height:900px" srcdoc="{html.escape(inner)}">'
         "</iframe></body></html>"
     )
     with served(page) as (address, _):
         dom = browse(address, tmp_path, "--dump-dom").stdout
-    assert 'data-said="width 420"' in dom
+    assert f'data-said="width {width}"' in dom
+
+
+def test_what_is_folded_on_a_screen_is_open_on_paper(tmp_path: Path) -> None:
+    """As many sheets as with everything unfolded, and more than if the style for paper did not unfold it."""
+
+    def sheets(name: str, page: str) -> int:
+        with served(page) as (address, _):
+            browse(address, tmp_path, f"--print-to-pdf={tmp_path / name}", "--no-pdf-header-footer")
+        return len(re.findall(rb"/Type /Page\b", (tmp_path / name).read_bytes()))
+
+    folded = report()
+    printed = sheets("folded.pdf", folded)
+    assert printed == sheets("open.pdf", folded.replace("<details>", "<details open>"))
+    assert printed > sheets("mutant.pdf", folded.replace("details::details-content", "details::nothing"))
 
 
 def test_a_report_that_asked_the_network_would_be_noticed(tmp_path: Path) -> None:
