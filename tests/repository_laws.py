@@ -22,6 +22,7 @@ ORDER = (
     "planning",
     "fitting",
     "alternating",
+    "judging",
     "training",
     "auditing",
     "datasets",
@@ -31,8 +32,18 @@ ORDER = (
 )
 """Each room imports from itself and from rooms before it."""
 
-MAY_IMPORT_SCORING = ("scoring", "released", "assurance", "training", "datasets", "benchmarks", "cli", "__main__")
-MAY_IMPORT_CONFIG = ("planning", "training", "auditing", "benchmarks", "cli")
+MAY_IMPORT_SCORING = (
+    "scoring",
+    "released",
+    "assurance",
+    "judging",
+    "training",
+    "datasets",
+    "benchmarks",
+    "cli",
+    "__main__",
+)
+MAY_IMPORT_CONFIG = ("planning", "judging", "training", "auditing", "benchmarks", "cli")
 SCORING_MAY_IMPORT = frozenset({"numpy", "cryptography", "mlflow"}) | sys.stdlib_module_names
 RELEASED_MAY_IMPORT = ("tactful.errors", "tactful.catalogue", "tactful.privacy.statistics", "tactful.scoring.artifact")
 

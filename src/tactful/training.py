@@ -11,13 +11,12 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf, sqrt
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful import __version__
@@ -25,11 +24,7 @@ from tactful.alternating import fit_dpals
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.candidates import KINDS, Candidate, replay
-from tactful.assurance.evaluation import LIFT_CLIP, measure
-from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
-from tactful.assurance.intervals import Estimate, overall_estimates
 from tactful.assurance.registry import Registry
-from tactful.assurance.strata import Groupings
 from tactful.assurance.submission import submit
 from tactful.assurance.summary import Curator, PolicyFacts, ReleaseFacts, RunSummary
 from tactful.catalogue import Catalogue
@@ -41,8 +36,8 @@ from tactful.errors import (
     TooFewPeopleError,
 )
 from tactful.fitting import Fitted, fit_released
+from tactful.judging import Judge, Judged
 from tactful.outcome import TrainingOutcome
-from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import BoundedInteractions, bound
 from tactful.personal.consent import GateCounts
 from tactful.personal.consented import ConsentedInteractions
@@ -51,8 +46,7 @@ from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
-from tactful.personal.split import hold_out
-from tactful.planning import Planned
+from tactful.planning import Planned, noise_cost_told
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
@@ -61,7 +55,7 @@ from tactful.privacy.statistics import PeopleCount
 from tactful.privacy.sums import ConsentCounts, Measured
 from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
-from tactful.scoring.artifact import read_artifact
+from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.signing import load_private, public_text
 
 Progress = Callable[[str], None]
@@ -129,29 +123,6 @@ def train(
         return run.outcome("refused", reason=str(refusal))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """What was released about evaluation people, and what follows from it."""
-
-    estimates: Mapping[str, Estimate]
-    assessment: FairnessAssessment
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The released metrics that have a value."""
-        return {name: e.value for name, e in self.estimates.items() if e.value is not None}
-
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Their intervals."""
-        return {name: (e.interval.low, e.interval.high) for name, e in self.estimates.items()}
-
-    @property
-    def verdicts(self) -> dict[str, str]:
-        """Rule to verdict."""
-        return {name: verdict.status for name, verdict in self.assessment.verdicts.items()}
-
-
 class _Run:
     """One run: its settings, what it opened, and what it has found out so far.
 
@@ -173,8 +144,7 @@ class _Run:
         self.counts: GateCounts | None = None
         self.prices: dict[str, float] = {}
         privacy, self.planned = settings.privacy, Planned.of(settings)
-        self.budget, self.plan, self.design = self.planned.budget, self.planned.plan, self.planned.design
-        self.levels = {name: section.levels for name, section in settings.fairness.attributes.items()}
+        self.budget, self.plan = self.planned.budget, self.planned.plan
         seed = privacy.reproducible_seed
         self.noise: NoiseSource = SystemNoise() if seed is None else SeededNoise(seed)
         self.catalogue = Catalogue.open(settings.data.items)
@@ -192,9 +162,7 @@ class _Run:
             evaluation_share=privacy.evaluation_share,
         )
         self.log = InteractionLog.open(settings.data.interactions)
-        self.specs = [AttributeSpec(name=name, levels=levels) for name, levels in self.levels.items()]
-        attributes = settings.data.attributes
-        self.demographics = Demographics.open(attributes, self.specs) if attributes and self.specs else None
+        self.judge = Judge(settings, self.planned, catalogue=self.catalogue, gate=self.gate, keys=self.keys)
         self.records = Records.open()
         self.ledger = BudgetLedger(self.records)
         self.registry = Registry()
@@ -217,8 +185,7 @@ class _Run:
         self.counts = consented.counts
         self.say("bounding what each person adds")
         bounded = bound(consented, max_items=self.settings.privacy.max_items)
-        if self.demographics:
-            self.demographics.check(self.gate)  # what cannot be read shows now, not after paying
+        self.judge.check()  # what cannot be read shows now, not after paying
         door = self._pay()
         try:
             return self._release(door, consented, bounded)
@@ -227,7 +194,7 @@ class _Run:
             raise
 
     def outcome(
-        self, status: str, *, reason: str = "", candidate: Candidate | None = None, judged: _Judged | None = None
+        self, status: str, *, reason: str = "", candidate: Candidate | None = None, judged: Judged | None = None
     ) -> TrainingOutcome:
         """What the run has come to so far."""
         return TrainingOutcome(
@@ -269,7 +236,8 @@ class _Run:
             artifact = Path(folder) / self.settings.model.name
             digest = self._write(fitted.model, artifact)
             self.say("judging it on people it has not seen")
-            judged = self._judge(door, consented, artifact)
+            noisier = self._noisier(fitted, Path(folder) / "noisier")
+            judged = self.judge.judge(door, consented, read_artifact(artifact), noisier=noisier, as_of=self.as_of)
             summary = self._summary(fitted, people, consent, judged)
             self.say("registering the candidate")
             candidate = self._register(summary, judged, artifact, digest)
@@ -279,7 +247,8 @@ class _Run:
         """By the method that the configuration names."""
         if self.settings.model.method == "dpals":
             return fit_dpals(door, bounded, self.plan, people)
-        return fit_released(door, bounded, self.planned, people)
+        told, rng = noise_cost_told(self.settings), np.random.default_rng(self.settings.privacy.reproducible_seed)
+        return fit_released(door, bounded, self.planned, people, noisier=rng if told else None)
 
     def _write(self, model: ReleasedModel, folder: Path) -> str:
         """The artifact, and the digest of its manifest."""
@@ -293,25 +262,14 @@ class _Run:
         }
         return model.write(folder, catalogue=self.catalogue, sensitive=self.policy.bundles(self.catalogue), meta=meta)
 
-    def _judge(self, door: PrivateRelease, consented: ConsentedInteractions, artifact: Path) -> _Judged:
-        """Quality and fairness on evaluation people, released as one vector."""
-        people = hold_out(consented)
-        measured = measure(people, read_artifact(artifact))
-        codes: Mapping[str, Any] = {}
-        if self.demographics:
-            codes = self.demographics.groups(people, self.gate, self.specs, as_of=self.as_of)
-        groups = Groupings(attributes=self.levels).codes(codes, measured.lengths)
-        sums = door.evaluation(measured.values, groups, self.design, measured.shares)
-        fairness = self.settings.fairness
-        rules = [
-            FairnessRule(name=r.name, attribute=r.attribute, metric=r.metric, statistic=r.statistic, bound=r.bound)
-            for r in fairness.rules
-        ]
-        merges = {name: section.merge for name, section in fairness.attributes.items()}
-        assessment = assess(sums, rules, levels=self.levels, minimum_people=fairness.minimum_people, merges=merges)
-        return _Judged(estimates=overall_estimates(sums, lift_clip=LIFT_CLIP), assessment=assessment)
+    def _noisier(self, fitted: Fitted, folder: Path) -> Artifact | None:
+        """What the same releases would have made with more noise, for measuring alone; it is never registered."""
+        if fitted.noisier is None:
+            return None
+        self._write(fitted.noisier, folder)
+        return read_artifact(folder)
 
-    def _register(self, summary: RunSummary, judged: _Judged, artifact: Path, digest: str) -> Candidate:
+    def _register(self, summary: RunSummary, judged: Judged, artifact: Path, digest: str) -> Candidate:
         """The candidate, shown in MLflow and then written into the journal."""
         return submit(
             self.records,
@@ -323,7 +281,7 @@ class _Run:
             trainer=self.actor,
         )
 
-    def _summary(self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: _Judged) -> RunSummary:
+    def _summary(self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: Judged) -> RunSummary:
         """The run as the documents may tell it."""
         told, policy = self.settings.model, self.settings.policy
         since_first = self.ledger.status().since_first

@@ -83,6 +83,10 @@ class Groupings:
         """The levels of an attribute after all declared merges, in the order of the levels."""
         return tuple(dict.fromkeys(self._merged(attribute)))
 
+    def wide(self, attribute: str) -> tuple[str, ...]:
+        """For each declared level, in its order, the coarse level that it is part of."""
+        return tuple(self._merged(attribute))
+
     def levels(self) -> dict[str, tuple[str, ...]]:
         """Every attribute of the vector and its groups: the declared ones, history, intersections, each by history."""
         declared = {name: (*levels, OTHER, UNDISCLOSED) for name, levels in self.attributes.items()}
