@@ -123,6 +123,55 @@ def test_the_popularity_list_never_repeats_the_history(tmp_path: Path) -> None:
     assert one(tmp_path, range(25), range(25, 37))["popularity_recall@20"] == 1.0
 
 
+def small_head() -> dict[str, NDArray[Any]]:
+    """The upside-down model, which learned taste for the ten most popular items alone."""
+    arrays = upside_down()
+    return arrays | {name: arrays[name][:10] for name in ("head", "encoder", "decoder")}
+
+
+class TestCharacter:
+    """What lists are like, by hand: popularity falls with the position, item 0 at percentile 1 and 39 at 0."""
+
+    def test_novelty_and_lift(self, tmp_path: Path) -> None:
+        """The first ten are 39, 38, 36 … 29; the history is the most popular item."""
+        found = one(tmp_path, [0], [1])
+        shown = [39, 38, *range(36, 28, -1)]
+        assert found["novelty@10"] == pytest.approx(sum(shown) / 10 / 39)
+        assert found["popularity_lift@10"] == pytest.approx(-sum(shown) / 10 / 39)
+        assert found["popularity_lift_squared@10"] == pytest.approx(found["popularity_lift@10"] ** 2)
+
+    def test_who_brings_nothing_from_the_head_gets_everybodys_list(self, tmp_path: Path) -> None:
+        """Fallback, and how much of the history lies in the head."""
+        made = artifact(tmp_path, small_head())
+        found = measure(held_out([[20, 30], [5, 30, 31, 32], [1, 2]], [[1], [1], [0]], N_ITEMS), made)
+        assert found.values["fallback"].tolist() == [1, 0, 0]
+        assert found.values["head_share"].tolist() == [0, 0.25, 1]
+        assert found.lists[0].tolist() == found.popular[0].tolist()
+
+    def test_categories_and_item_groups(self, tmp_path: Path) -> None:
+        """Even and odd items: the history is even, half of the list and all hidden items are odd."""
+        groups = ItemGroups.of(shop(), "department")
+        made = artifact(tmp_path, upside_down())
+        found = measure(held_out([[0, 2]], [[1, 3]], N_ITEMS), made, items=[groups], category=groups)
+        shown = [39, 38, *range(36, 28, -1)]
+        odd = sum(item % 2 for item in shown) / 10
+        divergence = math.log(1 / (0.99 * (1 - odd) + 0.01)) / math.log(100)
+        assert found.values["miscalibration@10"] == pytest.approx([divergence])
+        exposed = discount(*(r for r, item in enumerate(shown, 1) if item % 2)) / discount(*range(1, 11))
+        assert found.shares["exposure@10", "department"] == pytest.approx(np.array([[1 - exposed, exposed, 0]]))
+        assert found.shares["interest", "department"].tolist() == [[0, 1, 0]]
+
+    def test_the_cost_of_noise_is_paired_and_bounded(self, tmp_path: Path) -> None:
+        """nDCG of the model less that of the worse one, each person within ±0.2."""
+        worse = upside_down()
+        worse["decoder"] = worse["decoder"][::-1].copy()
+        noisier = artifact(tmp_path / "worse", worse)
+        for hidden, cost in (([39], 0.2), ([1], -0.2), ([20], 0.0)):
+            folder = tmp_path / str(hidden[0])
+            assert one(folder, [0], hidden, noisier=noisier)["noise_cost@10"] == pytest.approx(cost)
+        assert "noise_cost@10" not in one(tmp_path / "none", [0], [39])
+
+
 class TestSensitiveItems:
     """They are neither suggested nor asked for."""
 
