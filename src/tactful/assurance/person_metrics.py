@@ -83,7 +83,7 @@ def hits(lists: _Ints, truth: Pairs) -> _Bools:
     """Which places of each list hold an item of the person's truth."""
     keys = np.arange(len(lists), dtype=np.int64)[:, None] * truth.n_items + lists
     wanted = np.append(np.sort(truth.rows * truth.n_items + truth.items), -1)  # the last is where a search may end
-    return (lists >= 0) & (wanted[np.searchsorted(wanted[:-1], keys)] == keys)
+    return np.asarray((lists >= 0) & (wanted[np.searchsorted(wanted[:-1], keys)] == keys))
 
 
 def recall(found: _Bools, wanted: _Ints, k: int) -> _Floats:
