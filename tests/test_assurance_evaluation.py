@@ -324,7 +324,7 @@ class TestDesign:
         layout = design(
             {**AGE, "sex": ("f", "m")},
             ["hit@10", "novelty@10"],
-            metrics=["ndcg@10"],
+            metrics=["ndcg@10", "novelty@10", "hit@10"],
             intersections=[("age", "sex")],
             items={"department": ("food", "drink")},
             history_edges=(5,),
@@ -378,6 +378,13 @@ class TestDesign:
         for options in ({"rule_metrics": [name]}, {"rule_metrics": [], "metrics": [name]}):
             with pytest.raises(ConfigError, match=name):
                 design(AGE, **options)
+
+    def test_a_rule_about_what_is_not_measured_is_refused(self) -> None:
+        """Before anything is paid: nobody could keep or break it."""
+        with pytest.raises(ConfigError, match=r"noise_cost@10\. Name one of ndcg@10"):
+            design(AGE, ["noise_cost@10"])
+        with pytest.raises(ConfigError, match=r"recall@10\. Name one of ndcg@10\.$"):
+            design(AGE, ["recall@10"], metrics=["ndcg@10"])
 
     def test_the_models_own_recall_at_twenty_is_not_released(self) -> None:
         """Popularity and the paired lift say it; a third figure could contradict them."""

@@ -233,6 +233,8 @@ def test_a_design_whose_norm_is_not_bounded_is_refused(overall: Any, by_group: A
     ("groups", "shares"),
     [
         ({"age": GroupCells(levels=("a", "a"), metrics=ONE)}, {}),
+        ({"": GroupCells(levels=("a",), metrics={**ONE, "m": (0.1, 1.0)})}, {}),
+        ({"items: c": GroupCells(levels=("a",), metrics=ONE)}, {}),
         ({}, {("e", "c"): ShareCells(levels=("x", "x"), importance=1.0)}),
         (
             {"items: c": GroupCells(levels=("x",), metrics={**ONE, "e": (1.0, 1.0)})},
@@ -240,7 +242,7 @@ def test_a_design_whose_norm_is_not_bounded_is_refused(overall: Any, by_group: A
         ),
     ],
 )
-def test_a_cell_that_is_there_twice_is_refused(groups: Any, shares: Any) -> None:
-    """One figure would hide the other."""
-    with pytest.raises(ConfigError, match="there once"):
+def test_a_cell_without_a_name_of_its_own_is_refused(groups: Any, shares: Any) -> None:
+    """One figure would hide the other, or have the bounds of another."""
+    with pytest.raises(ConfigError, match="name of its own"):
         CellDesign(overall=ONE, groups=groups, shares=shares)

@@ -99,7 +99,7 @@ def design(
     attributes : mapping of str to sequence of str
         Declared levels; ``other`` and ``undisclosed`` are added.
     rule_metrics : iterable of str
-        Metrics that at least one rule is about; they are measured whether `metrics` names them or not.
+        Metrics that at least one rule is about, all of them among those measured.
     merges, intersections, history_edges
         As in `tactful.assurance.strata.Groupings`.
     items : mapping of str to sequence of str, optional
@@ -111,13 +111,13 @@ def design(
     Raises
     ------
     ConfigError
-        If there is no such metric for groups, or the groups do not fit.
+        If there is no such metric for groups, a rule is about one that is not measured, or the groups do not fit.
     """
     ruled = set(rule_metrics)
     groupings = Groupings(
         attributes=attributes, merges=merges or {}, intersections=intersections, history_edges=history_edges
     )
-    wanted = _checked(ruled | (METRICS.keys() - set(ASK_FOR_MORE) if metrics is None else set(metrics)))
+    wanted = _checked(METRICS.keys() - set(ASK_FOR_MORE) if metrics is None else set(metrics), ruled)
     whole = {**_people(2.0), **_weighed({m: 4.0 if m in ruled else 1.0 for m in wanted})}
     whole |= {"known": (1.0, 0.5), "consented": (1.0, 0.5)}
     part = {**_people(1.0), **_weighed({m: 2.0 for m in wanted if m in ruled})}
@@ -133,13 +133,15 @@ def design(
     return CellDesign(overall=_overall(groups, shares), groups=groups, shares=shares)
 
 
-def _checked(names: set[str]) -> list[str]:
+def _checked(names: set[str], ruled: set[str]) -> list[str]:
     """The metrics in the order of their table."""
-    unknown = sorted(names - METRICS.keys())
-    if unknown:
-        raise ConfigError(
-            "a metric of groups is one that is measured", given=unknown[0], do=f"Name one of {', '.join(METRICS)}"
-        )
+    for wrong, told in ((names - METRICS.keys(), METRICS), (ruled - names, names)):
+        if wrong:
+            raise ConfigError(
+                "metrics of groups, and those of rules, are among the ones that are measured",
+                given=min(wrong),
+                do=f"Name one of {', '.join(name for name in METRICS if name in told)}",
+            )
     return [name for name in METRICS if name in names]
 
 

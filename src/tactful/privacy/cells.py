@@ -92,8 +92,8 @@ class CellDesign:
     Raises
     ------
     ConfigError
-        If a clip or importance is not a finite number above 0, ``people`` is missing or clipped otherwise, or a cell
-        is there twice: the norm would not be bounded, or a figure would be lost.
+        If a clip or importance is not a finite number above 0, ``people`` is missing or clipped otherwise, a cell is
+        there twice, or an attribute has no name or one of items: the norm would not be bounded, or a figure be lost.
     """
 
     overall: Declared
@@ -112,10 +112,11 @@ class CellDesign:
                 do="Correct the design of the evaluation vector",
             )
         names = cell_names(self)
-        if len(set(names)) < len(names):
+        taken = [name for name in self.groups if not name or name.startswith(ITEMS)]
+        if len(set(names)) < len(names) or taken:
             raise ConfigError(
-                "each cell of the evaluation vector is there once",
-                given=f"{len(names)} cells, {len(set(names))} different ones",
+                "each cell of the evaluation vector has a name of its own, and an attribute's is not that of items",
+                given=f"an attribute {taken[0]!r}" if taken else f"{len(names) - len(set(names))} cells too many",
                 do="Give each attribute, level and item group a name of its own",
             )
 
