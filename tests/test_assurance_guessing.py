@@ -117,7 +117,7 @@ def test_sizes_of_groups_say_nothing() -> None:
 def test_intervals_cover_the_area_of_the_guess_that_was_tried(levels: int, apart: float, people: int) -> None:
     """Of 150 worlds, each with people, noise and a classifier of its own, at least 93 % cover."""
     world = ListWorld(levels=levels, apart=apart)
-    crowd, covered = world.people(10_000, 20_000), []
+    crowd, covered = world.people(10_000, 100_000), []
     for seed in range(150):
         rows = world.people(seed, people)
         found, _ = guess_groups(world.door(seed), rows, world.design)
