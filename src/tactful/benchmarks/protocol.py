@@ -92,20 +92,31 @@ def hold_out(
     if not 0 < share < 1:
         raise UsageError("the share of people held out lies between 0 and 1", given=f"{share:g}", do="Choose e.g. 0.2")
     rng = np.random.default_rng(seed)
+    held = held_out(user_items, rng, share=share)
+    training = np.ones(user_items.shape[0], dtype=np.bool_)
+    training[held] = False
+    rows = user_items[held]
+    away = _hidden(rows, np.arange(rows.shape[1]) if order is None else order, rng)
+    return Split(training=user_items[training], shown=_part(rows, ~away), hidden=_part(rows, away))
+
+
+def held_out(user_items: scipy.sparse.csr_array, rng: np.random.Generator, *, share: float) -> NDArray[np.int64]:
+    """The rows of the people whom `hold_out` holds out, rising, if the generator begins with its seed.
+
+    Raises
+    ------
+    UsageError
+        If nobody is held out or left to train.
+    """
     enough = np.flatnonzero(np.diff(user_items.indptr) >= FEWEST_ITEMS)
     count = int(Fraction(str(share)) * len(enough))
-    held = np.sort(rng.permutation(enough)[:count])
     if not 0 < count < user_items.shape[0]:
         raise UsageError(
             f"somebody with {FEWEST_ITEMS} items is held out, and somebody is left to train",
             given=f"{count} held out of {user_items.shape[0]} people, {len(enough)} of whom have enough items",
             do="Give a larger table or another share",
         )
-    training = np.ones(user_items.shape[0], dtype=np.bool_)
-    training[held] = False
-    rows = user_items[held]
-    away = _hidden(rows, np.arange(rows.shape[1]) if order is None else order, rng)
-    return Split(training=user_items[training], shown=_part(rows, ~away), hidden=_part(rows, away))
+    return np.sort(rng.permutation(enough)[:count])
 
 
 def judge(scorer: Scorer, split: Split) -> Quality:

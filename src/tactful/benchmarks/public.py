@@ -32,10 +32,13 @@ class PublicData:
         Rows are the people with an item of the catalogue, in the order of their ids as text.
     catalogue : Catalogue
         The columns: the item table in its order, or the items seen in the order of their ids as text.
+    user_ids : text array of shape (n_people,)
+        Whose rows they are.
     """
 
     user_items: scipy.sparse.csr_array
     catalogue: Catalogue
+    user_ids: NDArray[np.str_]
 
     def __repr__(self) -> str:
         return f"PublicData({self.user_items.shape[0]} people, {self.catalogue!r})"
@@ -74,9 +77,11 @@ class PublicData:
         ids = people.filter(known).dictionary_encode()
         if not len(ids):
             raise UsageError("somebody used an item of the catalogue", given="nobody did", do="Name the right tables")
-        rows = _places(np.array(ids.dictionary.to_pylist()))[ids.indices.to_numpy()]
+        names = np.array(ids.dictionary.to_pylist())
+        rows = _places(names)[ids.indices.to_numpy()]
         pairs = np.unique(rows * len(catalogue) + places.filter(known).to_numpy())
-        return cls(user_items=user_items(*np.divmod(pairs, len(catalogue)), len(catalogue)), catalogue=catalogue)
+        used = user_items(*np.divmod(pairs, len(catalogue)), len(catalogue))
+        return cls(user_items=used, catalogue=catalogue, user_ids=np.sort(names))
 
 
 def _places(ids: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -28,6 +28,6 @@ def as_served(model: ReleasedModel, shown: scipy.sparse.csr_array) -> NDArray[np
     if len(personal):
         encoder, decoder = (part.astype(np.float32).astype(np.float64) for part in (model.encoder, model.decoder))
         taste = (known[personal] @ encoder) * counts[personal, None] ** -HISTORY_NORM
-        scores[personal] = model.base.astype(np.float32)
+        scores[personal] = model.lifted_base
         scores[np.ix_(personal, model.head)] += taste @ decoder.T
     return scores

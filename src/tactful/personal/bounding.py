@@ -55,20 +55,28 @@ class BoundedInteractions(ClosedDoor):
         The columns.
     weights : int64 array of shape (n_people,), from 1 to 255, or None
         How many 255ths each person counts in popularity and Gram; None: everybody counts whole. Read-only.
+    leanings : int64 array of shape (n_people,), from -255 to 255, or None
+        How many 255ths each person counts for, or against, the items that one group uses more than others. Read-only.
     """
 
-    __slots__ = ("_weights", "catalogue", "max_items", "user_items")
+    __slots__ = ("_leanings", "_weights", "catalogue", "max_items", "user_items")
     _door = "bound"
 
     user_items: csr_array
     max_items: int
     catalogue: Catalogue
     _weights: NDArray[np.int64] | None
+    _leanings: NDArray[np.int64] | None
 
     @property
     def weights(self) -> NDArray[np.int64] | None:
         """How many 255ths each person counts, or None."""
         return getattr(self, "_weights", None)
+
+    @property
+    def leanings(self) -> NDArray[np.int64] | None:
+        """How many 255ths each person counts for or against, or None."""
+        return getattr(self, "_leanings", None)
 
     def __repr__(self) -> str:
         return f"BoundedInteractions(at most {self.max_items} of {len(self.catalogue)} items a person)"
@@ -80,6 +88,7 @@ def bound(
     max_items: int,
     kept: NDArray[np.bool_] | None = None,
     weights: NDArray[np.int64] | None = None,
+    leanings: NDArray[np.int64] | None = None,
 ) -> BoundedInteractions:
     """At most `max_items` distinct items of each training person, chosen by keyed hash.
 
@@ -96,11 +105,13 @@ def bound(
         How many 255ths each person of `consented` counts, by their number there: what
         `tactful.personal.weights.RowWeights.of_people` makes of groups and declared numbers. Everybody counts whole
         without it.
+    leanings : int array, from -255 to 255, optional
+        The same of `tactful.personal.weights.Leaning.of_people`.
 
     Raises
     ------
     ConfigError
-        If `max_items` is below 1, or a weight is out of range: nobody counts more than whole.
+        If `max_items` is below 1, or a weight or leaning is out of range: nobody counts more than whole.
 
     Privacy
     -------
@@ -127,16 +138,17 @@ def bound(
         user_items=within,
         max_items=max_items,
         catalogue=consented.catalogue,
-        _weights=None if weights is None else _weights_of(people, weights),
+        _weights=None if weights is None else _of_these(people, weights, least=1),
+        _leanings=None if leanings is None else _of_these(people, leanings, least=-WHOLE),
     )
 
 
-def _weights_of(people: NDArray[np.intp], weights: NDArray[np.int64]) -> NDArray[np.int64]:
+def _of_these(people: NDArray[np.intp], weights: NDArray[np.int64], *, least: int) -> NDArray[np.int64]:
     """The weights of these people, read-only; raise unless everybody has one, and none is more than whole."""
     enough = len(weights) > people.max(initial=-1)
-    if not enough or weights.min(initial=1) < 1 or weights.max(initial=1) > WHOLE:
+    if not enough or weights.min(initial=WHOLE) < least or weights.max(initial=WHOLE) > WHOLE:
         raise ConfigError(
-            f"everybody has a weight, from 1 to {WHOLE}",
+            f"everybody has a weight, from {least} to {WHOLE}",
             given="some are out of range" if enough else "some are missing",
             do="Make them with tactful.personal.weights",
         )

@@ -106,6 +106,43 @@ class RowWeights:
         return np.array([*self.units, *[self.others] * everybody_else], dtype=np.int64)[codes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaning:
+    """Whose liking is asked for: people of one level count for their items, people of the others against theirs.
+
+    Made by `Leaning.of`, so that an item that all like alike comes to nothing if groups are as large as declared.
+
+    Attributes
+    ----------
+    spec : AttributeSpec
+    units : tuple of int, from -255 to 255
+        How many 255ths a person of each level counts; everybody else counts nothing.
+    """
+
+    spec: AttributeSpec
+    units: tuple[int, ...]
+
+    @classmethod
+    def of(cls, spec: AttributeSpec, level: str, shares: Mapping[str, float]) -> Self:
+        """The leaning toward a level, balanced by the declared shares of all.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such level, or one has no share.
+        """
+        _check(spec, shares, "share", most=np.inf)
+        if level not in spec.levels:
+            raise ConfigError("the group is a declared level", given=level, do=f"Name one of {', '.join(spec.levels)}")
+        own = shares[level] / sum(shares.values())
+        ahead, against = min(1.0, (1 - own) / own), min(1.0, own / (1 - own))
+        return cls(spec=spec, units=tuple(_units(ahead) if n == level else -_units(against) for n in spec.levels))
+
+    def of_people(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many 255ths each person counts for or against; **Privacy** as for `RowWeights.of_people`."""
+        return np.array([*self.units, 0, 0, 0], dtype=np.int64)[codes]
+
+
 def _units(weight: float) -> int:
     """The weight in 255ths, cut down, and at least one."""
     return max(int(weight * WHOLE), 1)

@@ -17,7 +17,8 @@ none), or by one evaluation person, and by 1 in one consent count. No other row 
 
 - consent counts: S in one cell (`_outcomes`);
 - people: S in one entry;
-- item popularity: ⌊S/√l⌋ in l entries (`tactful.personal.contributions`);
+- item popularity: ⌊S/√l⌋ in l entries, or with a group's leaning ⌊S√(9/10l)⌋ and ⌊S√(1/10l)⌋ in l entries each
+  (`tactful.personal.contributions`);
 - Gram: 3z_i z_j for pairs and z_i² on the diagonal, of the upper triangle only, z a vector of whole numbers that is
   the person's (`tactful.personal.grams`);
 - a step of alternating least squares: three vectors, each by itself (`tactful.personal.people_solves`);
@@ -78,7 +79,7 @@ from numpy.typing import NDArray
 
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
-from tactful.personal.contributions import SCALE, item_popularity
+from tactful.personal.contributions import SCALE, item_popularity, item_popularity_and_leaning
 from tactful.personal.grams import DIAGONAL_DIVISOR, item_gram
 from tactful.personal.people_solves import solved_gram, solved_item_grams, solved_right_hand_sides
 from tactful.privacy.cells import CellDesign, Shares, cell_names, cell_sums
@@ -93,6 +94,7 @@ from tactful.privacy.statistics import (
     GramQuery,
     ItemFactorGrams,
     ItemGram,
+    ItemLeaning,
     ItemPopularity,
     Noise,
     PeopleCount,
@@ -201,6 +203,23 @@ class PrivateRelease:
         """
         noisy, sigma = self._release("popularity", lambda: item_popularity(bounded))
         return ItemPopularity(noise=self._noise.kind, values=read_only(noisy), sigma=sigma)
+
+    def popularity_and_leaning(self, bounded: BoundedInteractions) -> tuple[ItemPopularity, ItemLeaning]:
+        """How much training people use each item, and how much more one group of them does.
+
+        Notes
+        -----
+        **Privacy.** *Reads* bounded rows and leanings. *Returns* the sums of `item_popularity_and_leaning` with noise,
+        each divided by its share of the norm. *Costs* the event ``popularity``. *Assumes* norm ≤ S a person, argued
+        there, and a plan for twice the items.
+        """
+        self._plan.check("popularity", 2 * bounded.max_items)
+        noisy, sigma = self._release("popularity", lambda: item_popularity_and_leaning(bounded))
+        (popular, leaning), (one, other) = noisy.reshape(2, -1), (0.9**0.5, 0.1**0.5)
+        return (
+            ItemPopularity(noise=self._noise.kind, values=read_only(popular / one), sigma=sigma / one),
+            ItemLeaning(noise=self._noise.kind, values=read_only(leaning / other), sigma=sigma / other),
+        )
 
     def gram(self, bounded: BoundedInteractions, query: GramQuery) -> ItemGram:
         """How much training people use items of the head together.

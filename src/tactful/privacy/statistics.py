@@ -69,6 +69,23 @@ class ItemPopularity(Released):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemLeaning(Released):
+    """How much more one group of people uses each item than others do, of those who agreed to mitigation.
+
+    Attributes
+    ----------
+    values : float array of shape (n_items,), in catalogue order
+        Sums of 1/√l, of the group less those of the others; weighted so that it comes to nothing where both like an
+        item alike, as far as groups are as large as declared.
+    sigma : float
+        Standard deviation of the noise on each value.
+    """
+
+    values: NDArray[np.float64]
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GramQuery:
     """How histories are looked at before they are added up in a Gram: made from released and public values only.
 

@@ -32,6 +32,8 @@ class ReleasedModel:
     head : int array of shape (n_head,), catalogue positions
     encoder, decoder : float arrays of shape (n_head, rank)
     noise : {"system", "reproducible"}
+    bonus : float array of shape (n_items,), at least 0, or None
+        Added to the base of each item, to lift what is seen less than was declared (`tactful.released.exposure`).
     """
 
     popularity: NDArray[np.float64]
@@ -40,6 +42,13 @@ class ReleasedModel:
     encoder: NDArray[np.float64]
     decoder: NDArray[np.float64]
     noise: Noise
+    bonus: NDArray[np.float64] | None = None
+
+    @property
+    def lifted_base(self) -> NDArray[np.float32]:
+        """Base and bonus together, in the 32 bits that are served."""
+        base: NDArray[np.float32] = self.base.astype(np.float32)
+        return base if self.bonus is None else base + self.bonus.astype(np.float32)
 
     @property
     def rank(self) -> int:
@@ -75,6 +84,8 @@ class ReleasedModel:
             "decoder": self.decoder.astype(np.float32),
             "sensitive": np.array([code.get(bundle, 0) for bundle in sensitive], dtype=np.int16),
         }
+        if self.bonus is not None:
+            arrays["bonus"] = self.bonus.astype(np.float32)
         facts = {
             **meta,
             "noise": self.noise,

@@ -2,6 +2,9 @@
 
 For a history with m items in the head, each of weight w = m^-history_norm, the score of item j is
 ``base[j] + Σ w·⟨encoder[i], decoder[j]⟩`` over those items i; for an item outside the head it is ``base[j]``.
+
+An artifact may hold a ``bonus`` an item, never below 0, which is added to its base: items of groups that are seen less
+than was declared are lifted (`tactful.released.exposure`). The list that is the same for everybody has no bonus.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ _KINDS = {
     "decoder": ("f4", 2),
     "sensitive": ("i2", 1),
 }
+_OPTIONAL = {"bonus": ("f4", 1)}
 _LARGEST_SCORE = 1e30  # scores and their sums must stay finite in 32 bits
 
 
@@ -40,6 +44,7 @@ class ItemModel:
     item_ids : tuple of str
     titles : text array of shape (n_items,)
     popularity, base : float32 arrays of shape (n_items,)
+        The base has the bonus in it.
     head : int array of shape (n_head,)
         Catalogue positions of the rows of the two factors.
     slot : int array of shape (n_items,)
@@ -93,6 +98,9 @@ class ItemModel:
         arrays = _typed(artifact.arrays)
         bundles, history_norm = _settings(artifact.meta)
         _check_fit(arrays, len(bundles))
+        if "bonus" in arrays:
+            arrays["base"] = arrays["base"] + arrays.pop("bonus")
+            arrays["base"].flags.writeable = False
         position = _positions(arrays.pop("item_ids"))
         head, base = arrays["head"].astype(np.intp), arrays["base"]
         slot = np.full(len(base), -1, dtype=np.intp)
@@ -150,9 +158,10 @@ def _refused(what: str) -> ModelRefusedError:
 
 def _typed(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The arrays, all there, none more, each of its type."""
-    if set(arrays) != set(_KINDS):
-        raise _refused(f"these are missing or not known: {', '.join(sorted(set(arrays) ^ set(_KINDS)))}")
-    for name, (kind, dimensions) in _KINDS.items():
+    kinds = _KINDS | {name: kind for name, kind in _OPTIONAL.items() if name in arrays}
+    if set(arrays) != set(kinds):
+        raise _refused(f"these are missing or not known: {', '.join(sorted(set(arrays) ^ set(kinds)))}")
+    for name, (kind, dimensions) in kinds.items():
         array = arrays[name]
         if not array.dtype.str.startswith("<" + kind) or array.ndim != dimensions:
             raise _refused(f"{name}.npy has the type {array.dtype} in {array.ndim} dimensions")
@@ -177,7 +186,7 @@ def _is_bundle(bundle: Any) -> bool:
 def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int) -> None:
     """Raise unless the shapes agree, indices point somewhere, and no score can overflow."""
     n_items, n_head = len(arrays["item_ids"]), len(arrays["head"])
-    per_item = ("titles", "popularity", "base", "sensitive")
+    per_item = {"titles", "popularity", "base", "sensitive", "bonus"} & set(arrays)
     if not n_items or any(len(arrays[name]) != n_items for name in per_item):
         raise _refused("the arrays that have one entry an item are not equally long")
     if arrays["encoder"].shape != arrays["decoder"].shape or len(arrays["encoder"]) != n_head:
@@ -187,7 +196,10 @@ def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int) -> None:
         raise _refused("the head names an item twice, or one that is not there")
     if sensitive.min() < 0 or sensitive.max() > bundles:
         raise _refused("an item is in a sensitive bundle that is not declared")
-    product = n_head * _largest_row(arrays["encoder"]) * _largest_row(arrays["decoder"])
+    bonus = arrays.get("bonus", np.zeros(1, dtype=np.float32))
+    if bonus.min() < 0:
+        raise _refused("a bonus is below 0")
+    product = n_head * _largest_row(arrays["encoder"]) * _largest_row(arrays["decoder"]) + float(bonus.max())
     if not product + float(np.abs(arrays["base"]).max()) < _LARGEST_SCORE:
         raise _refused("the factors are so large that scores would not be finite")
 

@@ -1,0 +1,240 @@
+"""Items of groups that are seen too little are lifted by a bounded bonus: a re-ranking that is built into the model.
+
+Notes
+-----
+*What is bounded.* Every item j has a bonus 0 ≤ b_j ≤ m, the same for everybody, and lists are ordered by s + b in the
+place of s. Let L and L′ be the first k of the same candidates by s and by s + b, d the discounts of their places, and
+DCG(L) = Σ d_i s_{L_i} what the model itself expects of a list. L′ is the best list for s + b, so
+
+    DCG(L) ≤ Σ d_i (s+b)_{L_i} ≤ Σ d_i (s+b)_{L′_i} ≤ DCG(L′) + m Σ d_i:
+
+by the model's own scores a list loses at most m Σ d_i, and an item overtakes only those whose score is less than m
+above its own. This is about the model's scores. What people then do is measured, not bounded.
+
+*How large m is.* A share, ``cost``, of what a place of a usual list scores: over one-item histories of the head,
+weighted by released popularity, the discounted mean score of the first ten. Histories that score that much lose at most
+this share of their expected DCG, those that score more lose less of theirs.
+
+Everything here is made from the released model, released statistics and the public catalogue: post-processing. No
+attribute of a person is used here or when scoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.errors import ConfigError
+from tactful.privacy.statistics import ItemLeaning, ItemPopularity, PeopleCount
+from tactful.released.item_features import ItemFeatures
+from tactful.released.model import ReleasedModel
+
+PLACES = 10
+_HISTORIES = 512  # of one item each, the most popular ones of the head
+_ROUNDS, _STEP = 24, 0.25
+_DOUBT, _PENALTY = 0.1, 10.0  # of a leaning: variance that everything has beside its noise, and the ridge of features
+_DISCOUNTS = 1 / np.log2(np.arange(2, PLACES + 2))
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reranked:
+    """A model with a bonus, and what that does to lists of one-item histories.
+
+    Attributes
+    ----------
+    model : ReleasedModel
+    margin : float
+        The largest bonus, in units of a score.
+    lift : mapping of str to float
+        For each declared group of items the share of the margin that its items get.
+    before, after : mapping of str to float
+        Its share of the first ten places, discounted.
+    """
+
+    model: ReleasedModel
+    margin: float
+    lift: Mapping[str, float]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+
+
+def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float) -> ReleasedModel:
+    """The model, items lifted by a share of the margin each.
+
+    Parameters
+    ----------
+    model : ReleasedModel
+    lift : float array of shape (n_items,), from 0 to 1
+        Of released and public values only.
+    cost : float in (0, 1]
+        The most that a usual list may lose of the DCG that the model expects, as a share.
+
+    Raises
+    ------
+    ConfigError
+        If `cost` or a lift is out of range.
+    """
+    if not 0 < cost <= 1 or not (np.isfinite(lift).all() and lift.min() >= 0 and lift.max() <= 1):
+        raise ConfigError(
+            "what a re-ranking may cost lies above 0 and at most at 1, and so does the lift of an item",
+            given=f"cost = {cost:g}, lifts from {lift.min():g} to {lift.max():g}",
+            do="Choose e.g. 0.05",
+        )
+    return replace(model, bonus=_Lists.of(model).usual * cost * lift)
+
+
+def toward_targets(
+    model: ReleasedModel, groups: Sequence[tuple[str, ...]], targets: Mapping[str, float], *, cost: float
+) -> Reranked:
+    """Groups of items that are seen less than declared are lifted until they are not, or the margin is used up.
+
+    Parameters
+    ----------
+    model : ReleasedModel
+        Without a bonus.
+    groups : sequence of tuple of str
+        For each item its groups: a column of the public catalogue. An item of several counts in equal parts for each,
+        and has the largest of their bonuses.
+    targets : mapping of str to float in (0, 1)
+        For some groups the least share of the first ten places that they should have.
+    cost : float in (0, 1]
+        As in `with_bonus`.
+
+    Raises
+    ------
+    ConfigError
+        If a target is out of range or about no item, or all of them add up to more than 1.
+    """
+    names, member = list(targets), _members(groups, targets)
+    wanted, lists = np.array([targets[name] for name in names]), _Lists.of(model)
+    margin, lifts = lists.usual * cost, np.zeros(len(names))
+    before = seen = lists.exposure(np.zeros(len(model.base)), member)
+    steps, before_that = np.full(len(names), _STEP), np.sign(wanted - before)
+    for _ in range(_ROUNDS):
+        missing = np.sign(wanted - seen)
+        steps = np.where(missing == before_that, steps, steps / 2)  # too far: back, and more slowly
+        lifts, before_that = np.clip(lifts + steps * missing, 0.0, 1.0), missing
+        seen = lists.exposure(margin * _lift(member, lifts), member)
+    return Reranked(
+        model=with_bonus(model, _lift(member, lifts), cost=cost),
+        margin=margin,
+        lift=dict(zip(names, lifts.tolist(), strict=True)),
+        before=dict(zip(names, before.tolist(), strict=True)),
+        after=dict(zip(names, seen.tolist(), strict=True)),
+    )
+
+
+def toward_group(
+    model: ReleasedModel,
+    leaning: ItemLeaning,
+    popularity: ItemPopularity,
+    people: PeopleCount,
+    features: ItemFeatures | None = None,
+    *,
+    cost: float,
+) -> ReleasedModel:
+    """Items that one group uses more than others are lifted, for everybody alike, by what stands out of the noise.
+
+    Parameters
+    ----------
+    model : ReleasedModel
+        Without a bonus.
+    leaning : ItemLeaning
+    popularity : ItemPopularity
+        Released with it.
+    people : PeopleCount
+    features : ItemFeatures, optional
+        Public; the leaning of an item is moved toward what its features tell.
+    cost : float in (0, 1]
+        As in `with_bonus`.
+
+    Notes
+    -----
+    The leaning of an item in units of its popularity, θ, is seen with noise of known variance v: that of the release,
+    and that of a sample of people who each add 1/√l. It is moved to what a ridge regression on features says, as far as
+    the scatter around that does not exceed v (James & Stein 1961). The mean square of θ over the head is estimated,
+    too, and two of its roots are the largest lift; where it is not above the noise, nothing is lifted.
+    """
+    popular = np.maximum(popularity.values, 2 * popularity.sigma)
+    unit = min(max(people.value, 1.0) / max(float(popularity.values.sum()), 1.0), 1.0)  # about 1/√l
+    seen, noise = leaning.values / popular, (leaning.sigma**2 + unit * popular) / popular**2
+    size = (
+        float(np.average(seen[model.head] ** 2 - noise[model.head], weights=popular[model.head])) if model.rank else 0.0
+    )
+    if size <= 0:
+        return with_bonus(model, np.zeros(len(seen)), cost=cost)
+    likely = _likely(seen, noise, None if features is None or features.empty else features.values)
+    return with_bonus(model, (np.clip(likely / (2 * size**0.5), -1, 1) + 1) / 2, cost=cost)
+
+
+def _likely(seen: _Floats, noise: _Floats, features: _Floats | None) -> _Floats:
+    """Each value moved to what features say of it, and by the rest as far as it is more than noise."""
+    told, trust = np.zeros(len(seen)), 1 / (noise + _DOUBT)
+    if features is not None:
+        columns = np.column_stack([np.ones(len(seen)), features])
+        penalty = np.diag([0.0, *[_PENALTY] * features.shape[1]])
+        told = columns @ np.linalg.solve((columns * trust[:, None]).T @ columns + penalty, columns.T @ (trust * seen))
+    rest = seen - told
+    scatter = max(float(np.average(rest**2 - noise, weights=trust**2)), 0.0)
+    made: _Floats = told + rest * (scatter / (scatter + noise))
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lists:
+    """Scores of one-item histories, and how much each of them counts."""
+
+    scores: _Floats
+    weights: _Floats
+
+    @classmethod
+    def of(cls, model: ReleasedModel) -> _Lists:
+        """The most popular items of the head, each as a history; one empty history where there is no taste."""
+        known = model.head if model.rank else model.head[:0]
+        popular = np.argsort(-model.popularity[known], kind="stable")[:_HISTORIES]
+        scores = np.tile(model.base, (max(len(popular), 1), 1))
+        if len(popular):
+            scores[:, known] += model.encoder[popular] @ model.decoder.T
+            scores[np.arange(len(popular)), known[popular]] = -np.inf
+        weights = np.maximum(model.popularity[known[popular]], 1e-9) if len(popular) else np.ones(1)
+        return cls(scores=scores, weights=weights / weights.sum())
+
+    @property
+    def usual(self) -> float:
+        """What a place of a list scores: the discounted mean of the first ten; at least 0."""
+        places = min(PLACES, self.scores.shape[1] - 1)
+        best = -np.sort(-self.scores, axis=1)[:, :places]
+        return max(float(self.weights @ (best @ _DISCOUNTS[:places])) / float(_DISCOUNTS[:places].sum()), 0.0)
+
+    def exposure(self, bonus: _Floats, member: _Floats) -> _Floats:
+        """The share of discounted places that each group has, with this bonus."""
+        lifted = self.scores + bonus
+        places = min(PLACES, lifted.shape[1] - 1)
+        first = np.argsort(-lifted, axis=1, kind="stable")[:, :places]
+        shown = np.einsum("h,p,hpg->g", self.weights, _DISCOUNTS[:places], member[first])
+        shares: _Floats = shown / _DISCOUNTS[:places].sum()
+        return shares
+
+
+def _members(groups: Sequence[tuple[str, ...]], targets: Mapping[str, float]) -> _Floats:
+    """For each item and declared group the part of the item that is in it; raise unless targets can be meant."""
+    member = np.array([[(name in own) / max(len(own), 1) for name in targets] for own in groups], dtype=np.float64)
+    sound = all(0 < share < 1 for share in targets.values()) and sum(targets.values()) <= 1
+    if not targets or not sound or not member.any(axis=0).all():
+        raise ConfigError(
+            "each target is about a group that some item is in, lies between 0 and 1, and all add up to at most 1",
+            given=", ".join(f"{name}: {share:g}" for name, share in targets.items()) or "none",
+            do="Name groups as the catalogue does",
+        )
+    return member
+
+
+def _lift(member: _Floats, lifts: _Floats) -> _Floats:
+    """The lift of each item: the largest of its groups'."""
+    found: _Floats = ((member > 0) * lifts).max(axis=1)
+    return found
