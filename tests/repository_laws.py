@@ -22,6 +22,7 @@ ORDER = (
     "planning",
     "fitting",
     "alternating",
+    "mitigating",
     "judging",
     "training",
     "auditing",
@@ -305,7 +306,7 @@ def exact_named_elsewhere(package: Path) -> list[str]:
         for node, scope in module.nodes
         if scope != ("PrivateRelease", "_release") and "exact" in (getattr(node, "id", ""), getattr(node, "arg", ""))
     ]
-    sums = ("item_popularity", "item_gram", "_outcomes", "cell_sums")
+    sums = ("item_popularity", "item_popularity_and_leaning", "item_gram", "_outcomes", "cell_sums")
     sums += ("solved_right_hand_sides", "solved_gram", "solved_item_grams", "exposure_counts", "guess_counts")
     lambdas = {id(inner) for node, _ in module.nodes if isinstance(node, ast.Lambda) for inner in ast.walk(node)}
     return found + [
