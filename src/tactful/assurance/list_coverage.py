@@ -77,7 +77,7 @@ def effective_items(counts: NDArray[np.float64], sigma: float, people: Measured,
     """
     n, pairs = people.value, people.value**2 - people.sigma**2 - people.value
     if not n > max(z * people.sigma, 2.0) or pairs <= 0:
-        return Estimate(value=None, interval=Interval(low=1.0, high=float(items)))
+        return Estimate(value=None, interval=Interval(low=1.0, high=float(items)), range=float(items))
     squares = float((counts**2).sum()) - sigma**2 * len(counts)
     same, places = (squares - float(counts.sum())) / pairs, DEPTH**2
     of_noise = sqrt(max(4 * sigma**2 * squares, 0.0) + 2 * sigma**4 * len(counts)) / pairs
@@ -87,7 +87,7 @@ def effective_items(counts: NDArray[np.float64], sigma: float, people: Measured,
         min(max(places / x, 1.0), float(items)) if x > 0 else float(items) for x in (same + reach, same - reach)
     )
     value = min(max(places / same, low), high) if same > reach else None
-    return Estimate(value=value, interval=Interval(low=low, high=high))
+    return Estimate(value=value, interval=Interval(low=low, high=high), range=float(items))
 
 
 def _sampling(counts: NDArray[np.float64], same: float, n: float) -> float:
