@@ -77,7 +77,7 @@ class LeakageCells:
         levels : mapping of str to sequence of str
             The declared levels of each attribute; to merge some of them only makes the entries fewer.
         """
-        lists, asked = len(LISTS), sum(questions(len(names)) for names in levels.values())
+        lists, asked = len(LISTS), max(1, sum(questions(len(names)) for names in levels.values()))
         return cls(exposures=len(levels) * (lists * DEPTH + 1), guesses=lists * asked)
 
 
