@@ -50,6 +50,7 @@ from tactful.planning import Planned, noise_cost_told
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
+from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
 from tactful.privacy.sums import ConsentCounts, Measured
@@ -238,7 +239,8 @@ class _Run:
             self.say("judging it on people it has not seen")
             noisier = self._noisier(fitted, Path(folder) / "noisier")
             judged = self.judge.judge(door, consented, read_artifact(artifact), noisier=noisier, as_of=self.as_of)
-            summary = self._summary(fitted, people, consent, judged)
+            done = self.plan.without(door.give_back())  # what released values left unasked
+            summary = self._summary(fitted, people, consent, judged, done)
             self.say("registering the candidate")
             candidate = self._register(summary, judged, artifact, digest)
         return self.outcome("candidate", candidate=candidate, judged=judged)
@@ -281,11 +283,13 @@ class _Run:
             trainer=self.actor,
         )
 
-    def _summary(self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: Judged) -> RunSummary:
-        """The run as the documents may tell it."""
+    def _summary(
+        self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: Judged, done: RunPlan
+    ) -> RunSummary:
+        """The run as the documents may tell it; `done` is what it released."""
         told, policy = self.settings.model, self.settings.policy
         since_first = self.ledger.status().since_first
-        losses = {part: self.plan.loss(part) for part in _PARTITIONS}
+        losses = {part: done.loss(part) for part in _PARTITIONS}
         return RunSummary(
             model=told.name,
             created=self.created,
@@ -298,7 +302,7 @@ class _Run:
             budget=self.budget,
             limit=self._limit(),
             period_days=self.settings.budget.period_days,
-            losses=tuple(_facts(event) for event in self.plan.events),
+            losses=tuple(_facts(event) for event in done.events),
             scale=SCALE,
             partition_loss={p: (sqrt(x.mu_squared), x.epsilon(self.plan.budget.delta)) for p, x in losses.items()},
             since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,

@@ -164,9 +164,9 @@ class PrivateRelease:
         self._ledger, self._plan, self._noise = ledger, plan, noise
         self._debit = ledger.debit(run, plan.events, assignment=assignment, noise=noise.kind)
 
-    def give_back(self) -> None:
-        """Returns to the budget what was paid and never opened."""
-        self._ledger.cancel(self._debit)
+    def give_back(self) -> tuple[str, ...]:
+        """What was paid for and never opened is given back to the budget, and named."""
+        return self._ledger.cancel(self._debit)
 
     def consent(self, consented: Outcomes) -> ConsentCounts:
         """How many people each consent outcome has, in training and in evaluation.
