@@ -55,7 +55,8 @@ STRATA = ("1–9 items", "10–29 items", "30–99 items", "100 and more items")
 
 def estimate(value: float, half: float, low: float = 0.0, high: float = 1.0) -> Estimate:
     """A value and an interval around it, within bounds."""
-    return Estimate(value=value, interval=Interval(low=max(value - half, low), high=min(value + half, high)))
+    interval = Interval(low=max(value - half, low), high=min(value + half, high))
+    return Estimate(value=value, interval=interval, range=high - low)
 
 
 def attribute(people: Mapping[str, float], metrics: tuple[str, ...] = tuple(LEVEL)) -> AttributeResult:
@@ -190,7 +191,7 @@ def _served(name: str, people: float, metric: str, part: float = 1.0) -> Estimat
     factor = min((f for word, f in FACTORS.items() if word in name), default=1.0)
     known = METRICS[metric]
     value = LEVEL[metric] * (1 + part * (factor - 1) * (1 if known.better == "higher" else -2))
-    return estimate(value, 0.9 * (known.high - known.low) / sqrt(people) / 2, known.low, known.high)
+    return estimate(value, 0.45 * (known.high - known.low) / sqrt(people), known.low, known.high)
 
 
 def _gaps(found: Mapping[str, Estimate], metric: str) -> tuple[Estimate, Estimate]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+import pytest
 
 from assurance_attacks import AUDIT, MEMBERSHIP
+from assurance_report_worlds import rich_assessment
 from assurance_worlds import planted, summary
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
-from tactful.assurance.card import model_card
+from tactful.assurance.card import model_card, unknowns
 from tactful.assurance.fairness import FairnessRule, assess
 from tactful.privacy.sums import Measured
 
@@ -39,6 +43,39 @@ def test_it_says_what_a_card_says() -> None:
         "epsilon = 8.0",
     ):
         assert said in card, said
+
+
+def test_groups_are_told_by_the_metrics_of_rules_alone() -> None:
+    """The card stays readable: by age it has the two metrics that rules are about, and it says where the rest is."""
+    card = model_card(summary(), rich_assessment())
+    tables = {
+        name: card.split(f"### By {name}\n\n")[1].splitlines()[0] for name in ("age", "income", "age × household")
+    }
+    assert tables["age"] == "| age | people | status | nDCG@10 | Miscalibration@10 |"
+    assert tables["income"] == "| income | people | status | nDCG@10 |"
+    assert tables["age × household"] == "| age × household | people | status | nDCG@10 |"
+    assert "The report has “nDCG@10”" not in card
+    assert "“Cost of noise, nDCG@10” too, with every interval." in card
+    assert len(card.splitlines()) < 150
+
+
+@pytest.mark.parametrize(
+    ("releases", "said"), [((), "tactful: taste learned from one release"), ((7,), "dpals: taste")]
+)
+def test_it_names_the_method_that_learned_taste(releases: tuple[int, ...], said: str) -> None:
+    """By the name that configurations and benchmarks have for it."""
+    run = summary()
+    asked = tuple(replace(run.losses[-1], name=f"rhs-{i}") for i in releases)
+    assert f"Method {said}" in model_card(replace(run, losses=(*run.losses, *asked)), ASSESSED)
+
+
+def test_what_was_looked_at_is_not_said_to_be_unknown() -> None:
+    """Causes and intersections are unknown only where they were not measured."""
+    rich, plain = unknowns(rich_assessment()), unknowns(ASSESSED)
+    assert "How people who belong to two groups at once are served." in plain
+    assert "How people who belong to two groups at once are served." not in rich
+    assert any("which is the only one that was looked at" in line for line in rich)
+    assert sum("did not agree to be assessed" in line for line in rich) == 1
 
 
 def test_every_table_row_has_as_many_cells_as_its_header() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -15,12 +16,14 @@ from tactful.assurance.champion import read_champion
 from tactful.assurance.charts import ChartRow, interval_chart
 from tactful.assurance.fairness import FairnessRule, assess
 from tactful.assurance.fairness_record import fairness_document
-from tactful.assurance.intervals import Interval
+from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.metrics import METRICS
 from tactful.assurance.report import fairness_report
 from tactful.assurance.report_change import changes, factor
 from tactful.assurance.report_figures import number, said, tells
+from tactful.assurance.summary import about
 from tactful.assurance.verdicts import Verdict
+from tactful.privacy.sums import Measured
 from test_assurance_report import CANARY, outline
 
 ADVICE = ("Row weights: let groups with few people count for more.",)
@@ -155,7 +158,7 @@ def test_items_are_called_shown_less_only_where_intervals_say_so(page: str) -> N
     text = words(part(page, "items"))
     assert "Shown less than they are used: “FLORAL”." in text
     assert "Shown more than they are used: “GROCERY”." in text
-    assert "For the other 3 of 5 groups it cannot be told." in text
+    assert "Whether 3 of 5 groups are shown more or less than they are used cannot be told." in text
 
 
 def test_many_groups_of_items_are_all_in_the_table() -> None:
@@ -210,6 +213,40 @@ def test_parts_that_were_not_measured_are_left_out() -> None:
     assert "such as how long a history is" in text
     assert "This run did not measure which items" in text
     assert "mitigations may be tried" not in text
+
+
+def test_what_nobody_can_tell_is_one_sentence_and_no_plot() -> None:
+    """Where no group of an attribute has a figure, there is nothing to draw; the intervals are folded away."""
+    base = rich_assessment()
+    blind = estimate(0.5, 0.5)
+    items_unknown = estimate(900.0, 899.0, high=1800.0)
+    groups = {name: replace(group, consented=blind) for name, group in base.shaped["age"].items()}
+    unknown = replace(
+        base,
+        shaped={"age": groups},
+        coverage={"age": dict.fromkeys(groups, items_unknown)},
+        guessing={"age": replace(base.guessing["age"], auc=blind, popularity_auc=blind)},
+    )
+    page = full(unknown)
+    for name in ("shaped", "coverage", "guessing"):
+        section = part(page, name)
+        assert "<svg" not in section
+        assert "The released values cannot tell, for any of them" in words(section)
+        assert section.index("<details>") < section.index("<table>")
+
+
+def test_a_gap_that_may_be_none_is_said_to_be_so() -> None:
+    """The largest estimate is still told, but not as a gap that is there."""
+    sums = planted({"age": {"young": (400, 0.30), "old": (400, 0.29)}})
+    found = assess(sums, [], levels={"age": ("young", "old")}, minimum_people=20)
+    assert "That it is no gap at all cannot be ruled out." in words(fairness_report(summary(), found))
+    assert "cannot be ruled out" not in words(full())
+
+
+def test_no_number_of_people_is_shown_as_certainly_none() -> None:
+    """Noise that took a count far below 0 leaves what it could have hidden."""
+    assert about(Measured(value=-30.0, sigma=7.0)) == "about 0 (0 to 14)"
+    assert about(Measured(value=-3.2, sigma=7.0)) == "about 0 (0 to 11)"
 
 
 def test_everything_for_six_attributes_stays_under_two_megabytes() -> None:
@@ -328,12 +365,11 @@ class TestWhatWouldChangeIt:
 class TestFigures:
     """How a figure is said, and when it is not."""
 
-    def test_a_figure_tells_by_what_its_metric_can_be(self) -> None:
+    def test_a_figure_tells_by_what_it_can_be(self) -> None:
         """A cost within ±0.2 is known poorly at ±0.19, although that is a narrow interval on other scales."""
-        wide = estimate(0.0, 0.19, -0.2, 0.2)
-        assert tells(wide)
-        assert not tells(wide, "noise_cost@10")
-        assert said(wide, "noise_cost@10") == "cannot tell"
+        assert said(estimate(0.0, 0.19, -0.2, 0.2)) == "cannot tell"
+        assert said(estimate(0.0, 0.19, -1.0, 1.0)) == "0.000"
+        assert not tells(Estimate(value=5.0, interval=Interval(low=0.0, high=math.inf), range=math.inf))
 
     @pytest.mark.parametrize(
         ("value", "text"), [(-0.0401, "−0.040"), (-0.0001, "0.000"), (0.5, "0.500"), (1234.5678, "1,234.568")]

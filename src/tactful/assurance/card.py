@@ -50,7 +50,7 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
     found = []
     for name, result in everything(assessment).items():
         if result.unmeasured:
-            few = listed(result.unmeasured)
+            few = listed(result.unmeasured) if result.overall else "all of them"
             found.append(f"How {readable(name)} groups with too few people are served: {few}.")
     return [
         *found,
@@ -208,7 +208,7 @@ def _groups(name: str, result: AttributeResult, wanted: Sequence[str]) -> str:
     metrics = [metric for metric in in_order(result.overall) if metric in wanted]
     rows = [
         [label, about(group.people), group.status]
-        + [_estimate(group.metrics[m], m) if m in group.metrics else "" for m in metrics]
+        + [_estimate(group.metrics[m]) if m in group.metrics else "" for m in metrics]
         for label, group in result.by_group.items()
     ]
     header = [readable(name), "people", "status", *(metric_name(m) for m in metrics)]
@@ -223,9 +223,9 @@ def _more(assessment: FairnessAssessment) -> str:
     return f"The report has {listed(metric_name(m) for m in in_order(left))} too, with every interval."
 
 
-def _estimate(estimate: Estimate, metric: str) -> str:
+def _estimate(estimate: Estimate) -> str:
     """A value with its interval; no value where the interval leaves nearly everything open."""
-    return f"{said(estimate, metric)} ({reach(estimate)})"
+    return f"{said(estimate)} ({reach(estimate)})"
 
 
 def _range(interval: tuple[float, float] | None) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Literal
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.fairness_record import DOCUMENT
 from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.metrics import METRICS, Metric
 from tactful.assurance.registry import Registry
 from tactful.assurance.verdicts import Statistic, Verdict
 from tactful.errors import NotFoundError
@@ -173,17 +174,18 @@ def _groups(result: Mapping[str, Any]) -> ChampionGroups:
 
 
 def _estimates(table: Any) -> dict[str, Estimate]:
-    """Those entries of a table that are estimates."""
-    found = {name: _estimate(entry) for name, entry in _object(table).items()}
+    """Those entries of a table by metric that are estimates."""
+    found = {name: _estimate(entry, METRICS.get(name)) for name, entry in _object(table).items()}
     return {name: estimate for name, estimate in found.items() if estimate is not None}
 
 
-def _estimate(entry: Any) -> Estimate | None:
+def _estimate(entry: Any, metric: Metric | None) -> Estimate | None:
     """An estimate whose numbers are finite and in order, or None."""
     value, low, high = (_finite(_object(entry).get(part)) for part in ("value", "low", "high"))
     if value is None or low is None or high is None or not low <= value <= high:
         return None
-    return Estimate(value=value, interval=Interval(low=low, high=high))
+    span = metric.high - metric.low if metric else 1.0
+    return Estimate(value=value, interval=Interval(low=low, high=high), range=span)
 
 
 def _finite(value: Any) -> float | None:

@@ -68,7 +68,7 @@ def fairness_metrics(assessment: FairnessAssessment) -> dict[str, float]:
     """
     named: dict[str, float] = {}
     for parts, estimate in _figures(assessment):
-        if estimate.value is not None and tells(estimate, parts[1]):
+        if estimate.value is not None and tells(estimate):
             named[_free(_safe(("fairness", *parts)), named)] = estimate.value
     return named | {f"fairness.rules.{word}": float(n) for word, n in _tally(assessment).items()}
 
@@ -109,7 +109,7 @@ def _rows(assessment: FairnessAssessment) -> Iterator[_Row]:
             if not group.metrics:
                 yield name, label, "", None, None, None, people, group.status
             for metric, estimate in group.metrics.items():
-                value = estimate.value if tells(estimate, metric) else None
+                value = estimate.value if tells(estimate) else None
                 low, high = estimate.interval.low, estimate.interval.high
                 yield name, label, metric, value, low, high, people, group.status
 

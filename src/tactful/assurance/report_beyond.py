@@ -9,7 +9,17 @@ from dataclasses import replace
 from tactful.assurance.assessment import FairnessAssessment, Guessing, ItemGroupResult, Shaped
 from tactful.assurance.charts import ChartRow, interval_chart
 from tactful.assurance.intervals import Estimate
-from tactful.assurance.report_figures import CANNOT_TELL, Shown, apart, chart_row, few_words, number, reach, said
+from tactful.assurance.report_figures import (
+    CANNOT_TELL,
+    Shown,
+    apart,
+    chart_row,
+    few_words,
+    number,
+    reach,
+    said,
+    told_or_folded,
+)
 from tactful.assurance.summary import about, listed, readable
 
 _HEAD = "head_share"
@@ -47,17 +57,16 @@ def guessing_shown(guessing: Mapping[str, Guessing]) -> tuple[Shown, ...]:
         description="Area under the curve for the model's lists and for the popularity list; see the table below.",
         reference=0.5,
     )
-    return (
-        Shown(
-            title="AUC of the guess that was tried",
-            chart=chart,
-            header=("Attribute", "Groups told apart", "Model's list", "Interval", "Popularity list", "Interval"),
-            rows=tuple(_guess(name, found) for name, found in guessing.items()),
-            note=" ".join(_leak(name, found) for name, found in guessing.items()),
-            caption="Upper bar, filled dot: from the model's list. Lower bar, hollow dot: from the popularity list "
-            "less what the person has. Dashed line: blind guessing.",
-        ),
+    shown = Shown(
+        title="AUC of the guess that was tried",
+        chart=chart,
+        header=("Attribute", "Groups told apart", "Model's list", "Interval", "Popularity list", "Interval"),
+        rows=tuple(_guess(name, found) for name, found in guessing.items()),
+        note=" ".join(_leak(name, found) for name, found in guessing.items()),
+        caption="Upper bar, filled dot: from the model's list. Lower bar, hollow dot: from the popularity list "
+        "less what the person has. Dashed line: blind guessing.",
     )
+    return (told_or_folded(shown, rows),)
 
 
 def coverage_shown(coverage: Mapping[str, Mapping[str, Estimate]]) -> tuple[Shown, ...]:
@@ -100,15 +109,15 @@ def _exposure(groups: Mapping[str, ItemGroupResult]) -> str:
     parts = [f"Shown less than they are used: {listed(less)}."] if less else []
     parts += [f"Shown more than they are used: {listed(more)}."] if more else []
     rest = len(groups) - len(less) - len(more)
-    parts += [f"For {'the other ' if parts else ''}{rest} of {len(groups)} groups it cannot be told."] if rest else []
-    return " ".join(parts)
+    parts += [f"Whether {rest} of {len(groups)} groups are shown more or less than they are used cannot be told."]
+    return " ".join(parts if rest else parts[:-1])
 
 
 def _shaped(key: str, name: str, groups: Mapping[str, Shaped], assessment: FairnessAssessment) -> Shown:
     """Who of one attribute's groups shaped the model."""
     rows = [chart_row(label, f"{few_words(g.known)} known", g.consented) for label, g in groups.items()]
     title = f"Share that agreed to training, by {readable(name)}"
-    return Shown(
+    shown = Shown(
         title=f"By {readable(name)}",
         chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
         header=("Group", "People known", "Agreed to training", "Interval", "History in the learned part", "Interval"),
@@ -120,6 +129,7 @@ def _shaped(key: str, name: str, groups: Mapping[str, Shaped], assessment: Fairn
         caption=f"Bar: {assessment.confidence:.0%} interval of the share of people who agreed to be assessed and also "
         "to training.",
     )
+    return told_or_folded(shown, rows)
 
 
 def _head(assessment: FairnessAssessment, name: str, label: str) -> tuple[str, str]:
@@ -171,13 +181,14 @@ def _coverage(key: str, name: str, groups: Mapping[str, Estimate]) -> Shown:
     named = {group or "everybody": estimate for group, estimate in groups.items()}
     title = f"Different items shown, by {readable(name)}" if name else "Different items shown to everybody"
     rows = [_count_row(group, estimate) for group, estimate in named.items()]
-    return Shown(
+    shown = Shown(
         title=f"By {readable(name)}" if name else "Everybody",
         chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
         header=("Group", "Items, in effect", "Interval"),
         rows=tuple((row.label, _count(row.value), reach(named[row.label], 0)) for row in rows),
         caption="Bar: interval. Dot: best estimate, where the interval leaves one.",
     )
+    return told_or_folded(shown, rows)
 
 
 def _count_row(label: str, estimate: Estimate) -> ChartRow:

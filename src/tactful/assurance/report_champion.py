@@ -64,7 +64,7 @@ def _groups(key: str, name: str, metric: str, assessment: FairnessAssessment, ch
     groups = everything(assessment)[name].by_group
     ours = {label: g.metrics[metric] for label, g in groups.items() if metric in g.metrics and label in theirs}
     title = f"{metric_name(metric)} by {readable(name)}: champion and candidate"
-    rows = [chart_row(label, "", theirs[label], metric, second=estimate) for label, estimate in ours.items()]
+    rows = [chart_row(label, "", theirs[label], second=estimate) for label, estimate in ours.items()]
     return Shown(
         title=f"{metric_name(metric)} by {readable(name)}",
         chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
@@ -72,9 +72,9 @@ def _groups(key: str, name: str, metric: str, assessment: FairnessAssessment, ch
         rows=tuple(
             (
                 label,
-                said(theirs[label], metric),
+                said(theirs[label]),
                 reach(theirs[label]),
-                said(e, metric),
+                said(e),
                 reach(e),
                 _moved(theirs[label], e),
             )

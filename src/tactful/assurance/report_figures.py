@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.charts import ChartRow
@@ -14,7 +14,7 @@ from tactful.assurance.summary import about, in_order
 from tactful.privacy.sums import Measured
 
 CANNOT_TELL = "cannot tell"
-_NO_TELLING = 0.9  # an interval that holds more than this share of what is possible says next to nothing
+_NOTHING_TOLD = "The released values cannot tell, for any of them: too few people, and the noise that protects them."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Shown:
         Of a verdict.
     caption : str
         What the marks of the chart are.
+    folded : bool
+        Whether the table is folded away, as it has nothing to tell.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Shown:
     status: str = ""
     note: str = ""
     caption: str = ""
+    folded: bool = False
 
 
 def everything(assessment: FairnessAssessment) -> dict[str, AttributeResult]:
@@ -58,19 +61,16 @@ def rule_metrics(assessment: FairnessAssessment, name: str = "") -> tuple[str, .
     return tuple(in_order(dict.fromkeys(own or [rule.metric for rule in rules] or [next(iter(METRICS))])))
 
 
-def tells(estimate: Estimate, metric: str = "") -> bool:
-    """Whether a figure is worth saying: it is a number, and its interval leaves out a good part of what is possible."""
-    known = METRICS.get(metric)
-    possible = min(known.high - known.low, 1.0) if known else math.inf
-    width = estimate.interval.high - estimate.interval.low
-    return estimate.tells and math.isfinite(width) and width <= _NO_TELLING * possible
+def tells(estimate: Estimate) -> bool:
+    """Whether a figure is worth saying: its interval is finite and leaves out a good part of what is possible."""
+    return estimate.tells and math.isfinite(estimate.interval.high - estimate.interval.low)
 
 
-def said(estimate: Estimate | None, metric: str = "", places: int = 3) -> str:
+def said(estimate: Estimate | None, places: int = 3) -> str:
     """A figure, or that nothing can be told."""
     if estimate is None or estimate.value is None:
         return "–"
-    return number(estimate.value, places) if tells(estimate, metric) else CANNOT_TELL
+    return number(estimate.value, places) if tells(estimate) else CANNOT_TELL
 
 
 def reach(estimate: Estimate | None, places: int = 3) -> str:
@@ -101,14 +101,19 @@ def few_words(people: Measured) -> str:
     return f"{about(people).split(' (')[0]} people"
 
 
-def chart_row(
-    label: str, note: str, estimate: Estimate | None, metric: str = "", *, second: Estimate | None = None
-) -> ChartRow:
+def chart_row(label: str, note: str, estimate: Estimate | None, *, second: Estimate | None = None) -> ChartRow:
     """A line of a chart; without a dot where the figure would mislead, and empty where there is none."""
     if estimate is None or reach(estimate) == "–":
         return ChartRow(label=label, note=note, value=None, interval=None)
-    value = estimate.value if tells(estimate, metric) else None
+    value = estimate.value if tells(estimate) else None
     return ChartRow(label=label, note=note, value=value, interval=estimate.interval, second=second)
+
+
+def told_or_folded(shown: Shown, rows: Iterable[ChartRow]) -> Shown:
+    """The plot as it is; where no line of it has a dot, one sentence instead of it and the table folded away."""
+    if any(row.value is not None for row in rows):
+        return shown
+    return replace(shown, chart="", note=_NOTHING_TOLD, caption="", folded=True)
 
 
 def sides(metric: str) -> tuple[str, str]:
@@ -118,8 +123,8 @@ def sides(metric: str) -> tuple[str, str]:
     return served.get(better, ("lowest", "highest"))
 
 
-def apart(estimates: Mapping[str, Estimate], metric: str = "") -> tuple[str, str] | None:
+def apart(estimates: Mapping[str, Estimate]) -> tuple[str, str] | None:
     """The groups with the lowest and the highest figure that tells; None where fewer than two do."""
-    told = {name: e.value for name, e in estimates.items() if e.value is not None and tells(e, metric)}
+    told = {name: e.value for name, e in estimates.items() if e.value is not None and tells(e)}
     order = sorted(told, key=lambda name: told[name])
     return (order[0], order[-1]) if len(order) > 1 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tactful.assurance.assessment import AttributeResult, Conditioned, FairnessAssessment, GroupResult
 from tactful.assurance.charts import ChartRow, interval_chart
@@ -108,7 +108,7 @@ def _plot(key: str, name: str, metric: str, result: AttributeResult, confidence:
 def _row(label: str, group: GroupResult, metric: str) -> ChartRow:
     """One group as a line of a chart."""
     note = few_words(group.people) if group.status == "measured" else _WORDS.get(group.status, group.status)
-    return chart_row(label, note, group.metrics.get(metric), metric)
+    return chart_row(label, note, group.metrics.get(metric))
 
 
 def _table_row(label: str, group: GroupResult, metric: str) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def _table_row(label: str, group: GroupResult, metric: str) -> tuple[str, ...]:
     estimate = group.metrics.get(metric)
     if estimate is None or estimate.value is None:
         return label, about(group.people), _WORDS.get(group.status, group.status), "–"
-    return label, about(group.people), said(estimate, metric), reach(estimate)
+    return label, about(group.people), said(estimate), reach(estimate)
 
 
 def _gap(result: AttributeResult, metric: str) -> str:
@@ -125,12 +125,12 @@ def _gap(result: AttributeResult, metric: str) -> str:
     low, high = sides(metric)
     if difference is None or difference.value is None:
         return "There are not two groups with enough people to be compared."
-    if not tells(difference, metric) or (ratio is not None and ratio.value is not None and not tells(ratio)):
+    if not tells(difference) or (ratio is not None and ratio.value is not None and not tells(ratio)):
         return (
             f"The released values cannot tell how the {low} group compares with the {high} one: they may be anything "
             f"from {reach(difference)} apart."
         )
-    apart = f"{high.capitalize()} minus {low} group: {said(difference, metric)} ({reach(difference)})."
+    apart = f"{high.capitalize()} minus {low} group: {said(difference)} ({reach(difference)})."
     if ratio is None or ratio.value is None:
         return apart
     return f"{low.capitalize()} over {high} group: {said(ratio, places=2)} ({reach(ratio, 2)}). {apart}"
@@ -141,7 +141,7 @@ def _basis(result: AttributeResult) -> str:
     parts = [
         f"Compared: {listed(result.entering)}." if result.entering else "No group has enough people to be compared."
     ]
-    if result.unmeasured:
+    if result.unmeasured and result.overall:
         parts.append(f"Too few people to measure: {listed(result.unmeasured)}; with them missing no rule can pass.")
     if "other" in result.by_group:
         parts.append("“other” is everybody with a value that was not declared: shown, not compared.")
@@ -155,7 +155,7 @@ def _conditioned(key: str, found: Conditioned, plain: AttributeResult) -> Shown:
     metric = found.metric
     before = {label: plain.by_group[label].metrics.get(metric) for label in found.by_group if label in plain.by_group}
     rows = [
-        chart_row(label, "", before.get(label) or estimate, metric, second=estimate if before.get(label) else None)
+        chart_row(label, "", before.get(label) or estimate, second=estimate if before.get(label) else None)
         for label, estimate in found.by_group.items()
     ]
     title = f"{metric_name(metric)} when histories are equally long"
@@ -166,7 +166,7 @@ def _conditioned(key: str, found: Conditioned, plain: AttributeResult) -> Shown:
         chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
         header=("Group", "All", "Interval", "Equally long histories", "Interval"),
         rows=tuple(
-            (label, said(before.get(label), metric), reach(before.get(label)), said(e, metric), reach(e))
+            (label, said(before.get(label)), reach(before.get(label)), said(e), reach(e))
             for label, e in found.by_group.items()
         ),
         note=f"{_both_gaps(found, plain)} History lengths, with their weights: {', '.join(weights) or 'none'}.",
@@ -178,12 +178,12 @@ def _both_gaps(found: Conditioned, plain: AttributeResult) -> str:
     """The plain gap and the conditioned one, without a verdict on their difference."""
     low, high = sides(found.metric)
     before, after = plain.difference.get(found.metric), found.difference
-    if before is None or before.value is None or not (tells(before, found.metric) and tells(after, found.metric)):
+    if before is None or before.value is None or not (tells(before) and tells(after)):
         return "The released values cannot tell the two gaps apart."
     overlap = before.interval.low <= after.interval.high and after.interval.low <= before.interval.high
     return (
-        f"{high.capitalize()} minus {low} group: {said(before, found.metric)} ({reach(before)}) for everybody, "
-        f"{said(after, found.metric)} ({reach(after)}) when histories are equally long. "
+        f"{high.capitalize()} minus {low} group: {said(before)} ({reach(before)}) for everybody, "
+        f"{said(after)} ({reach(after)}) when histories are equally long. "
         + ("The intervals overlap: whether history length matters cannot be told." if overlap else "")
     ).strip()
 
@@ -192,13 +192,10 @@ def _noise(key: str, name: str, result: AttributeResult, confidence: float) -> S
     """What the noise takes from each group of one attribute."""
     plot = _plot(key, name, NOISE_COST, result, confidence)
     costs = {label: group.metrics[NOISE_COST] for label, group in _compared(result) if NOISE_COST in group.metrics}
-    return Shown(
-        title=f"By {readable(name)}",
-        chart=plot.chart,
-        header=plot.header,
-        rows=plot.rows,
-        note=_excess(costs, result.difference.get(NOISE_COST)),
-        caption=plot.caption,
+    told = any(tells(cost) for cost in costs.values())
+    note = _excess(costs, result.difference.get(NOISE_COST))
+    return replace(
+        plot, title=f"By {readable(name)}", text="", note=note, chart=plot.chart if told else "", folded=not told
     )
 
 
@@ -209,15 +206,15 @@ def _compared(result: AttributeResult) -> Sequence[tuple[str, GroupResult]]:
 
 def _excess(costs: dict[str, Estimate], difference: Estimate | None) -> str:
     """The part of the gaps between groups that is there because of the noise."""
-    ends = apart(costs, NOISE_COST)
-    if ends is None or difference is None or difference.value is None or not tells(difference, NOISE_COST):
+    ends = apart(costs)
+    if ends is None or difference is None or difference.value is None or not tells(difference):
         return f"Which group pays most for the noise: {CANNOT_TELL}."
     least, most = ends
-    size = f"{said(difference, NOISE_COST)} ({reach(difference)})"
+    size = f"{said(difference)} ({reach(difference)})"
     if difference.interval.low <= 0:
         return f"The groups cannot be told apart: what one pays more than another (excess gap) may be nothing, {size}."
     return (
-        f"Noise takes most from “{most}” ({said(costs[most], NOISE_COST)}) and least from “{least}” "
-        f"({said(costs[least], NOISE_COST)}), as far as can be told. So much of a gap is there with this "
+        f"Noise takes most from “{most}” ({said(costs[most])}) and least from “{least}” "
+        f"({said(costs[least])}), as far as can be told. So much of a gap is there with this "
         f"noise and would not be with less of it (excess gap): {size}."
     )

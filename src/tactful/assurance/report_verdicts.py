@@ -10,6 +10,7 @@ from tactful.assurance.report_figures import Shown, everything, percents, rule_m
 from tactful.assurance.summary import about, metric_name, readable
 from tactful.assurance.verdicts import Verdict
 
+_NO_GAP = 0.995  # what is said as 100%
 _SERVICE = ("ndcg@10", "recall@10", "hit@10")
 _CANNOT_TELL = (
     "The released values cannot tell which gap is the largest, or how large. With so few people in each group, and the "
@@ -92,12 +93,13 @@ def _worst(result: AttributeResult, name: str, metric: str) -> str:
     """One gap in a sentence."""
     low_group, high_group = result.extremes(metric)
     ratio: Estimate = result.ratio[metric]
+    perhaps = "That it is no gap at all cannot be ruled out. " if ratio.interval.high >= _NO_GAP else ""
     return (
         f"{metric_name(metric)} by {readable(name)}. The group that looks worst served (“{low_group}”, "
         f"{about(result.by_group[low_group].people)} people) reaches {ratio.value:.0%} of the one that looks best "
         f"served (“{high_group}”, {about(result.by_group[high_group].people)} people). Between worst and best it "
-        f"could be anything from {percents(ratio.interval)}. Gaps whose interval leaves nearly everything open are "
-        "not ranked."
+        f"could be anything from {percents(ratio.interval)}. {perhaps}Gaps whose interval leaves nearly everything "
+        "open are not ranked."
     )
 
 

@@ -100,6 +100,7 @@ def submit(
 def _params(summary: RunSummary) -> dict[str, str | float]:
     """What MLflow's list of runs compares."""
     return {
+        "method": summary.method,
         "epsilon": summary.budget.epsilon,
         "delta": summary.budget.delta,
         "epsilon_since_first_debit": summary.since_first_epsilon,

@@ -280,8 +280,11 @@ def listed(names: Iterable[str]) -> str:
 
 
 def about(people: Measured, *, z: float = 1.96) -> str:
-    """A released number of people with what the noise allows: ``about 312 (294 to 330)``."""
+    """A released number of people with what the noise allows: ``about 312 (294 to 330)``.
+
+    Where the noise took the number so far below 0 that it allows none, as if it had come out as 0.
+    """
     if not abs(people.value) < float("inf"):
         return "not released"
     low, value, high = (max(round(people.value + step * people.sigma), 0) for step in (-z, 0.0, z))
-    return f"about {value:,} ({low:,} to {high:,})"
+    return f"about {value:,} ({low:,} to {high or round(z * people.sigma):,})"
