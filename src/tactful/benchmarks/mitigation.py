@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from tactful.benchmarks.divided import Divided
 from tactful.benchmarks.gaps import Gap, gaps
+from tactful.benchmarks.populace import Population
 from tactful.benchmarks.private import default_settings
 from tactful.benchmarks.protocol import best, held_out, hold_out
 from tactful.benchmarks.served import as_served
@@ -40,7 +41,6 @@ from tactful.catalogue import Catalogue
 from tactful.errors import UsageError
 from tactful.fitting import fit_released
 from tactful.mitigating import fit_toward_group
-from tactful.personal.attributes import AttributeSpec
 from tactful.personal.weights import FLOOR, Leaning, RowWeights
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
@@ -91,25 +91,6 @@ class Row:
         """Plain values."""
         found = {f"ndcg@{k}": {"overall": self.overall[k], "by_group": dict(self.by_group[k])} for k in DEPTHS}
         return {"method": self.method, "private": self.private, "seed": self.seed, **found}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Population:
-    """Public people, and the group of each who has one.
-
-    Attributes
-    ----------
-    user_items : csr_array of shape (n_people, n_items), ones
-    catalogue : Catalogue
-    codes : int array of shape (n_people,)
-        The position of each person's level, −1 where it is not known.
-    spec : AttributeSpec
-    """
-
-    user_items: scipy.sparse.csr_array
-    catalogue: Catalogue
-    codes: NDArray[np.int64]
-    spec: AttributeSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

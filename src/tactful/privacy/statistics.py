@@ -2,6 +2,8 @@
 
 Everything that is fitted, drawn or judged from these values is post-processing and costs nothing more (Dwork & Roth
 2014, Proposition 2.1).
+
+The file is longer than most: every type that a model may be fitted from is in one place.
 """
 
 from __future__ import annotations
