@@ -1,0 +1,87 @@
+"""The benchmarks of fairness: tables in the promised form, verdicts that planted worlds deserve, and who is faster."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+from typer.testing import CliRunner
+
+from tactful.assurance.verdicts import Status
+from tactful.benchmarks.coverage import benchmark_coverage
+from tactful.benchmarks.fairness_speed import measure_fairness
+from tactful.benchmarks.verdict_rates import WORLDS, verdict_rates
+from tactful.cli import fairness_benchmarks
+from tactful.cli.benchmarking import benchmark
+from tactful.errors import UsageError
+
+
+def test_planted_worlds_get_the_verdicts_that_they_deserve() -> None:
+    """From people through the release to the rule: unfair fails, equal passes; few people and a near gap wait."""
+    found = {row.world: row for row in verdict_rates(3)}
+    assert {name: row.rates[row.should] for name, row in found.items()} == dict.fromkeys(WORLDS, 1.0)
+
+
+@pytest.mark.prove
+def test_verdicts_err_rarely_over_two_hundred_repetitions() -> None:
+    """What should fail or pass does, 95 % at least; few people never do; at the bound at most 5 % fail."""
+    found = {row.world: row.rates for row in verdict_rates(200, seed=1)}
+    assert found["unfair"]["fail"] >= 0.95
+    assert found["equal"]["pass"] >= 0.95
+    assert found["equal, few people"]["insufficient evidence"] == 1
+    assert found["at the bound"]["fail"] <= 0.05
+
+
+def test_the_clock_is_beside_the_peers() -> None:
+    """Both have run on the same people; nothing is said about which was faster on a machine under load."""
+    found = measure_fairness(300, 1, 2, resamples=2).as_json()
+    assert found["ratio"] == found["seconds"] / found["peer_seconds"]
+    assert (found["people"], found["attributes"], found["metrics"], found["resamples"]) == (300, 1, 2, 2)
+
+
+@pytest.mark.parametrize("wrong", [{"people": 0}, {"attributes": 0}, {"metrics": 99}, {"resamples": 0}])
+def test_nothing_to_time_is_refused(wrong: dict[str, int]) -> None:
+    """With the numbers that are allowed."""
+    with pytest.raises(UsageError, match="from 1 to"):
+        measure_fairness(**wrong)
+
+
+def test_nothing_to_count_is_refused() -> None:
+    """Rates of nothing are no rates."""
+    with pytest.raises(UsageError, match="worlds"):
+        benchmark_coverage(0)
+    with pytest.raises(UsageError, match="repetitions"):
+        verdict_rates(0)
+
+
+def test_the_same_seed_gives_the_same_table() -> None:
+    """And another seed another one."""
+    tables = [benchmark_coverage(20, sizes=(50,), groups=("two, equal",), seed=seed) for seed in (1, 1, 2)]
+    assert tables[0] == tables[1]
+    assert tables[0] != tables[2]
+
+
+def test_the_command_prints_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the last line of standard output, with coverage by row and verdicts by world."""
+    few = benchmark_coverage(5, sizes=(50,), kinds=("0 or 1",), groups=("two, unequal",), noises=("little",))
+    monkeypatch.setattr(fairness_benchmarks, "benchmark_coverage", lambda *_, **__: few)
+    printed = CliRunner().invoke(benchmark, ["coverage", "--repetitions", "1", "--json"])
+    assert printed.exit_code == 0, printed.output
+    found = json.loads(printed.stdout.strip().splitlines()[-1])
+    assert {row["statistic"] for row in found["rows"]} == {
+        "mean",
+        "difference",
+        "ratio",
+        "largest difference",
+        "smallest ratio",
+    }
+    assert all(set(world["rates"]) == set(get_args(Status)) for world in found["verdicts"])
+
+
+def test_the_other_command_prints_one_object() -> None:
+    """Seconds, the peer's, and their ratio."""
+    size = ["--people", "200", "--attributes", "1", "--metrics", "1", "--resamples", "2"]
+    printed = CliRunner().invoke(benchmark, ["fairness", *size, "--json"])
+    assert printed.exit_code == 0, printed.output
+    assert {"seconds", "peer_seconds", "ratio"} <= set(json.loads(printed.stdout.strip().splitlines()[-1]))
