@@ -19,7 +19,7 @@ short. So neighbouring evaluation vectors differ by what one row adds, which `ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.assurance import person_metrics as of_person
-from tactful.assurance.item_groups import ItemGroups, item_levels
-from tactful.assurance.metrics import METRICS, OVERALL, metric
+from tactful.assurance.item_groups import ItemGroups
+from tactful.assurance.layout import EXPOSURE, INTEREST, design
+from tactful.assurance.metrics import OVERALL, metric
 from tactful.assurance.person_metrics import Pairs
-from tactful.assurance.strata import HISTORY_EDGES, Groupings
-from tactful.errors import ConfigError
 from tactful.personal.split import EvaluationPeople
-from tactful.privacy.cells import CellDesign, Declared, GroupCells, ShareCells, Shares
+from tactful.privacy.cells import Shares
 from tactful.privacy.sums import squared
 from tactful.scoring.artifact import Artifact
 from tactful.scoring.recommender import Recommender
+
+__all__ = ["DEPTH", "LIFT_CLIP", "SHOWN", "PersonMetrics", "design", "measure"]
 
 DEPTH = 20
 SHOWN = 10
@@ -45,13 +46,6 @@ LIFT_CLIP = OVERALL["lift@20"].clip
 """Declared bound on how much one person's Recall@20 can differ from the baseline's; larger differences count as this.
 The model's own Recall@20 is not released beside the two: the baseline's and the paired lift say it, and cannot
 contradict each other."""
-EXPOSURE, INTEREST = "exposure@10", "interest"
-"""Shares of item groups: in what is shown, places discounted as in nDCG, and in what people went on to use."""
-ASK_FOR_MORE = ("miscalibration@10", "noise_cost@10")
-"""Metrics that need more than people and a model: categories of items, and a second model with more noise."""
-
-_OVERALL = {"people": 1.0, "ndcg@10": 1.0, "recall@10": 1.0, "popularity_recall@20": 1.0, "lift@20": 2.0}
-_LIFT_SHARE = 2 / 23  # of the squared norm that `lift@20` has, whatever else is measured
 _CHUNK = 2048  # people whose answers are in memory at a time
 
 
@@ -80,95 +74,6 @@ class PersonMetrics:
     lengths: NDArray[np.int64]
     lists: NDArray[np.int64]
     popular: NDArray[np.int64]
-
-
-def design(
-    attributes: Mapping[str, Sequence[str]],
-    rule_metrics: Iterable[str],
-    *,
-    merges: Mapping[str, Mapping[str, str]] | None = None,
-    intersections: Sequence[tuple[str, str]] = (),
-    items: Mapping[str, Sequence[str]] | None = None,
-    metrics: Iterable[str] | None = None,
-    history_edges: Sequence[int] = HISTORY_EDGES,
-) -> CellDesign:
-    """The layout of the evaluation vector: metrics that rules are about weigh four times what others do.
-
-    Parameters
-    ----------
-    attributes : mapping of str to sequence of str
-        Declared levels; ``other`` and ``undisclosed`` are added.
-    rule_metrics : iterable of str
-        Metrics that at least one rule is about, all of them among those measured.
-    merges, intersections, history_edges
-        As in `tactful.assurance.strata.Groupings`.
-    items : mapping of str to sequence of str, optional
-        Columns of the catalogue and the values that are item groups; ``other`` is added.
-    metrics : iterable of str, optional
-        Names of `tactful.assurance.metrics.METRICS`. If not given, all but those that ask for more than people and a
-        model: ``miscalibration@10`` and ``noise_cost@10``.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such metric for groups, a rule is about one that is not measured, or the groups do not fit.
-    """
-    ruled = set(rule_metrics)
-    groupings = Groupings(
-        attributes=attributes, merges=merges or {}, intersections=intersections, history_edges=history_edges
-    )
-    wanted = _checked(METRICS.keys() - set(ASK_FOR_MORE) if metrics is None else set(metrics), ruled)
-    whole = {**_people(2.0), **_weighed({m: 4.0 if m in ruled else 1.0 for m in wanted})}
-    whole |= {"known": (1.0, 0.5), "consented": (1.0, 0.5)}
-    part = {**_people(1.0), **_weighed({m: 2.0 for m in wanted if m in ruled})}
-    groups = {
-        name: GroupCells(levels=levels, metrics=whole if name in attributes else part)
-        for name, levels in groupings.levels().items()
-    }
-    shares = {
-        (share, column): ShareCells(levels=item_levels(levels), importance=1.0)
-        for column, levels in (items or {}).items()
-        for share in (EXPOSURE, INTEREST)
-    }
-    return CellDesign(overall=_overall(groups, shares), groups=groups, shares=shares)
-
-
-def _checked(names: set[str], ruled: set[str]) -> list[str]:
-    """The metrics in the order of their table."""
-    for wrong, told in ((names - METRICS.keys(), METRICS), (ruled - names, names)):
-        if wrong:
-            raise ConfigError(
-                "metrics of groups, and those of rules, are among the ones that are measured",
-                given=min(wrong),
-                do=f"Name one of {', '.join(name for name in METRICS if name in told)}",
-            )
-    return [name for name in METRICS if name in names]
-
-
-def _people(importance: float) -> dict[str, tuple[float, float]]:
-    """The number of people."""
-    return {"people": (1.0, importance)}
-
-
-def _weighed(importances: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Each metric at its importance, and its square at a quarter of that where the mean does not say the variance."""
-    declared = {}
-    for name, importance in importances.items():
-        clip = metric(name).clip
-        declared[name] = (clip, importance)
-        if not metric(name).binary:
-            declared[squared(name)] = (clip**2, importance / 4)
-    return declared
-
-
-def _overall(groups: Mapping[str, GroupCells], shares: Mapping[tuple[str, str], ShareCells]) -> Declared:
-    """What is measured over everybody, at an importance that leaves `lift@20` its share of the norm."""
-    declared = {**_people(1.0), **_weighed({m: i for m, i in _OVERALL.items() if m != "people"})}
-    others = sum(i for cells in groups.values() for _, i in cells.metrics.values())
-    others += sum(cells.importance for cells in shares.values())
-    total = sum(i for _, i in declared.values())
-    scale = max(others * _LIFT_SHARE / (_OVERALL["lift@20"] - total * _LIFT_SHARE), 1.0)
-    return {name: (clip, importance * scale) for name, (clip, importance) in declared.items()}
 
 
 def measure(
