@@ -185,6 +185,7 @@ def test_leakage_is_told_against_popularity(page: str) -> None:
     assert "Household: lists were not seen to give groups away" in text
     assert "Marital status: cannot tell." in text
     assert part(page, "guessing").count('class="dot"') == 2
+    assert "Not drawn: 1 of 3, of which nothing can be told." in text
 
 
 def test_who_pays_for_the_noise_is_told_where_it_can_be(page: str) -> None:

@@ -16,9 +16,9 @@ from tactful.assurance.report_figures import (
     chart_row,
     few_words,
     number,
+    plotted,
     reach,
     said,
-    told_or_folded,
 )
 from tactful.assurance.summary import about, listed, readable
 
@@ -50,23 +50,15 @@ def guessing_shown(guessing: Mapping[str, Guessing]) -> tuple[Shown, ...]:
         replace(chart_row(readable(name), few_words(g.people), g.auc), second=g.popularity_auc)
         for name, g in guessing.items()
     ]
-    chart = interval_chart(
-        rows,
-        key="guessing",
-        title="How well groups are guessed from lists",
-        description="Area under the curve for the model's lists and for the popularity list; see the table below.",
-        reference=0.5,
-    )
     shown = Shown(
         title="AUC of the guess that was tried",
-        chart=chart,
         header=("Attribute", "Groups told apart", "Model's list", "Interval", "Popularity list", "Interval"),
         rows=tuple(_guess(name, found) for name, found in guessing.items()),
         note=" ".join(_leak(name, found) for name, found in guessing.items()),
         caption="Upper bar, filled dot: from the model's list. Lower bar, hollow dot: from the popularity list "
         "less what the person has. Dashed line: blind guessing.",
     )
-    return (told_or_folded(shown, rows),)
+    return (plotted(shown, rows, key="guessing", title="How well groups are guessed from lists", reference=0.5),)
 
 
 def coverage_shown(coverage: Mapping[str, Mapping[str, Estimate]]) -> tuple[Shown, ...]:
@@ -116,10 +108,8 @@ def _exposure(groups: Mapping[str, ItemGroupResult]) -> str:
 def _shaped(key: str, name: str, groups: Mapping[str, Shaped], assessment: FairnessAssessment) -> Shown:
     """Who of one attribute's groups shaped the model."""
     rows = [chart_row(label, f"{few_words(g.known)} known", g.consented) for label, g in groups.items()]
-    title = f"Share that agreed to training, by {readable(name)}"
     shown = Shown(
         title=f"By {readable(name)}",
-        chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
         header=("Group", "People known", "Agreed to training", "Interval", "History in the learned part", "Interval"),
         rows=tuple(
             (label, about(g.known), said(g.consented), reach(g.consented), *_head(assessment, name, label))
@@ -129,7 +119,7 @@ def _shaped(key: str, name: str, groups: Mapping[str, Shaped], assessment: Fairn
         caption=f"Bar: {assessment.confidence:.0%} interval of the share of people who agreed to be assessed and also "
         "to training.",
     )
-    return told_or_folded(shown, rows)
+    return plotted(shown, rows, key=key, title=f"Share that agreed to training, by {readable(name)}")
 
 
 def _head(assessment: FairnessAssessment, name: str, label: str) -> tuple[str, str]:
@@ -183,12 +173,11 @@ def _coverage(key: str, name: str, groups: Mapping[str, Estimate]) -> Shown:
     rows = [_count_row(group, estimate) for group, estimate in named.items()]
     shown = Shown(
         title=f"By {readable(name)}" if name else "Everybody",
-        chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
         header=("Group", "Items, in effect", "Interval"),
         rows=tuple((row.label, _count(row.value), reach(named[row.label], 0)) for row in rows),
         caption="Bar: interval. Dot: best estimate, where the interval leaves one.",
     )
-    return told_or_folded(shown, rows)
+    return plotted(shown, rows, key=key, title=title)
 
 
 def _count_row(label: str, estimate: Estimate) -> ChartRow:

@@ -6,7 +6,7 @@ from tactful.assurance.assessment import FairnessAssessment
 from tactful.assurance.champion import ChampionFacts, champion_gaps, compare_gap
 from tactful.assurance.charts import interval_chart
 from tactful.assurance.intervals import Estimate
-from tactful.assurance.report_figures import Shown, chart_row, everything, reach, rule_metrics, said
+from tactful.assurance.report_figures import Shown, chart_row, everything, reach, rule_metrics, said, with_reach
 from tactful.assurance.summary import metric_name, readable
 from tactful.assurance.verdicts import Verdict
 
@@ -31,7 +31,7 @@ def champion_rules(assessment: FairnessAssessment, champion: ChampionFacts) -> S
     """Each rule: the gap then and now, and whether they can be told apart."""
     return Shown(
         title="Gaps that rules are about",
-        header=("Rule", "Champion's verdict", "Champion's gap", "Interval", "Gap now", "Interval", "Compared"),
+        header=("Rule", "Champion's verdict", "Champion's gap", "Gap now", "Compared"),
         rows=tuple(_rule_row(verdict, assessment, champion) for verdict in assessment.verdicts.values()),
     )
 
@@ -55,7 +55,7 @@ def _rule_row(verdict: Verdict, assessment: FairnessAssessment, champion: Champi
     change = _WORDS[compare_gap(verdict, assessment, champion)]
     why = ": other groups were compared, or none" if theirs is None else ""
     before = champion.verdicts.get(rule.name, "no such rule")
-    return rule.name, before, said(theirs), reach(theirs), said(ours), reach(ours), f"{change}{why}"
+    return rule.name, before, with_reach(theirs), with_reach(ours), f"{change}{why}"
 
 
 def _groups(key: str, name: str, metric: str, assessment: FairnessAssessment, champion: ChampionFacts) -> Shown:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
-from tactful.assurance.charts import ChartRow
+from tactful.assurance.charts import ChartRow, interval_chart
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.metrics import METRICS
 from tactful.assurance.summary import about, in_order
@@ -67,10 +67,15 @@ def tells(estimate: Estimate) -> bool:
 
 
 def said(estimate: Estimate | None, places: int = 3) -> str:
-    """A figure, or that nothing can be told."""
-    if estimate is None or estimate.value is None:
+    """A figure, that nothing can be told, or a dash where nothing was measured."""
+    if estimate is None:
         return "–"
-    return number(estimate.value, places) if tells(estimate) else CANNOT_TELL
+    return number(estimate.value, places) if estimate.value is not None and tells(estimate) else CANNOT_TELL
+
+
+def with_reach(estimate: Estimate | None, places: int = 3) -> str:
+    """A figure with its interval."""
+    return said(estimate) if estimate is None else f"{said(estimate, places)} ({reach(estimate, places)})"
 
 
 def reach(estimate: Estimate | None, places: int = 3) -> str:
@@ -109,11 +114,18 @@ def chart_row(label: str, note: str, estimate: Estimate | None, *, second: Estim
     return ChartRow(label=label, note=note, value=value, interval=estimate.interval, second=second)
 
 
-def told_or_folded(shown: Shown, rows: Iterable[ChartRow]) -> Shown:
-    """The plot as it is; where no line of it has a dot, one sentence instead of it and the table folded away."""
-    if any(row.value is not None for row in rows):
-        return shown
-    return replace(shown, chart="", note=_NOTHING_TOLD, caption="", folded=True)
+def plotted(shown: Shown, rows: Sequence[ChartRow], *, key: str, title: str, reference: float | None = None) -> Shown:
+    """With a plot of those lines that have a dot; where none has, a sentence instead and the table folded away."""
+    told = [row for row in rows if row.value is not None]
+    if not told:
+        return replace(shown, note=_NOTHING_TOLD, caption="", folded=True)
+    left = f" Not drawn: {len(rows) - len(told)} of {len(rows)}, of which nothing can be told."
+    description = f"{len(told)} lines with intervals; see the table below."
+    return replace(
+        shown,
+        chart=interval_chart(told, key=key, title=title, description=description, reference=reference),
+        caption=shown.caption + (left if len(told) < len(rows) else ""),
+    )
 
 
 def sides(metric: str) -> tuple[str, str]:
