@@ -16,8 +16,9 @@ histograms, so numerator and denominator are unbiased. Bins lose a little: it is
   that any scores can have, θ(1 − θ)/min(N₁, N₀) of (N₁N₀)² (Birnbaum & Klose 1957).
 
 *Several groups.* The mean of their areas is about the same people, who vary together in a way that is not released. Its
-standard deviation from sampling is at most the mean of theirs (Minkowski), which is taken; noise is independent between
-histograms and adds up as such.
+standard deviation from sampling is at most the mean of theirs (Minkowski), which is taken: with three groups or more
+and little noise the interval is wider than it would need to be, never narrower. Noise is independent between histograms
+and adds up as such.
 
 *The interval* is every θ that lies within z standard deviations of the estimate: those of noise, and of sampling as
 they would be at θ, in proportion to θ(1 − θ) (Wilson 1927, with as many people as give the same variance).

@@ -72,7 +72,7 @@ class Question:
         -------
         int array of shape (n_asked, n_people)
         """
-        padded = np.pad(self.says, ((0, 0), (0, 1)))  # nothing, which is −1, says nothing
+        padded = np.hstack([self.says, np.zeros_like(self.says[:, :1])])  # nothing, which is −1, says nothing
         total: _Ints = padded[:, entries].sum(axis=2)
         others = [np.delete(total, asked, axis=0).max(axis=0) for asked in range(self.asked)]
         odds: _Ints = total[: self.asked] - np.array(others)
@@ -135,18 +135,19 @@ def guess_counts(rows: ListRows, query: GuessQuery) -> _Ints:
     parts = []
     for (attribute, name), question in query.questions.items():
         here, codes = rows.of_half(SECOND, attribute, query.design)
-        here &= np.isin(codes, question.levels)
+        here &= (codes[:, None] == np.array(question.levels)).any(axis=1)
         parts.append(_histograms(question, shown[name][here], codes[here]).ravel() * query.unit)
     return np.concatenate(parts)
 
 
 def _histograms(question: Question, entries: _Ints, codes: _Ints) -> _Ints:
     """People by level asked about, whether it is theirs, and bin."""
-    counts = np.zeros((question.asked, 2, question.bins), dtype=np.int64)
+    size, counts = 2 * question.bins, []
     for asked, scores in enumerate(question.scores(entries)):
-        theirs = (codes == question.levels[asked]).astype(np.int64)
-        np.add.at(counts[asked], (theirs, np.searchsorted(question.edges[asked], scores, side="right")), 1)
-    return counts
+        places = np.searchsorted(question.edges[asked], scores, side="right")
+        theirs = question.bins * (codes == question.levels[asked])
+        counts.append(np.bincount(theirs + places, minlength=size).reshape(2, -1))
+    return np.array(counts)
 
 
 def guesses_of(noisy: NDArray[np.float64], sigma: float, query: GuessQuery, noise: Noise) -> Guesses:

@@ -6,6 +6,7 @@ the attacker's knowledge is the same in each run. Everybody here is in both halv
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -46,9 +47,8 @@ def listed(door: PrivateRelease, people: int, plan: RunPlan) -> Listed:
     """
     if not plan.has("exposures"):
         return Listed((), np.empty(0), np.empty(0))
-    design = ListDesign.of({"age": _LEVELS}, -np.arange(2.0 * _OWN), most_items=_OWN)
-    rows = _rows(people)
-    shown, guessed = door.exposures(rows, design), door.guesses(rows, _query(design))
+    rows, query = _rows(people), _query()
+    shown, guessed = door.exposures(rows, query.design), door.guesses(rows, query)
     parts = [(np.ravel(counts), np.tile(shown.sigmas, len(counts))) for counts in shown.counts.values()]
     parts += [(counts, np.full(len(counts), shown.people_sigma)) for counts in shown.people.values()]
     exposed = sum(len(values) for values, _ in parts)
@@ -57,6 +57,7 @@ def listed(door: PrivateRelease, people: int, plan: RunPlan) -> Listed:
     return Listed(("exposures",) * exposed + ("guesses",) * (len(values) - exposed), values, sigmas)
 
 
+@cache
 def _rows(people: int) -> ListRows:
     """Everybody twice: in the model's list all items with an entry, in the other one all without, repeated."""
     lists = {"model": np.arange(_OWN), "popularity": np.tile(np.arange(_OWN, 2 * _OWN), 2)}
@@ -67,8 +68,10 @@ def _rows(people: int) -> ListRows:
     )
 
 
-def _query(design: ListDesign) -> GuessQuery:
+@cache
+def _query() -> GuessQuery:
     """A question that everybody answers alike."""
+    design = ListDesign.of({"age": _LEVELS}, -np.arange(2.0 * _OWN), most_items=_OWN)
     says = np.outer([1, -1], np.arange(design.entries))
     question = Question(levels=(0, 1), says=says, edges=np.arange(_BINS - 1)[None] * DEPTH)
     return GuessQuery(design=design, questions={("age", name): question for name in LISTS})
