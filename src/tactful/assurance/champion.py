@@ -1,8 +1,8 @@
 """The champion that a candidate would replace, and for each rule whether its gap is smaller, larger or cannot be told.
 
 What is read here lies in MLflow, where anybody with access may have changed it: names are cut to a length, numbers are
-let through only if they are finite, and whatever is not as it should be is left out. `tactful verify` compares the
-document with the journal; this module does not.
+let through only if they are finite, and whatever is not as it should be is left out. The document's digest is in the
+journal and was compared when the champion was approved; it is not compared again here.
 
 Notes
 -----

@@ -5,9 +5,9 @@ Only released values that tell something are written as figures; the document ha
 Notes
 -----
 The table is written in the form of `mlflow.MlflowClient.log_table` and shown by MLflow as one. It is logged as a
-document like the others, so that its digest is known before it leaves, stands in the journal, and is compared by
-`approve` and `verify`; `log_table` would write bytes that only MLflow knows, and warns of its own use of pandas 3. A
-test holds the two against each other.
+document like the others, so that its digest is known before it leaves, stands in the journal, and is compared when
+somebody approves; `log_table` would write bytes that only MLflow knows, and warns of its own use of pandas 3. A test
+holds the two against each other.
 """
 
 from __future__ import annotations
