@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,6 @@ _BEYOND = {
     "people": ("fewer people", "more people"),
     "mu": ("more noise than the table holds for so many people", "less noise than the table holds for so many people"),
 }
-_Number = TypeVar("_Number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +113,9 @@ class Forecast:
             "head": self.head,
             "rank": self.rank,
             "share_of_gain": dict(self.share_of_gain),
-            "people_needed": _typical(self.people_needed),
+            "people_needed": {share: found["typical"] for share, found in self.people_needed.items()},
             "people_needed_by_world": {share: dict(found) for share, found in self.people_needed.items()},
-            "epsilon_needed": _typical(self.epsilon_needed),
+            "epsilon_needed": {share: found["typical"] for share, found in self.epsilon_needed.items()},
             "epsilon_needed_by_world": {share: dict(found) for share, found in self.epsilon_needed.items()},
             "within_table": self.within_table,
             "outside": list(self.outside),
@@ -283,11 +282,6 @@ def _first(table: _Table, world: str, share: float, tried: Iterable[_Asked]) -> 
 def _short(value: float) -> float:
     """Two significant digits: a forecast has no more."""
     return float(f"{value:.2g}")
-
-
-def _typical(found: Mapping[str, Mapping[str, _Number]]) -> dict[str, _Number]:
-    """The values of the typical world."""
-    return {share: by_world["typical"] for share, by_world in found.items()}
 
 
 def _outside(table: _Table, asked: _Asked) -> Iterator[str]:
