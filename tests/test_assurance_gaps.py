@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.assurance import gaps
+from tactful.assurance.conditioning import Strata
 from tactful.assurance.gaps import Gap, difference, ratio, worst_to_best
 from tactful.assurance.groups import Group
 from tactful.assurance.intervals import Estimate, Interval, critical_value
@@ -128,12 +129,12 @@ def test_the_two_ends_share_five_per_cent(count: int) -> None:
     ids=["two equal", "five equal", "two clear", "four in a row", "three tied"],
 )
 def test_normal_means_are_covered_exactly_where_the_argument_says_so(means: list[float], at_most: float) -> None:
-    """2,000 worlds: 95 % where all are equal or the ends are clear; more where groups share a place."""
+    """1,000 worlds: 95 % where all are equal or the ends are clear; more where groups share a place."""
     rng, truth, held = np.random.default_rng(3), max(means) - min(means), 0
-    for _ in range(2000):
+    for _ in range(1000):
         held += truth in gap_of(list(rng.normal(means, 0.2)), 0.2).difference
-    room = 4 * math.sqrt(0.95 * 0.05 / 2000)
-    assert 0.95 - room <= held / 2000 <= at_most + room
+    room = 4 * math.sqrt(0.95 * 0.05 / 1000)
+    assert 0.95 - room <= held / 1000 <= at_most + room
 
 
 def uncovered(rows: list[Row], *, worlds: int) -> list[Row]:
@@ -185,3 +186,27 @@ def test_groups_at_the_very_minimum_are_covered_among_those_that_are_compared() 
         compared += 1
         held += 0.3 in Group(people=people, totals={"hit@10": hits}).mean("hit@10", critical_value(0.95)).interval
     assert 0.93 <= held / compared <= 0.97
+
+
+def strata_of(rng: np.random.Generator, people: int, sigma: float, shares: Sequence[float]) -> tuple[Group, ...]:
+    """One group in strata where so many of its people have a hit, as released."""
+    worth, found = 1 / np.log2(np.arange(2, 12)), []
+    for share in shares:
+        values = np.where(rng.random(people) < share, rng.choice(worth, people), 0.0)
+        people_and_sums = (people, sigma), (values.sum(), sigma / 1.4), ((values**2).sum(), sigma * 1.4)
+        count, total, squares = (Measured(value=v + s * rng.normal(), sigma=s) for v, s in people_and_sums)
+        found.append(Group(people=count, totals={"ndcg@10": total, "ndcg_squared@10": squares}))
+    return tuple(found)
+
+
+@pytest.mark.parametrize(("people", "sigma"), [(25, 0.0), (25, 4.0), (200, 6.0)])
+def test_a_standardised_mean_is_covered_as_often_as_is_said(people: int, sigma: float) -> None:
+    """Four strata with the weights of everybody: 300 worlds each."""
+    rng, weights, shares, held = np.random.default_rng(4), (0.4, 0.3, 0.2, 0.1), (0.2, 0.3, 0.5, 0.7), 0
+    truth = float(np.dot(weights, shares) * np.mean(1 / np.log2(np.arange(2, 12))))
+    for _ in range(300):
+        groups = {"one": strata_of(rng, people, sigma, shares)}
+        strata = Strata(groups=groups, names=("a", "b", "c", "d"), weights=weights)
+        held += truth in strata.standardised("ndcg@10", critical_value(0.95))["one"].interval
+    room = 3 * math.sqrt(0.95 * 0.05 / 300)
+    assert 0.95 - room <= held / 300 <= 0.95 + room
