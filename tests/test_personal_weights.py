@@ -20,8 +20,9 @@ from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import WHOLE, bound
 from tactful.personal.contributions import SCALE, item_popularity, shared_weight
 from tactful.personal.grams import item_gram
+from tactful.personal.people_solves import solved_gram
 from tactful.personal.weights import RowWeights
-from tactful.privacy.statistics import GramQuery
+from tactful.privacy.statistics import GramQuery, PeopleCount, SolveQuery
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=100)
 MITIGATION = "fairness.mitigation"
@@ -140,6 +141,12 @@ def test_the_smallest_group_counts_whole_and_nobody_less_than_the_floor() -> Non
     assert made.of_people(np.array([0, 1, 2, 3, -1])).tolist() == [255, 170, *[made.others] * 3]
 
 
+def test_people_are_as_many_as_they_amount_to() -> None:
+    """For rules that fit; its noise shrinks with it."""
+    count = PeopleCount(noise="system", value=1000.0, sigma=4.0)
+    assert count.weighted(0.5) == PeopleCount(noise="system", value=500.0, sigma=2.0)
+
+
 @pytest.mark.parametrize(
     ("shares", "weights"),
     [
@@ -211,6 +218,14 @@ def test_each_row_has_the_weight_of_its_person() -> None:
     assert part.weights.tolist() == made.weights[kept].tolist()
     assert not made.weights.flags.writeable
     assert bound(consented, max_items=5).weights is None
+
+
+def test_alternating_least_squares_does_not_forget_weights_silently() -> None:
+    """It has none; who asks for both is told."""
+    asked = SolveQuery(step=1, head=np.arange(2), factors=np.ones((2, 1)), prior=np.eye(1), weights=np.ones(2))
+    with pytest.raises(ConfigError, match="counts everybody whole"):
+        solved_gram(bounded([[0], [1]], 2, [255, 100]), asked)
+    assert solved_gram(bounded([[0], [1]], 2), asked).any()
 
 
 @pytest.mark.parametrize("weights", [[255] * 23, [255] * 23 + [256], [255] * 23 + [0], []])

@@ -133,6 +133,12 @@ def _add(
 
     rows = few_enough(bounded.user_items)
     _check(query, rows.shape[1])
+    if bounded.weights is not None or bounded.leanings is not None:
+        raise ConfigError(
+            "alternating least squares counts everybody whole",
+            given="people have weights by group",
+            do="Choose the method tactful, or no mitigation",
+        )
     place = np.full(rows.shape[1], -1, dtype=np.int32)
     place[query.head] = np.arange(len(query.head), dtype=np.int32)
     add_people(
