@@ -236,6 +236,18 @@ def test_what_nobody_can_tell_is_one_sentence_and_no_plot() -> None:
         assert section.index("<details>") < section.index("<table>")
 
 
+def test_an_attribute_of_which_nothing_can_be_told_has_no_plot() -> None:
+    """Its groups and their intervals are still in a table, folded; no line stands for all of them together."""
+    few = planted({"age": {"young": (26, 0.3), "old": (24, 0.4)}}, sigma=12.0)
+    rule = FairnessRule(name="age_ratio", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)
+    page = fairness_report(summary(), assess(few, [rule], levels={"age": ("young", "old")}, minimum_people=20))
+    by_age = part(page, "attribute-1")
+    assert "<svg" not in by_age.split("<details>")[0]
+    assert "cannot tell" in words(by_age)
+    assert 'class="reference"' not in by_age
+    assert by_age.count('<th scope="row">young</th>') == 2
+
+
 def test_a_gap_that_may_be_none_is_said_to_be_so() -> None:
     """The largest estimate is still told, but not as a gap that is there."""
     sums = planted({"age": {"young": (400, 0.30), "old": (400, 0.29)}})

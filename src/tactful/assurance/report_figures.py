@@ -14,7 +14,7 @@ from tactful.assurance.summary import about, in_order
 from tactful.privacy.sums import Measured
 
 CANNOT_TELL = "cannot tell"
-_NOTHING_TOLD = "The released values cannot tell, for any of them: too few people, and the noise that protects them."
+NOTHING_TOLD = "The released values cannot tell, for any of them: too few people, and the noise that protects them."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ def plotted(shown: Shown, rows: Sequence[ChartRow], *, key: str, title: str, ref
     """With a plot of those lines that have a dot; where none has, a sentence instead and the table folded away."""
     told = [row for row in rows if row.value is not None]
     if not told:
-        return replace(shown, note=_NOTHING_TOLD, caption="", folded=True)
+        return replace(shown, note=NOTHING_TOLD, caption="", folded=True)
     left = f" Not drawn: {len(rows) - len(told)} of {len(rows)}, of which nothing can be told."
     description = f"{len(told)} lines with intervals; see the table below."
     return replace(

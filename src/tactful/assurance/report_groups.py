@@ -10,6 +10,7 @@ from tactful.assurance.charts import ChartRow, interval_chart
 from tactful.assurance.intervals import Estimate
 from tactful.assurance.report_figures import (
     CANNOT_TELL,
+    NOTHING_TOLD,
     Shown,
     apart,
     chart_row,
@@ -86,23 +87,25 @@ def _plot(key: str, name: str, metric: str, result: AttributeResult, confidence:
     overall = result.overall[metric]
     shown = {label: g for label, g in result.by_group.items() if not g.status.startswith("merged into")}
     rows = [_row(label, group, metric) for label, group in shown.items()]
+    told = Shown(
+        title=metric_name(metric),
+        text=metric_meaning(metric),
+        header=("Group", "People", metric_name(metric), f"{confidence:.0%} interval"),
+        rows=tuple(_table_row(label, group, metric) for label, group in result.by_group.items()),
+        note=_gap(result, metric),
+    )
+    if all(row.value is None for row in rows):
+        return replace(told, note=f"{NOTHING_TOLD} {told.note}", folded=True)
     chart = interval_chart(
         rows,
         key=key,
         title=f"{metric_name(metric)} by {readable(name)}",
         description=f"Estimates and {confidence:.0%} intervals for {len(rows)} groups; see the table below.",
-        reference=overall.value,
+        reference=overall.value if tells(overall) else None,
     )
-    return Shown(
-        title=metric_name(metric),
-        text=metric_meaning(metric),
-        chart=chart,
-        header=("Group", "People", metric_name(metric), f"{confidence:.0%} interval"),
-        rows=tuple(_table_row(label, group, metric) for label, group in result.by_group.items()),
-        note=_gap(result, metric),
-        caption=f"Bar: {confidence:.0%} interval. Dot: best estimate, where the interval leaves one. Dashed line: the "
-        "compared groups taken together.",
-    )
+    line = " Dashed line: the compared groups taken together." if tells(overall) else ""
+    marks = f"Bar: {confidence:.0%} interval. Dot: best estimate, where the interval leaves one.{line}"
+    return replace(told, chart=chart, caption=marks)
 
 
 def _row(label: str, group: GroupResult, metric: str) -> ChartRow:
@@ -192,11 +195,8 @@ def _noise(key: str, name: str, result: AttributeResult, confidence: float) -> S
     """What the noise takes from each group of one attribute."""
     plot = _plot(key, name, NOISE_COST, result, confidence)
     costs = {label: group.metrics[NOISE_COST] for label, group in _compared(result) if NOISE_COST in group.metrics}
-    told = any(tells(cost) for cost in costs.values())
-    note = _excess(costs, result.difference.get(NOISE_COST))
-    return replace(
-        plot, title=f"By {readable(name)}", text="", note=note, chart=plot.chart if told else "", folded=not told
-    )
+    note = NOTHING_TOLD if plot.folded else _excess(costs, result.difference.get(NOISE_COST))
+    return replace(plot, title=f"By {readable(name)}", text="", note=note)
 
 
 def _compared(result: AttributeResult) -> Sequence[tuple[str, GroupResult]]:
