@@ -16,12 +16,19 @@ from tactful.benchmarks.divided import Divided
 from tactful.benchmarks.gaps import Mean, gaps
 from tactful.benchmarks.mitigation import measure_mitigation
 from tactful.benchmarks.populace import Population
+from tactful.benchmarks.private import default_settings
 from tactful.benchmarks.protocol import held_out, hold_out
 from tactful.benchmarks.unfair import UnfairWorld
 from tactful.cli import main
 from tactful.errors import UsageError
+from tactful.mitigating import fit_toward_group
 from tactful.personal.bounding import WHOLE
 from tactful.personal.weights import Leaning, RowWeights
+from tactful.planning import Planned
+from tactful.privacy.accountant import PrivacyBudget
+from tactful.privacy.attacker import Rehearsal
+from tactful.privacy.noise import SeededNoise
+from tactful.privacy.release import PrivateRelease
 
 SMALL = UnfairWorld(people=700, items=80, minority=0.15, shortest=6, longest=14)
 
@@ -98,6 +105,22 @@ def test_weights_and_leanings_are_those_of_each_persons_group() -> None:
     assert sorted(zip(found, made.weights.tolist(), strict=True)) == sorted([*told, *told])
     ahead = {rows for rows, leaning in zip(found, made.leanings.tolist(), strict=True) if leaning == WHOLE}
     assert ahead == {tuple(people.user_items[[n]].indices.tolist()) for n in np.flatnonzero(codes == 1)}
+
+
+def test_the_noisier_model_is_moved_by_the_same_rule() -> None:
+    """What noise costs is told of the lists that are served."""
+    people, budget = Population.planted(SMALL), PrivacyBudget(epsilon=20, delta=1e-6)
+    divided = Divided.of(people.user_items, people.catalogue, people.codes, people.spec, max_items=50)
+    bounded = divided.bounded(leaning=Leaning.of(people.spec, "minority", divided.shares))
+    planned = Planned.of(default_settings(budget))
+    door = PrivateRelease(ledger=Rehearsal(), run="r", plan=planned.plan, noise=SeededNoise(1))
+    fitted = fit_toward_group(door, bounded, planned, door.people(bounded), cost=0.5, noisier=np.random.default_rng(2))
+    assert fitted.noisier is not None
+    assert fitted.model.bonus is not None
+    assert fitted.noisier.bonus is not None
+    assert not np.array_equal(fitted.model.bonus, fitted.noisier.bonus)
+    own = people.catalogue.item_ids[np.argsort(-fitted.model.bonus, kind="stable")[:10]]
+    assert sum(int(name.removeprefix("item-")) >= 40 for name in own) >= 8  # the minority's half
 
 
 # --- the whole measurement ---

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tactful.fitting import Fitted, fit_released
 from tactful.personal.bounding import BoundedInteractions
 from tactful.planning import Planned
@@ -15,6 +17,7 @@ from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import GramQuery, ItemGram, ItemLeaning, ItemPopularity, PeopleCount
 from tactful.released.exposure import toward_group
 from tactful.released.item_features import ItemFeatures
+from tactful.released.model import ReleasedModel
 
 
 class _Listening:
@@ -37,7 +40,13 @@ class _Listening:
 
 
 def fit_toward_group(
-    door: PrivateRelease, bounded: BoundedInteractions, planned: Planned, people: PeopleCount, *, cost: float
+    door: PrivateRelease,
+    bounded: BoundedInteractions,
+    planned: Planned,
+    people: PeopleCount,
+    *,
+    cost: float,
+    noisier: np.random.Generator | None = None,
 ) -> Fitted:
     """The model of `fit_released` whose lists are moved to what one group uses more than others.
 
@@ -51,6 +60,8 @@ def fit_toward_group(
     people : PeopleCount
     cost : float in (0, 1]
         See `tactful.released.exposure`.
+    noisier : numpy Generator, optional
+        As for `fit_released`; the second model's lists are moved by the same rule.
 
     Notes
     -----
@@ -59,7 +70,17 @@ def fit_toward_group(
     says.
     """
     listening = _Listening(door)
-    fitted = fit_released(listening, bounded, planned, people)  # type: ignore[arg-type]  # asked for these two alone
+    fitted = fit_released(
+        listening,  # type: ignore[arg-type]  # asked for these two alone
+        bounded,
+        planned,
+        people,
+        noisier=noisier,
+    )
     features = ItemFeatures.of(bounded.catalogue)
-    lifted = toward_group(fitted.model, listening.leaning, listening.popular, people, features, cost=cost)
-    return replace(fitted, model=lifted)
+
+    def lifted(model: ReleasedModel) -> ReleasedModel:
+        """The model with its bonus."""
+        return toward_group(model, listening.leaning, listening.popular, people, features, cost=cost)
+
+    return replace(fitted, model=lifted(fitted.model), noisier=fitted.noisier and lifted(fitted.noisier))
