@@ -9,6 +9,7 @@ import pytest
 from tactful.assurance.summary import Curator
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError
+from tactful.planning import Planned, noise_cost_told
 
 SHIPPED = (Path(__file__).parents[1] / "configs" / "grocery.toml").read_text(encoding="utf-8")
 
@@ -58,3 +59,51 @@ def test_notes_are_not_empty(tmp_path: Path) -> None:
     """Nor is one of several."""
     with pytest.raises(ConfigError, match="not_covered"):
         loaded(tmp_path, SHIPPED.replace("not_covered = [", 'not_covered = [ "",'))
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ('"65+" = "55 and over" }', '"65+" = "55 and over", "55 and over" = "65+" }', "never back"),
+        ('intersections = [["age", "household"]]', 'intersections = [["age", "age"]]', "two declared attributes"),
+        ('intersections = [["age", "household"]]', 'intersections = [["age", "shoe_size"]]', "two declared attributes"),
+        ("leakage = true", "leakage = true\nhistory_edges = [10, 10]", "rise"),
+        ('attribute = "income"', 'attribute = "household × age"', "declared attributes"),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused(was: str, becomes: str, says: str, tmp_path: Path) -> None:
+    """Merges that lead back, intersections of one, strata that do not rise, rules about nothing that is declared."""
+    assert was in SHIPPED
+    with pytest.raises(ConfigError, match=says):
+        loaded(tmp_path, SHIPPED.replace(was, becomes, 1))
+
+
+def test_a_rule_may_be_about_an_intersection(tmp_path: Path) -> None:
+    """By the names of its two attributes, in the order in which it is declared."""
+    config = loaded(tmp_path, SHIPPED.replace('attribute = "income"', 'attribute = "age × household"', 1))
+    assert [rule.attribute for rule in config.fairness.rules] == ["age", "age × household", "household"]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ('category = "department"', 'metrics = ["ndcg@10", "miscalibration@10"]', "category"),
+        ('metric = "ndcg@10"', 'metric = "ndcg@7"', "measured"),
+        ("leakage = true", 'leakage = true\nmetrics = ["ndcg@10", "joy"]', "joy"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_paid(
+    was: str, becomes: str, says: str, tmp_path: Path
+) -> None:
+    """A metric nobody knows, or one without what it is measured with."""
+    with pytest.raises(ConfigError, match=says):
+        Planned.of(loaded(tmp_path, SHIPPED.replace(was, becomes, 1)))
+
+
+def test_noise_is_not_priced_for_a_method_that_asks_again(tmp_path: Path) -> None:
+    """Private alternating least squares has no second model; the metric is then not in the vector."""
+    plain = loaded(tmp_path, SHIPPED)
+    other = loaded(tmp_path, SHIPPED.replace('name = "grocery"', 'name = "grocery"\nmethod = "dpals"', 1))
+    vectors = [Planned.of(settings).design.groups["age"].metrics for settings in (plain, other)]
+    assert ["noise_cost@10" in metrics for metrics in vectors] == [True, False]
+    assert [noise_cost_told(settings) for settings in (plain, other)] == [True, False]

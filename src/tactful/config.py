@@ -123,6 +123,16 @@ class AttributeSection(_Section):
     merge: dict[str, str] = {}
     """Level → name of the coarser group that it joins when it is too small."""
 
+    @model_validator(mode="after")
+    def _merges_lead_somewhere(self) -> AttributeSection:
+        for level in self.merge:
+            passed = [level]
+            while (target := self.merge.get(passed[-1])) is not None:
+                if target in passed:
+                    raise ValueError(f"merges lead to wider groups and never back: {' → '.join((*passed, target))}")
+                passed.append(target)
+        return self
+
 
 class RuleSection(_Section):
     """``[[fairness.rules]]``: one declared rule."""
