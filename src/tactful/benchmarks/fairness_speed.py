@@ -20,7 +20,7 @@ from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.noise import SystemNoise
 
-PEOPLE, ATTRIBUTES, MEASURES, LEVELS, RESAMPLES = 50_000, 6, 8, 5, 5
+PEOPLE, ATTRIBUTES, MEASURES, LEVELS, RESAMPLES = 50_000, 6, 8, 5, 2
 BUDGET = PrivacyBudget(epsilon=3.0, delta=1e-6)
 PEER = "fairlearn.metrics.MetricFrame with n_boot and ci_quantiles, one an attribute: exact means, sampling only"
 
