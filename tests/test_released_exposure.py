@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from released_worlds import people, popularity
 from tactful.errors import ConfigError
 from tactful.privacy.statistics import ItemLeaning
-from tactful.released.exposure import PLACES, toward_group, toward_targets, with_bonus
+from tactful.released.exposure import PLACES, toward_group, toward_targets, usual_length, with_bonus
 from tactful.released.item_features import ItemFeatures
 from tactful.released.model import ReleasedModel
 
@@ -46,7 +46,7 @@ def test_no_list_loses_more_than_the_margin(seed: int) -> None:
     """For random histories, any lift and any cost: the expected DCG falls by at most m times the discounts."""
     rng, plain = np.random.default_rng(seed), model(seed)
     for cost in (0.01, 0.3, 1.0):
-        lifted = with_bonus(plain, rng.choice([0.0, 0.5, 1.0], 120), cost=cost)
+        lifted = with_bonus(plain, rng.choice([0.0, 0.5, 1.0], 120), cost=cost, length=6)
         assert lifted.bonus is not None
         assert lifted.bonus.min() >= 0
         margin = float(lifted.bonus.max())
@@ -64,20 +64,23 @@ def test_no_list_loses_more_than_the_margin(seed: int) -> None:
 
 
 def test_the_margin_is_a_share_of_what_a_usual_list_scores() -> None:
-    """Of one-item histories, weighted by popularity: the discounted mean of the first ten."""
-    plain = model(3)
-    lists = [np.sort(scores(plain, np.array([item])))[::-1][:PLACES] for item in range(90)]
-    usual = np.average([top @ DISCOUNTS / DISCOUNTS.sum() for top in lists], weights=plain.popularity[:90])
-    lifted = with_bonus(plain, np.ones(120), cost=0.25)
-    assert lifted.bonus == pytest.approx(np.full(120, 0.25 * usual))
+    """Of histories of this length, drawn by popularity: the discounted mean of the first ten."""
+    plain, rng = model(3), np.random.default_rng(1)
+    shares = plain.popularity[:90] / plain.popularity[:90].sum()
+    drawn = [rng.choice(90, 9, replace=False, p=shares) for _ in range(2000)]
+    usual = np.mean([np.sort(scores(plain, history))[::-1][:PLACES] @ DISCOUNTS / DISCOUNTS.sum() for history in drawn])
+    lifted = with_bonus(plain, np.ones(120), cost=0.25, length=9.2)
+    assert lifted.bonus is not None
+    assert lifted.bonus == pytest.approx(np.full(120, 0.25 * usual), rel=0.03)
+    assert usual_length(popularity(np.full(10, 30.0)), people(100)) == pytest.approx(9.0)
 
 
 def test_groups_that_are_seen_too_little_reach_their_target() -> None:
     """Each is lifted until it has its share, and what is in neither group is left alone."""
     plain, groups = model(1), [("head",)] * 40 + [("middle",)] * 40 + [("tail", "rare")] * 40
-    made = toward_targets(plain, groups, {"middle": 0.37, "rare": 0.01}, cost=1.0)
-    assert made.before["middle"] < 0.35
-    assert made.after["middle"] == pytest.approx(0.37, abs=0.01)
+    made = toward_targets(plain, groups, {"middle": 0.42, "rare": 0.01}, cost=1.0, length=1)
+    assert made.before["middle"] < 0.38
+    assert made.after["middle"] == pytest.approx(0.42, abs=0.01)
     assert 0 < made.lift["middle"] < 1
     assert made.model.bonus is not None
     assert made.model.bonus[:40].max() == 0
@@ -87,8 +90,8 @@ def test_groups_that_are_seen_too_little_reach_their_target() -> None:
 def test_what_is_seen_enough_is_not_lifted_and_what_cannot_be_reached_uses_the_margin() -> None:
     """And it is told: the exposure afterwards stays below the target."""
     plain, groups = model(1), [("head",)] * 40 + [("tail",)] * 80
-    assert toward_targets(plain, groups, {"head": 0.1}, cost=0.5).lift == {"head": 0.0}
-    far = toward_targets(plain, groups, {"tail": 0.99}, cost=0.01)
+    assert toward_targets(plain, groups, {"head": 0.1}, cost=0.5, length=1).lift == {"head": 0.0}
+    far = toward_targets(plain, groups, {"tail": 0.99}, cost=0.01, length=4)
     assert far.lift == {"tail": 1.0}
     assert far.before["tail"] <= far.after["tail"] < 0.99
 
@@ -136,11 +139,11 @@ def test_noise_alone_lifts_nothing() -> None:
 def test_what_is_out_of_range_is_refused(lift: float, cost: float) -> None:
     """A lift beyond the margin would undo the bound."""
     with pytest.raises(ConfigError, match="re-ranking may cost"):
-        with_bonus(model(), np.full(120, lift), cost=cost)
+        with_bonus(model(), np.full(120, lift), cost=cost, length=1)
 
 
 @pytest.mark.parametrize("targets", [{}, {"nowhere": 0.1}, {"head": 0.0}, {"head": 1.0}, {"head": 0.7, "tail": 0.7}])
 def test_targets_are_about_groups_that_there_are(targets: dict[str, float]) -> None:
     """And can be met together."""
     with pytest.raises(ConfigError, match="each target"):
-        toward_targets(model(), [("head",)] * 40 + [("tail",)] * 80, targets, cost=0.1)
+        toward_targets(model(), [("head",)] * 40 + [("tail",)] * 80, targets, cost=0.1, length=1)

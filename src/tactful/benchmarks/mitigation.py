@@ -51,7 +51,7 @@ from tactful.privacy.statistics import Noise
 from tactful.released.model import ReleasedModel
 
 DEPTHS = (10, 100)
-COST = 0.5
+COST = 0.25
 Progress = Callable[[str], None]
 
 

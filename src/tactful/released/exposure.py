@@ -11,9 +11,10 @@ DCG(L) = Σ d_i s_{L_i} what the model itself expects of a list. L′ is the bes
 by the model's own scores a list loses at most m Σ d_i, and an item overtakes only those whose score is less than m
 above its own. This is about the model's scores. What people then do is measured, not bounded.
 
-*How large m is.* A share, ``cost``, of what a place of a usual list scores: over one-item histories of the head,
-weighted by released popularity, the discounted mean score of the first ten. Histories that score that much lose at most
-this share of their expected DCG, those that score more lose less of theirs.
+*How large m is.* A share, ``cost``, of what a place of a usual list scores: the discounted mean score of the first ten,
+over made-up histories of the usual length, whose items are drawn by released popularity. Real histories that score that
+much lose at most this share of their expected DCG, those that score more lose less of theirs. In practice it is far
+less: few items are within the margin of each other and lifted differently.
 
 Everything here is made from the released model, released statistics and the public catalogue: post-processing. No
 attribute of a person is used here or when scoring.
@@ -30,10 +31,10 @@ from numpy.typing import NDArray
 from tactful.errors import ConfigError
 from tactful.privacy.statistics import ItemLeaning, ItemPopularity, PeopleCount
 from tactful.released.item_features import ItemFeatures
-from tactful.released.model import ReleasedModel
+from tactful.released.model import HISTORY_NORM, ReleasedModel
 
 PLACES = 10
-_HISTORIES = 512  # of one item each, the most popular ones of the head
+_HISTORIES = 256  # made up, the same ones each time
 _ROUNDS, _STEP = 24, 0.25
 _DOUBT, _PENALTY = 0.1, 10.0  # of a leaning: variance that everything has beside its noise, and the ridge of features
 _DISCOUNTS = 1 / np.log2(np.arange(2, PLACES + 2))
@@ -43,7 +44,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reranked:
-    """A model with a bonus, and what that does to lists of one-item histories.
+    """A model with a bonus, and what that does to usual lists.
 
     Attributes
     ----------
@@ -63,7 +64,12 @@ class Reranked:
     after: Mapping[str, float]
 
 
-def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float) -> ReleasedModel:
+def usual_length(popularity: ItemPopularity, people: PeopleCount) -> float:
+    """How many items a usual history has: released popularity is a sum of √l over people; at least 1."""
+    return max(float(popularity.values.sum()) / max(people.value, 1.0), 1.0) ** 2
+
+
+def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float, length: float) -> ReleasedModel:
     """The model, items lifted by a share of the margin each.
 
     Parameters
@@ -73,6 +79,8 @@ def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float) -> ReleasedM
         Of released and public values only.
     cost : float in (0, 1]
         The most that a usual list may lose of the DCG that the model expects, as a share.
+    length : float, from 1
+        Items of a usual history, see `usual_length`.
 
     Raises
     ------
@@ -85,11 +93,11 @@ def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float) -> ReleasedM
             given=f"cost = {cost:g}, lifts from {lift.min():g} to {lift.max():g}",
             do="Choose e.g. 0.05",
         )
-    return replace(model, bonus=_Lists.of(model).usual * cost * lift)
+    return replace(model, bonus=_Lists.of(model, length).usual * cost * lift)
 
 
 def toward_targets(
-    model: ReleasedModel, groups: Sequence[tuple[str, ...]], targets: Mapping[str, float], *, cost: float
+    model: ReleasedModel, groups: Sequence[tuple[str, ...]], targets: Mapping[str, float], *, cost: float, length: float
 ) -> Reranked:
     """Groups of items that are seen less than declared are lifted until they are not, or the margin is used up.
 
@@ -102,7 +110,7 @@ def toward_targets(
         and has the largest of their bonuses.
     targets : mapping of str to float in (0, 1)
         For some groups the least share of the first ten places that they should have.
-    cost : float in (0, 1]
+    cost, length : float
         As in `with_bonus`.
 
     Raises
@@ -111,7 +119,7 @@ def toward_targets(
         If a target is out of range or about no item, or all of them add up to more than 1.
     """
     names, member = list(targets), _members(groups, targets)
-    wanted, lists = np.array([targets[name] for name in names]), _Lists.of(model)
+    wanted, lists = np.array([targets[name] for name in names]), _Lists.of(model, length)
     margin, lifts = lists.usual * cost, np.zeros(len(names))
     before = seen = lists.exposure(np.zeros(len(model.base)), member)
     steps, before_that = np.full(len(names), _STEP), np.sign(wanted - before)
@@ -121,7 +129,7 @@ def toward_targets(
         lifts, before_that = np.clip(lifts + steps * missing, 0.0, 1.0), missing
         seen = lists.exposure(margin * _lift(member, lifts), member)
     return Reranked(
-        model=with_bonus(model, _lift(member, lifts), cost=cost),
+        model=with_bonus(model, _lift(member, lifts), cost=cost, length=length),
         margin=margin,
         lift=dict(zip(names, lifts.tolist(), strict=True)),
         before=dict(zip(names, before.tolist(), strict=True)),
@@ -162,14 +170,15 @@ def toward_group(
     """
     popular = np.maximum(popularity.values, 2 * popularity.sigma)
     unit = min(max(people.value, 1.0) / max(float(popularity.values.sum()), 1.0), 1.0)  # about 1/√l
+    length = usual_length(popularity, people)
     seen, noise = leaning.values / popular, (leaning.sigma**2 + unit * popular) / popular**2
     size = (
         float(np.average(seen[model.head] ** 2 - noise[model.head], weights=popular[model.head])) if model.rank else 0.0
     )
     if size <= 0:
-        return with_bonus(model, np.zeros(len(seen)), cost=cost)
+        return with_bonus(model, np.zeros(len(seen)), cost=cost, length=length)
     likely = _likely(seen, noise, None if features is None or features.empty else features.values)
-    return with_bonus(model, (np.clip(likely / (2 * size**0.5), -1, 1) + 1) / 2, cost=cost)
+    return with_bonus(model, (np.clip(likely / (2 * size**0.5), -1, 1) + 1) / 2, cost=cost, length=length)
 
 
 def _likely(seen: _Floats, noise: _Floats, features: _Floats | None) -> _Floats:
@@ -187,37 +196,38 @@ def _likely(seen: _Floats, noise: _Floats, features: _Floats | None) -> _Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """Scores of one-item histories, and how much each of them counts."""
+    """Scores of every item for some usual histories; minus infinity for what a history holds."""
 
     scores: _Floats
-    weights: _Floats
 
     @classmethod
-    def of(cls, model: ReleasedModel) -> _Lists:
-        """The most popular items of the head, each as a history; one empty history where there is no taste."""
+    def of(cls, model: ReleasedModel, length: float) -> _Lists:
+        """Histories of items of the head, drawn by popularity; one empty history where there is no taste."""
         known = model.head if model.rank else model.head[:0]
-        popular = np.argsort(-model.popularity[known], kind="stable")[:_HISTORIES]
-        scores = np.tile(model.base, (max(len(popular), 1), 1))
-        if len(popular):
-            scores[:, known] += model.encoder[popular] @ model.decoder.T
-            scores[np.arange(len(popular)), known[popular]] = -np.inf
-        weights = np.maximum(model.popularity[known[popular]], 1e-9) if len(popular) else np.ones(1)
-        return cls(scores=scores, weights=weights / weights.sum())
+        size = min(max(round(length), 1), len(known) // 2)
+        if not size:
+            return cls(scores=model.base[None, :].copy())
+        rng, liked = np.random.default_rng(0), np.log(np.maximum(model.popularity[known], 1e-9))
+        drawn = np.argsort(-(liked + rng.gumbel(size=(_HISTORIES, len(known)))), axis=1)[:, :size]
+        scores = np.tile(model.base, (_HISTORIES, 1))
+        scores[:, known] += model.encoder[drawn].sum(axis=1) * size**-HISTORY_NORM @ model.decoder.T
+        np.put_along_axis(scores, known[drawn], -np.inf, axis=1)
+        return cls(scores=scores)
 
     @property
     def usual(self) -> float:
         """What a place of a list scores: the discounted mean of the first ten; at least 0."""
-        places = min(PLACES, self.scores.shape[1] - 1)
+        places = min(PLACES, int(np.isfinite(self.scores).sum(axis=1).min()))
         best = -np.sort(-self.scores, axis=1)[:, :places]
-        return max(float(self.weights @ (best @ _DISCOUNTS[:places])) / float(_DISCOUNTS[:places].sum()), 0.0)
+        return max(float((best @ _DISCOUNTS[:places]).mean()) / float(_DISCOUNTS[:places].sum()), 0.0)
 
     def exposure(self, bonus: _Floats, member: _Floats) -> _Floats:
         """The share of discounted places that each group has, with this bonus."""
         lifted = self.scores + bonus
-        places = min(PLACES, lifted.shape[1] - 1)
+        places = min(PLACES, int(np.isfinite(lifted).sum(axis=1).min()))
         first = np.argsort(-lifted, axis=1, kind="stable")[:, :places]
-        shown = np.einsum("h,p,hpg->g", self.weights, _DISCOUNTS[:places], member[first])
-        shares: _Floats = shown / _DISCOUNTS[:places].sum()
+        shown = np.einsum("p,hpg->g", _DISCOUNTS[:places], member[first])
+        shares: _Floats = shown / (len(lifted) * _DISCOUNTS[:places].sum())
         return shares
 
 
