@@ -19,6 +19,7 @@ from tactful.assurance.groups import Group, merge_small
 from tactful.assurance.intervals import Interval
 from tactful.assurance.verdicts import Statistic
 from tactful.errors import ConfigError
+from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
 LEVELS = ("young", "middle", "old")
@@ -425,6 +426,8 @@ class TestTheWholeVector:
         young = found.shaped["age"]["young"]
         assert young.consented.value == pytest.approx(0.8, abs=0.02)
         assert 0 < young.consented.interval.high - young.consented.interval.low < 0.03
+        declared = {level for level in found.shaped["age"] if level not in (OTHER, UNDISCLOSED)}
+        assert declared == {"young", "older"}  # as wide as merges make them: few people disagree
 
     def test_it_is_plain_json_and_what_was_not_released_is_empty(self) -> None:
         """Also from a release that has groups only."""

@@ -116,7 +116,7 @@ def assess(
         intersections=crossed,
         conditioned=tuple(c for name, found in strata.items() if found for c in _condition(name, found, confidence)),
         items={column: found for column, found in item_groups(sums, item_columns or {}, z=z).items() if found},
-        shaped={name: found for name in levels if (found := shaped(sums, name, z=z))},
+        shaped={name: found for name in levels if (found := shaped(sums, name, groupings, z=z))},
         guessing=guessing or {},
         coverage=coverage or {},
     )

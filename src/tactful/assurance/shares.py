@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tactful.assurance.assessment import ItemGroupResult, Shaped
+from tactful.assurance.groups import add
 from tactful.assurance.intervals import mean_estimate, people_in
+from tactful.assurance.strata import Groupings
 from tactful.privacy.cells import ITEMS
 from tactful.privacy.sums import Cell, EvaluationSums, Measured
 
@@ -35,13 +37,26 @@ def item_groups(
     return {column: _groups(sums, column, shares, people, z) for column, shares in columns.items()}
 
 
-def shaped(sums: EvaluationSums, attribute: str, *, z: float) -> dict[str, Shaped]:
+def shaped(sums: EvaluationSums, attribute: str, groupings: Groupings, *, z: float) -> dict[str, Shaped]:
     """For each group of people how many agreed to be assessed, and how many of them to training; empty if not released.
 
     A person agreed or did not, so the share's variance follows from itself.
+
+    Parameters
+    ----------
+    sums : EvaluationSums
+    attribute : str
+    groupings : Groupings
+        Whose merges say of which wider group a level is told as part.
+    z : float
+        See `tactful.assurance.intervals.critical_value`; each interval holds by itself.
     """
-    groups = [cell.group for cell in sums.cells if (cell.metric, cell.attribute) == ("known", attribute)]
-    return {group: _shaped(sums, attribute, group, z) for group in groups}
+    wide = dict(zip(groupings.attributes[attribute], groupings.wide(attribute), strict=True))
+    parts = dict[str, list[str]]()
+    for cell in sums.cells:
+        if (cell.metric, cell.attribute) == ("known", attribute):
+            parts.setdefault(wide.get(cell.group, cell.group), []).append(cell.group)
+    return {group: _shaped(sums, attribute, levels, z) for group, levels in parts.items()}
 
 
 def _groups(
@@ -57,9 +72,11 @@ def _groups(
     return results
 
 
-def _shaped(sums: EvaluationSums, attribute: str, group: str, z: float) -> Shaped:
-    """One group."""
-    known = sums[Cell(metric="known", attribute=attribute, group=group)]
+def _shaped(sums: EvaluationSums, attribute: str, levels: Sequence[str], z: float) -> Shaped:
+    """These levels together."""
     nothing = Measured(value=float("nan"), sigma=float("nan"))
-    consented = sums.cells.get(Cell(metric="consented", attribute=attribute, group=group), nothing)
+    known, consented = (
+        add(sums.cells.get(Cell(metric=m, attribute=attribute, group=level), nothing) for level in levels)
+        for m in ("known", "consented")
+    )
     return Shaped(known=known, consented=mean_estimate(consented, known, z=z))
