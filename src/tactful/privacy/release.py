@@ -9,7 +9,8 @@ attributes and subject records under one ``user_id``. The guarantee hides which 
 person's tables say.
 
 *What a person can change before the sums.* The gate judges a row by its own person's events, the clock and the policy;
-the keyed hashes that assign a person to a part and choose their items look at their id and items only; repeats are
+the keyed hashes that assign a person to a part and choose their items look at their id and items only; how much they
+count, where mitigation is on, follows from their own group, their own consent to it and declared numbers; repeats are
 dropped before anything is counted. So neighbours differ, after gate and bound, by one row of `BoundedInteractions` (or
 none), or by one evaluation person, and by 1 in one consent count. No other row changes.
 
