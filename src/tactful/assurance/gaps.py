@@ -17,7 +17,7 @@ intervals and ends at the bounds of a metric stay what they are.
 - Where all groups are equal the upper end never errs; where the worst and the best are clear the lower end errs for one
   pair only, with the chance 1 - Φ(q(G)/√2). The upper end gets the rest of the 5 %: for two groups half of it, as in a
   plain interval, for more groups more. So a gap as a whole is covered 95 % of the time in both of these cases, and more
-  often in between, up to 98 or 99 %: where it is small beside its uncertainty, or several groups share a place.
+  often in between, up to nearly always: where it is small beside its uncertainty, or several groups share a place.
 
 A ratio is that of the lowest over the highest mean, which is the smallest of all ratios of ordered pairs: the same with
 its ends exchanged.
