@@ -44,7 +44,7 @@ MAY_IMPORT_SCORING = (
     "cli",
     "__main__",
 )
-MAY_IMPORT_CONFIG = ("planning", "judging", "training", "auditing", "benchmarks", "cli")
+MAY_IMPORT_CONFIG = ("planning", "mitigating", "judging", "training", "auditing", "benchmarks", "cli")
 SCORING_MAY_IMPORT = frozenset({"numpy", "cryptography", "mlflow"}) | sys.stdlib_module_names
 RELEASED_MAY_IMPORT = ("tactful.errors", "tactful.catalogue", "tactful.privacy.statistics", "tactful.scoring.artifact")
 

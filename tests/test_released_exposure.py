@@ -72,7 +72,7 @@ def test_the_margin_is_a_share_of_what_a_usual_list_scores() -> None:
     lifted = with_bonus(plain, np.ones(120), cost=0.25, length=9.2)
     assert lifted.bonus is not None
     assert lifted.bonus == pytest.approx(np.full(120, 0.25 * usual), rel=0.03)
-    assert usual_length(popularity(np.full(10, 30.0)), people(100)) == pytest.approx(9.0)
+    assert usual_length(np.full(10, 30.0), people(100)) == pytest.approx(9.0)
 
 
 def test_groups_that_are_seen_too_little_reach_their_target() -> None:

@@ -2,6 +2,8 @@
 
 Read from TOML. Paths are relative to the working directory, as the local stores are. Keys and secrets are never part
 of it.
+
+The file is longer than most: whoever looks for a key of the configuration finds all of them here.
 """
 
 from __future__ import annotations
@@ -150,10 +152,10 @@ class RuleSection(_Section):
     @model_validator(mode="after")
     def _one_bound(self) -> RuleSection:
         wanted = "at_least" if self.statistic == "ratio" else "at_most"
-        other = "at_most" if self.statistic == "ratio" else "at_least"
+        other, most = ("at_most", 1) if self.statistic == "ratio" else ("at_least", 2)
         bound = getattr(self, wanted)
-        if bound is None or getattr(self, other) is not None or not 0 < bound < 1:
-            raise ValueError(f"a rule about a {self.statistic} needs `{wanted}` between 0 and 1, and no `{other}`")
+        if bound is None or getattr(self, other) is not None or not 0 < bound < most:
+            raise ValueError(f"a rule about a {self.statistic} needs `{wanted}` between 0 and {most}, and no `{other}`")
         return self
 
     @property
@@ -171,6 +173,48 @@ class ItemGroupsSection(_Section):
     """Items with any other value are ``other``."""
 
 
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class MitigationSection(_Section):
+    """``[fairness.mitigation]``: what is done for groups that are served worse; only with people who agreed to that."""
+
+    method: Literal["weights", "favour"]
+    """``weights``: training people of large groups count less. ``favour``: lists are moved toward what one group uses
+    more than the others. Measure either with `tactful benchmark mitigation` before you rely on it."""
+    attribute: str
+    """A declared attribute. People who did not agree to ``fairness.mitigation`` count as the average does."""
+    shares: dict[str, Annotated[float, Field(gt=0)]]
+    """For each level how many people are expected in it, in any unit: from public knowledge or an earlier report."""
+    floor: Share = 0.5
+    """The least that a person counts by the rule of ``weights``: the smallest share over their group's."""
+    weights: dict[str, Share] | None = None
+    """What each level counts, instead of the rule."""
+    favour: str | None = None
+    """The level that lists are moved toward."""
+    cost: Share = 0.25
+    """The most that a usual list may lose of the quality that the model expects of it, for ``favour``."""
+
+    @model_validator(mode="after")
+    def _of_one_method(self) -> MitigationSection:
+        if (self.method == "favour") != (self.favour is not None):
+            raise ValueError("`favour` names a level if method is favour, and only then")
+        if self.method == "favour" and self.weights is not None:
+            raise ValueError("`weights` belong to the method of that name")
+        return self
+
+
+class ExposureSection(_Section):
+    """``[fairness.exposure]``: items of groups that are shown too little are lifted, within a bound."""
+
+    column: str
+    """A column of the catalogue."""
+    targets: dict[str, Share] = Field(min_length=1)
+    """For some of its values the least share of the first ten places, discounted as in nDCG."""
+    cost: Share = 0.25
+    """The most that a usual list may lose of the quality that the model expects of it."""
+
+
 class FairnessSection(_Section):
     """``[fairness]``: which groups are compared, on what, and when that is good enough."""
 
@@ -186,6 +230,8 @@ class FairnessSection(_Section):
     """Where strata of history length begin, in items: gaps are also told among people with equally long histories."""
     leakage: bool = False
     """Whether to spend a tenth of the evaluation's budget on how well lists give groups away."""
+    mitigation: MitigationSection | None = None
+    exposure: ExposureSection | None = None
     rules: tuple[RuleSection, ...] = ()
     minimum_people: int = Field(default=30, ge=2)
     """Groups of fewer (released) people are merged as declared or shown as too small."""
@@ -204,6 +250,11 @@ class FairnessSection(_Section):
         for pair in self.intersections:
             if pair[0] == pair[1] or not set(pair) <= set(self.attributes):
                 raise ValueError(f"an intersection is of two declared attributes, {' and '.join(pair)} was given")
+        told = self.mitigation
+        if told is not None and set(told.shares) != set(getattr(self.attributes.get(told.attribute), "levels", ())):
+            raise ValueError(f"mitigation is by a declared attribute, with a share for each level of {told.attribute}")
+        if told is not None and told.method == "favour" and self.exposure is not None:
+            raise ValueError("a model has one bonus: for a group of people (favour) or for groups of items (exposure)")
         if any(a >= b for a, b in pairwise((1, *self.history_edges))):
             raise ValueError(f"history_edges rise and are above 1, {list(self.history_edges)} was given")
         if len({rule.name for rule in self.rules}) < len(self.rules):
@@ -225,6 +276,8 @@ class TrainingConfig(_Section):
     def _attributes_are_not_features(self) -> TrainingConfig:
         if self.data.attributes is not None and self.data.items.resolve() == self.data.attributes.resolve():
             raise ValueError("`items` and `attributes` name the same file; demographics are never item features")
+        if (self.fairness.mitigation or self.fairness.exposure) and self.model.method == "dpals":
+            raise ValueError("[fairness.mitigation] and [fairness.exposure] work with method tactful alone")
         if self.fairness.attributes and self.data.attributes is None:
             raise ValueError("[fairness.attributes] needs the file `attributes` under [data]")
         return self

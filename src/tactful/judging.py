@@ -78,10 +78,15 @@ class Judge:
         Who agreed to be assessed.
     keys : Keys
 
+    Attributes
+    ----------
+    demographics : Demographics or None
+        The declared attributes; None if there are none.
+
     Raises
     ------
     ConfigError
-        If a column of items is not in the catalogue.
+        If a column of items is not in the catalogue, or a rule asks for what its metric cannot say.
     SchemaError
         If a declared attribute is not in its table.
     """
@@ -93,15 +98,19 @@ class Judge:
         self._planned, self._gate, self._keys = planned, gate, keys
         fairness, attributes = settings.fairness, settings.data.attributes
         self._groupings = groupings(fairness)
+        self._rules = [
+            FairnessRule(name=r.name, attribute=r.attribute, metric=r.metric, statistic=r.statistic, bound=r.bound)
+            for r in fairness.rules
+        ]
         self._specs = [AttributeSpec(name=name, levels=s.levels) for name, s in fairness.attributes.items()]
         self._items = [ItemGroups.of(catalogue, column, s.levels) for column, s in fairness.items.items()]
         self._category = ItemGroups.of(catalogue, fairness.category) if fairness.category else None
-        self._demographics = Demographics.open(attributes, self._specs) if attributes and self._specs else None
+        self.demographics = Demographics.open(attributes, self._specs) if attributes and self._specs else None
 
     def check(self) -> None:
         """What is needed can be read to its end; raises `SchemaError` here, before a run has paid, and not later."""
-        if self._demographics:
-            self._demographics.check(self._gate)
+        if self.demographics:
+            self.demographics.check(self._gate)
 
     def judge(
         self,
@@ -132,18 +141,15 @@ class Judge:
         """
         people = hold_out(consented)
         codes: _Codes = {}
-        if self._demographics:
-            codes = self._demographics.groups(people, self._gate, self._specs, as_of=as_of)
+        if self.demographics:
+            codes = self.demographics.groups(people, self._gate, self._specs, as_of=as_of)
         measured = measure(people, artifact, noisier=noisier, items=self._items, category=self._category)
         groups = self._groupings.codes(codes, measured.lengths)
         sums = door.evaluation(measured.values, groups, self._planned.design, measured.shares)
         guessing, coverage = self._lists(door, people, measured, codes, artifact)
         assessment = assess(
             sums,
-            [
-                FairnessRule(name=r.name, attribute=r.attribute, metric=r.metric, statistic=r.statistic, bound=r.bound)
-                for r in self._fairness.rules
-            ],
+            self._rules,
             levels={spec.name: spec.levels for spec in self._specs},
             minimum_people=self._fairness.minimum_people,
             merges=self._groupings.merges,

@@ -55,12 +55,14 @@ class Planned:
             history_edges=groups.history_edges,
         )
         leakage = LeakageCells.of(groups.attributes) if fairness.leakage and groups.attributes else None
+        asked = fairness.mitigation
+        twice = 2 if asked is not None and asked.method == "favour" else 1  # popularity comes with a leaning
         budget = PrivacyBudget(epsilon=privacy.epsilon, delta=privacy.delta)
         planner = alternating_plan if settings.model.method == "dpals" else RunPlan.of
         return cls(
             budget=budget,
             design=cells,
-            plan=planner(budget, max_items=privacy.max_items, evaluation_cells=cells.touched, leakage=leakage),
+            plan=planner(budget, max_items=twice * privacy.max_items, evaluation_cells=cells.touched, leakage=leakage),
         )
 
     def head(self, popularity: ItemPopularity, people: PeopleCount) -> NDArray[np.int64]:

@@ -35,10 +35,11 @@ from tactful.errors import (
     RefusedError,
     TooFewPeopleError,
 )
-from tactful.fitting import Fitted, fit_released
+from tactful.fitting import Fitted
 from tactful.judging import Judge, Judged
+from tactful.mitigating import ADVICE, Mitigation
 from tactful.outcome import TrainingOutcome
-from tactful.personal.bounding import BoundedInteractions, bound
+from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import GateCounts
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.contributions import SCALE
@@ -163,6 +164,8 @@ class _Run:
             evaluation_share=privacy.evaluation_share,
         )
         self.log = InteractionLog.open(settings.data.interactions)
+        self.mitigation = Mitigation.of(settings.fairness)
+        self.mitigation.check(self.catalogue)
         self.judge = Judge(settings, self.planned, catalogue=self.catalogue, gate=self.gate, keys=self.keys)
         self.records = Records.open()
         self.ledger = BudgetLedger(self.records)
@@ -185,8 +188,14 @@ class _Run:
         consented = self.gate.admit(self.log, self.settings.model.purpose, self.as_of)
         self.counts = consented.counts
         self.say("bounding what each person adds")
-        bounded = bound(consented, max_items=self.settings.privacy.max_items)
         self.judge.check()  # what cannot be read shows now, not after paying
+        bounded = self.mitigation.bound(
+            consented,
+            max_items=self.settings.privacy.max_items,
+            gate=self.gate,
+            demographics=self.judge.demographics,
+            as_of=self.as_of,
+        )
         door = self._pay()
         try:
             return self._release(door, consented, bounded)
@@ -250,7 +259,7 @@ class _Run:
         if self.settings.model.method == "dpals":
             return fit_dpals(door, bounded, self.plan, people)
         told, rng = noise_cost_told(self.settings), np.random.default_rng(self.settings.privacy.reproducible_seed)
-        return fit_released(door, bounded, self.planned, people, noisier=rng if told else None)
+        return self.mitigation.fit(door, bounded, self.planned, people, noisier=rng if told else None)
 
     def _write(self, model: ReleasedModel, folder: Path) -> str:
         """The artifact, and the digest of its manifest."""
@@ -281,6 +290,8 @@ class _Run:
             artifact=artifact,
             manifest_digest=digest,
             trainer=self.actor,
+            mitigation=ADVICE,
+            mitigated=self.mitigation.told,
         )
 
     def _summary(

@@ -64,9 +64,9 @@ class Reranked:
     after: Mapping[str, float]
 
 
-def usual_length(popularity: ItemPopularity, people: PeopleCount) -> float:
+def usual_length(popularity: _Floats, people: PeopleCount) -> float:
     """How many items a usual history has: released popularity is a sum of √l over people; at least 1."""
-    return max(float(popularity.values.sum()) / max(people.value, 1.0), 1.0) ** 2
+    return max(float(popularity.sum()) / max(people.value, 1.0), 1.0) ** 2
 
 
 def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float, length: float) -> ReleasedModel:
@@ -170,7 +170,7 @@ def toward_group(
     """
     popular = np.maximum(popularity.values, 2 * popularity.sigma)
     unit = min(max(people.value, 1.0) / max(float(popularity.values.sum()), 1.0), 1.0)  # about 1/√l
-    length = usual_length(popularity, people)
+    length = usual_length(popularity.values, people)
     seen, noise = leaning.values / popular, (leaning.sigma**2 + unit * popular) / popular**2
     size = (
         float(np.average(seen[model.head] ** 2 - noise[model.head], weights=popular[model.head])) if model.rank else 0.0
