@@ -185,8 +185,8 @@ class Mitigation:
         if self.leaning is not None:
             favoured = self.leaning.spec.levels[int(np.argmax(self.leaning.units))]
             yield (
-                f"Lists are moved toward what “{favoured}” of {self.leaning.spec.name} uses more than others, as far as "
-                f"people agreed to that; a usual list loses at most {self.cost:.0%} of what the model expects of it."
+                f"Lists are moved toward what “{favoured}” of {self.leaning.spec.name} uses more than others, as far "
+                f"as people agreed to that; a usual list loses at most {self.cost:.0%} of what the model expects of it."
             )
 
     def _lifted(self) -> Iterator[str]:
