@@ -80,7 +80,7 @@ def _show(found: Forecast) -> None:
         show.say(f"note: {note}")
     if min(found.share_of_gain.values()) <= 0:
         show.say(
-            "worse or none: personal lists would serve people worse than popular items, or no better. Find more "
+            "where it says worse or none, personal lists serve people no better than popular items: find more "
             "people, spend more, or serve the popular items."
         )
     show.say("This is a forecast from synthetic populations and no promise; no data was read.")

@@ -130,13 +130,14 @@ def _check(query: Query, n_items: int) -> None:
     head, weights, direction = query.head, query.weights, query.direction
     fits = (
         weights.shape == head.shape == direction.shape == (len(head),)
+        and all(np.issubdtype(v.dtype, np.integer) for v in (head, weights, direction))
         and len(np.unique(head)) == len(head)
         and bool(np.all((head >= 0) & (head < n_items)))
         and bool(np.all((weights >= 1) & (weights <= MOST_WEIGHT) & (direction >= 0) & (direction <= MOST_WEIGHT)))
     )
     if not fits:
         raise ConfigError(
-            f"a query names items of the catalogue once, with weights from 1 to {MOST_WEIGHT}",
+            f"a query names items of the catalogue once, with whole weights from 1 to {MOST_WEIGHT}",
             given=f"{len(head)} items, weights {weights.shape}, direction {direction.shape}",
             do="Make it with tactful.released.head",
         )
