@@ -27,7 +27,7 @@ from tactful.datasets.tables import TIME
 from tactful.errors import UsageError
 
 TRAINING = "personalization.training"
-ASSESSMENT = "fairness.assessment"
+ASSESSMENT, MITIGATION = "fairness.assessment", "fairness.mitigation"
 SEED = 20170101
 
 OPT_INS: Mapping[str, float] = MappingProxyType(
@@ -55,6 +55,7 @@ RELUCTANCE: Mapping[str, float] = MappingProxyType(
 
 _ALL_IN_ONE = 0.05  # were asked one question, for `personalization` as a whole, by an older notice
 _ASSESSED_WITH_ATTRIBUTES, _ASSESSED_WITHOUT = 0.70, 0.55
+_MITIGATED = 0.6  # of those who agree to be assessed, who also agree to be weighed by their group
 _ON_PAPER = 0.04  # decisions that came on paper and were entered days later
 _SPANISH = 0.08
 _ERASURE = 0.003
@@ -267,14 +268,15 @@ _STORIES: Mapping[str, Callable[[_Person, Sequence[str]], list[_Event]]] = Mappi
 
 
 def _further(person: _Person, at: datetime) -> list[_Event]:
-    """Answers to the other questions on the form: the fairness assessment and the sensitive categories."""
+    """Answers to the other questions on the form: fairness and the sensitive categories."""
     share = _ASSESSED_WITHOUT if person.age is None else _ASSESSED_WITH_ATTRIBUTES
     answer = float(person.rng.random())
     assessed = _give((ASSESSMENT,), at) if answer < share else []
     if answer > (1 + share) / 2:  # half of the rest say no, half leave the question open
         assessed = _end((ASSESSMENT,), "refused", at, method="loyalty_card")
     opted = [f"personalization.sensitive.{name}" for name, rate in OPT_INS.items() if person.says_yes(rate)]
-    return [*assessed, *_give(opted, at)]
+    weighed = (MITIGATION,) if answer < share * _MITIGATED else ()
+    return [*assessed, *_give((*opted, *weighed), at)]
 
 
 def _record(person: _Person, event: _Event, language: str, *, paper: bool) -> dict[str, object]:
