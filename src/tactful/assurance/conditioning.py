@@ -19,16 +19,20 @@ intervals of the strata as MOVER does (Zou & Donner 2008): the lower end is âˆšÎ
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from tactful.assurance.assessment import Conditioned
+from tactful.assurance.gaps import worst_to_best
 from tactful.assurance.groups import Group, pool, read_groups
-from tactful.assurance.intervals import Estimate, Interval, bounds_of, people_in
+from tactful.assurance.intervals import Estimate, Interval, bounds_of, critical_value, people_in
 from tactful.assurance.strata import CROSS, HISTORY, Groupings
 from tactful.privacy.sums import EvaluationSums
 
 FEWEST = 20
 """People of a group in a stratum, at least: the fewest that the intervals were tried with."""
+_ByGroupAt = Callable[[float], Mapping[str, Estimate]]
 _SETTLED = 4.0  # standard deviations of the noise that a number of people is above 0, more than any critical value here
 
 
@@ -71,6 +75,55 @@ class Strata:
         above = math.hypot(*(w * (e.interval.high - m) for w, m, e in weighted))
         interval = Interval(low=max(value - below, low), high=min(value + above, high))
         return Estimate(value=value, interval=interval, range=high - low)
+
+
+def conditioned(
+    sums: EvaluationSums, attribute: str, groupings: Groupings, minimum: float, confidence: float
+) -> tuple[Conditioned, ...]:
+    """The groups of the attribute by each metric, their histories as long as everybody's; empty where none compare.
+
+    Parameters
+    ----------
+    sums : EvaluationSums
+    attribute : str
+    groupings : Groupings
+    minimum : float, people
+        Of a group, over all strata.
+    confidence : float
+        Of each group's interval by itself, and of each gap between all groups.
+    """
+    strata = stratified(sums, attribute, groupings, minimum)
+    return tuple(_by_metric(attribute, strata, m, confidence) for m in strata.metrics) if strata else ()
+
+
+def _by_metric(attribute: str, strata: Strata, metric: str, confidence: float) -> Conditioned:
+    """The groups of one attribute by one metric."""
+    difference, ratio = _gap(partial(strata.standardised, metric), metric, confidence)
+    return Conditioned(
+        attribute=attribute,
+        metric=metric,
+        strata=strata.names,
+        weights=strata.weights,
+        by_group=strata.standardised(metric, critical_value(confidence)),
+        difference=difference,
+        ratio=ratio,
+    )
+
+
+def _gap(
+    groups_at: Callable[[float], Mapping[str, Estimate]], metric: str, confidence: float
+) -> tuple[Estimate, Estimate]:
+    """The difference and the ratio of lowest and highest group; no guess of the ratio of what may be negative."""
+    low, high = bounds_of(metric)
+    found = [e.value for e in groups_at(critical_value(confidence)).values() if e.value is not None]
+    count = len(found)
+    gap = worst_to_best(lambda z: list(groups_at(z).values()), count, confidence=confidence, bounds=(low, high))
+    difference = gap.difference.nearest(max(found) - min(found))
+    ratio = gap.ratio.nearest(min(found) / max(found)) if gap.ratio and max(found) > 0 else None
+    return (
+        Estimate(value=difference, interval=gap.difference, range=high - low),
+        Estimate(value=ratio, interval=gap.ratio or Interval(low=0.0, high=1.0)),
+    )
 
 
 def stratified(sums: EvaluationSums, attribute: str, groupings: Groupings, minimum: float) -> Strata | None:

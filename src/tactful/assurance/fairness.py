@@ -30,13 +30,12 @@ from numpy.typing import NDArray
 
 from tactful.assurance.assessment import (
     AttributeResult,
-    Conditioned,
     FairnessAssessment,
     GroupResult,
     Guessing,
     plain,
 )
-from tactful.assurance.conditioning import Strata, stratified
+from tactful.assurance.conditioning import conditioned
 from tactful.assurance.gaps import GroupsAt, worst_to_best
 from tactful.assurance.groups import Group, is_mixture, may_be_missing, merge_small, pool, read_groups, unassessed
 from tactful.assurance.intervals import Estimate, Interval, bounds_of, critical_value
@@ -106,7 +105,6 @@ def assess(
         name: _assess_attribute(sums, name, declared[name], minimum_people, {}, confidence)
         for name in map(CROSS.join, intersections)
     }
-    strata = {name: stratified(sums, name, groupings, minimum_people) for name in levels}
     return FairnessAssessment(
         attributes=attributes,
         verdicts={rule.name: _judge(rule, {**attributes, **crossed}.get(rule.attribute)) for rule in wanted},
@@ -114,7 +112,7 @@ def assess(
         confidence=confidence,
         noise=sums.noise,
         intersections=crossed,
-        conditioned=tuple(c for name, found in strata.items() if found for c in _condition(name, found, confidence)),
+        conditioned=tuple(c for a in levels for c in conditioned(sums, a, groupings, minimum_people, confidence)),
         items={column: found for column, found in item_groups(sums, item_columns or {}, z=z).items() if found},
         shaped={name: found for name in levels if (found := shaped(sums, name, groupings, z=z))},
         guessing=guessing or {},
@@ -198,32 +196,6 @@ def _compare(groups: Mapping[str, Group], confidence: float) -> dict[str, dict[s
 def _means(groups: Mapping[str, Group], metric: str, z: float) -> list[Estimate]:
     """The mean of each group, with an interval that holds by itself."""
     return [group.mean(metric, z) for group in groups.values()]
-
-
-def _condition(attribute: str, strata: Strata, confidence: float) -> list[Conditioned]:
-    """The groups of one attribute by each metric, their histories as long as everybody's."""
-    z, count = critical_value(confidence), len(strata.groups)
-    by_group = {metric: strata.standardised(metric, z) for metric in strata.metrics}
-    means = {metric: [estimate.value for estimate in found.values()] for metric, found in by_group.items()}
-    points = _fairlearn(tuple(strata.groups), [1.0] * count, means)
-    gaps = {m: _gap(partial(_standardised, strata, m), count, m, points, confidence) for m in by_group}
-    return [
-        Conditioned(
-            attribute=attribute,
-            metric=metric,
-            strata=strata.names,
-            weights=strata.weights,
-            by_group=by_group[metric],
-            difference=difference,
-            ratio=ratio,
-        )
-        for metric, (difference, ratio) in gaps.items()
-    ]
-
-
-def _standardised(strata: Strata, metric: str, z: float) -> list[Estimate]:
-    """The standardised mean of each group, with an interval that holds by itself."""
-    return list(strata.standardised(metric, z).values())
 
 
 def _gap(
