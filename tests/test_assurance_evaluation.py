@@ -168,7 +168,7 @@ class TestCharacter:
         noisier = artifact(tmp_path / "worse", worse)
         for hidden, cost in (([39], 0.2), ([1], -0.2), ([20], 0.0)):
             folder = tmp_path / str(hidden[0])
-            assert one(folder, [0], hidden, noisier=noisier)["noise_cost@10"] == pytest.approx(cost)
+            assert one(folder, [0], hidden, noisier=[noisier])["noise_cost@10"] == pytest.approx(cost)
         assert "noise_cost@10" not in one(tmp_path / "none", [0], [39])
 
 
@@ -243,7 +243,7 @@ def measured(
     made, histories, hidden = world
     groups = ItemGroups.of(shop(60), "department")
     chosen = held_out([histories[p] for p in people], [hidden[p] for p in people], 60)
-    return measure(chosen, made, items=[groups], category=groups, noisier=noisier)
+    return measure(chosen, made, items=[groups], category=groups, noisier=[noisier])
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ class Town:
         judge = gate(world(consents(kinds), erased, items=items), 9, share=SHARE)
         people = hold_out(judge.admit(log([row for u, kind in kinds.items() for row in rows(u, kind, items)]), PURPOSE))
         model, worse = self.artifacts
-        found = measure(people, model, noisier=worse, items=[self.groups], category=self.groups)
+        found = measure(people, model, noisier=[worse], items=[self.groups], category=self.groups)
         codes = Demographics.open(attributes(kinds), [AGE, SEX]).groups(people, judge, [AGE, SEX])
         layout = design(
             GROUPINGS.attributes,

@@ -65,6 +65,7 @@ def test_notes_are_not_empty(tmp_path: Path) -> None:
     ("was", "becomes", "says"),
     [
         ('"65+" = "55 and over" }', '"65+" = "55 and over", "55 and over" = "65+" }', "never back"),
+        ('merge = { "19-24"', 'merge = { "19-25" = "under 35", "19-24"', "no level"),
         ('intersections = [["age", "household"]]', 'intersections = [["age", "age"]]', "two declared attributes"),
         ('intersections = [["age", "household"]]', 'intersections = [["age", "shoe_size"]]', "two declared attributes"),
         ("leakage = true", "leakage = true\nhistory_edges = [10, 10]", "rise"),

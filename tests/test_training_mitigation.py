@@ -108,7 +108,7 @@ def test_items_that_are_seen_too_little_are_lifted(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        (WEIGHTS.replace("old = 1", "older = 1"), "share for each level"),
+        (WEIGHTS.replace("old = 1", "older = 1"), "older"),
         (FAVOUR.replace('favour = "old"', ""), "favour"),
         (FAVOUR + EXPOSURE, "one bonus"),
         (EXPOSURE.replace("TOYS", "CARS"), "CARS"),

@@ -128,6 +128,8 @@ class AttributeSection(_Section):
     @model_validator(mode="after")
     def _merges_lead_somewhere(self) -> AttributeSection:
         for level in self.merge:
+            if level not in self.levels and level not in self.merge.values():
+                raise ValueError(f"`{level}` is merged and is no level; levels: {', '.join(self.levels)}")
             passed = [level]
             while (target := self.merge.get(passed[-1])) is not None:
                 if target in passed:
@@ -177,7 +179,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class MitigationSection(_Section):
-    """``[fairness.mitigation]``: what is done for groups that are served worse; only with people who agreed to that."""
+    """``[fairness.mitigation]``: what is done for groups that are served worse."""
 
     method: Literal["weights", "favour"]
     """``weights``: training people of large groups count less. ``favour``: lists are moved toward what one group uses
@@ -252,7 +254,8 @@ class FairnessSection(_Section):
                 raise ValueError(f"an intersection is of two declared attributes, {' and '.join(pair)} was given")
         told = self.mitigation
         if told is not None and set(told.shares) != set(getattr(self.attributes.get(told.attribute), "levels", ())):
-            raise ValueError(f"mitigation is by a declared attribute, with a share for each level of {told.attribute}")
+            given = ", ".join(told.shares) or "none"
+            raise ValueError(f"mitigation has a share for each level of `{told.attribute}`, declared; given: {given}")
         if told is not None and told.method == "favour" and self.exposure is not None:
             raise ValueError("a model has one bonus: for a group of people (favour) or for groups of items (exposure)")
         if any(a >= b for a, b in pairwise((1, *self.history_edges))):

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from tactful.personal.bounding import BoundedInteractions
 from tactful.planning import Planned
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.statistics import PeopleCount
+from tactful.privacy.statistics import ItemGram, ItemPopularity, PeopleCount
 from tactful.released.gram_recommender import GramRecommender
 from tactful.released.histories import gram_query
 from tactful.released.item_features import ItemFeatures
 from tactful.released.model import ReleasedModel
 from tactful.released.noisier import noisier_gram, noisier_popularity
+
+DRAWS = 3
+"""How often more noise is drawn, where its cost is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +35,14 @@ class Fitted:
         Catalogue positions of the items that the Gram was about; the model's own head is empty if no taste stood out.
     features : tuple of str
         Columns of the catalogue that taste was learned with.
-    noisier : ReleasedModel or None
-        What the same releases would have made with twice the variance of noise; None if nobody asked.
+    noisier : tuple of ReleasedModel
+        What the same releases would have made with twice the variance of noise, a few draws; empty if nobody asked.
     """
 
     model: ReleasedModel
     head: NDArray[np.int64]
     features: tuple[str, ...] = ()
-    noisier: ReleasedModel | None = None
+    noisier: tuple[ReleasedModel, ...] = ()
 
 
 def fit_released(
@@ -64,7 +67,7 @@ def fit_released(
     people : PeopleCount
         Released through the same door.
     noisier : numpy Generator, optional
-        Source of more noise for a second, worse model, from which the cost of noise is read.
+        Source of more noise for worse models, from which the cost of noise is read.
 
     Notes
     -----
@@ -76,7 +79,17 @@ def fit_released(
     gram = door.gram(bounded, gram_query(popularity, people, head))
     features = ItemFeatures.of(bounded.catalogue)
     model = GramRecommender().fit(gram, popularity, people, features).model_
-    worse = noisier and GramRecommender().fit(
-        noisier_gram(gram, noisier), noisier_popularity(popularity, noisier), people, features
-    )
-    return Fitted(model=model, head=head, features=features.columns, noisier=worse.model_ if worse else None)
+    worse = [_noisier(gram, popularity, people, features, noisier) for _ in range(DRAWS)] if noisier else []
+    return Fitted(model=model, head=head, features=features.columns, noisier=tuple(worse))
+
+
+def _noisier(
+    gram: ItemGram,
+    popularity: ItemPopularity,
+    people: PeopleCount,
+    features: ItemFeatures,
+    rng: np.random.Generator,
+) -> ReleasedModel:
+    """What the same releases would have made with twice the variance of noise: one draw."""
+    more = noisier_gram(gram, rng), noisier_popularity(popularity, rng)
+    return GramRecommender().fit(*more, people, features).model_

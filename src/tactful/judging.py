@@ -5,7 +5,7 @@ Rows about them stay in the values between `hold_out` and `PrivateRelease`; what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,8 @@ from tactful.assurance.intervals import Estimate, overall_estimates
 from tactful.assurance.item_groups import ItemGroups
 from tactful.catalogue import Catalogue
 from tactful.config import FairnessSection, TrainingConfig
-from tactful.personal.attributes import AttributeSpec, Demographics
+from tactful.errors import ConfigError
+from tactful.personal.attributes import OTHER, AttributeSpec, Demographics
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.gate import ConsentGate
 from tactful.personal.halves import halves
@@ -104,6 +105,8 @@ class Judge:
         ]
         self._specs = [AttributeSpec(name=name, levels=s.levels) for name, s in fairness.attributes.items()]
         self._items = [ItemGroups.of(catalogue, column, s.levels) for column, s in fairness.items.items()]
+        for groups in self._items:
+            _check(groups)
         self._category = ItemGroups.of(catalogue, fairness.category) if fairness.category else None
         self.demographics = Demographics.open(attributes, self._specs) if attributes and self._specs else None
 
@@ -118,7 +121,7 @@ class Judge:
         consented: ConsentedInteractions,
         artifact: Artifact,
         *,
-        noisier: Artifact | None = None,
+        noisier: Sequence[Artifact] = (),
         as_of: datetime | None = None,
     ) -> Judged:
         """Quality and fairness of an artifact on evaluation people.
@@ -128,8 +131,8 @@ class Judge:
         door : PrivateRelease
         consented : ConsentedInteractions
         artifact : Artifact
-        noisier : Artifact, optional
-            What the same releases would have made with twice the noise.
+        noisier : sequence of Artifact
+            What the same releases would have made with twice the variance of noise, a few draws.
         as_of : datetime, optional
             When consent to the assessment is looked at, besides now.
 
@@ -178,4 +181,20 @@ class Judge:
             halves=halves(people, self._keys),
         )
         wide = {name: self._groupings.wide(name) for name in self._groupings.attributes}
-        return guess_groups(door, rows, ListDesign.of(wide, artifact.arrays["popularity"]))
+        return guess_groups(
+            door,
+            rows,
+            ListDesign.of(wide, artifact.arrays["popularity"]),
+            minimum_people=self._fairness.minimum_people,
+        )
+
+
+def _check(groups: ItemGroups) -> None:
+    """Raise `ConfigError` unless each declared group has an item."""
+    empty = [name for name, share in groups.catalogue_shares.items() if not share and name != OTHER]
+    if empty:
+        raise ConfigError(
+            "each declared group of items has an item of the catalogue",
+            given=f"no item's {groups.column} is {', '.join(empty)}",
+            do=f"Correct the levels of [fairness.items.{groups.column}]",
+        )

@@ -7,7 +7,7 @@ to ``fairness.mitigation``, and only to weigh them; no model has them, and nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,20 +33,20 @@ from tactful.released.model import ReleasedModel
 
 ADVICE = (
     (
-        "Let training people of large groups count less (`[fairness.mitigation]`, method weights): it helps a small "
+        "Let training people of large groups count less (under fairness.mitigation, method weights): it helps a small "
         "group whose taste is drowned by the others, where many people train, and costs quality where few do"
     ),
     (
         "Move lists toward what one group uses more (method favour): it narrows gaps mostly by serving the others less "
         "well, so look at the worst-served group itself"
     ),
-    "Try both on public data with `tactful benchmark mitigation` before people pay for it",
+    "Try both on public data with “tactful benchmark mitigation” before people pay for it",
 )
 """What a reader may try against a gap."""
 _NOT_COMPARED = (
     (
         "This run was not made a second time without it, which would cost as much privacy again: how much it changed "
-        "is not measured here. `tactful benchmark mitigation` measures it on public data."
+        "is not measured here. “tactful benchmark mitigation” measures it on public data."
     ),
 )
 
@@ -110,8 +110,11 @@ class Mitigation:
         gate: ConsentGate,
         demographics: Demographics | None,
         as_of: datetime | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> BoundedInteractions:
         """What each training person adds, weighed by their group where that was asked for.
+
+        `say` hears how many people agreed to that, exactly: it is for the operator's terminal.
 
         Privacy
         -------
@@ -124,6 +127,8 @@ class Mitigation:
         if asked is None or demographics is None:
             return bound(consented, max_items=max_items)
         codes = demographics.training_groups(consented, gate, asked.spec, as_of=as_of)
+        known = int(((codes >= 0) & (codes < len(asked.spec.levels))).sum())
+        say(f"{known:,} people agreed to be weighed by {asked.spec.name} and are in a declared group")
         return bound(
             consented,
             max_items=max_items,
@@ -148,7 +153,7 @@ class Mitigation:
         return replace(
             fitted,
             model=self.lifted(fitted.model, bounded.catalogue, counted),
-            noisier=fitted.noisier and self.lifted(fitted.noisier, bounded.catalogue, counted),
+            noisier=tuple(self.lifted(worse, bounded.catalogue, counted) for worse in fitted.noisier),
         )
 
     def lifted(self, model: ReleasedModel, catalogue: Catalogue, people: PeopleCount) -> ReleasedModel:
@@ -177,7 +182,7 @@ class Mitigation:
             each = ", ".join(f"“{name}” {weight:.2f}" for name, weight in self.weights.by_group.items())
             yield (
                 f"Training people count by their {self.weights.spec.name}: {each}; everybody else, and whoever did not "
-                f"agree to that, {self.weights.mean:.2f}."
+                f"agree to that, {self.weights.mean:.2f}. The fewer agree, the less it moves."
             )
 
     def _moved(self) -> Iterator[str]:
@@ -262,4 +267,4 @@ def fit_toward_group(
         """The model with its bonus."""
         return toward_group(model, listening.leaning, listening.popular, people, features, cost=cost)
 
-    return replace(fitted, model=lifted(fitted.model), noisier=fitted.noisier and lifted(fitted.noisier))
+    return replace(fitted, model=lifted(fitted.model), noisier=tuple(map(lifted, fitted.noisier)))

@@ -51,7 +51,6 @@ from tactful.planning import Planned, noise_cost_told
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
-from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
 from tactful.privacy.sums import ConsentCounts, Measured
@@ -195,6 +194,7 @@ class _Run:
             gate=self.gate,
             demographics=self.judge.demographics,
             as_of=self.as_of,
+            say=self.say,
         )
         door = self._pay()
         try:
@@ -248,8 +248,8 @@ class _Run:
             self.say("judging it on people it has not seen")
             noisier = self._noisier(fitted, Path(folder) / "noisier")
             judged = self.judge.judge(door, consented, read_artifact(artifact), noisier=noisier, as_of=self.as_of)
-            done = self.plan.without(door.give_back())  # what released values left unasked
-            summary = self._summary(fitted, people, consent, judged, done)
+            door.give_back()  # what released values left unasked
+            summary = self._summary(fitted, people, consent, judged)
             self.say("registering the candidate")
             candidate = self._register(summary, judged, artifact, digest)
         return self.outcome("candidate", candidate=candidate, judged=judged)
@@ -273,15 +273,16 @@ class _Run:
         }
         return model.write(folder, catalogue=self.catalogue, sensitive=self.policy.bundles(self.catalogue), meta=meta)
 
-    def _noisier(self, fitted: Fitted, folder: Path) -> Artifact | None:
+    def _noisier(self, fitted: Fitted, folder: Path) -> list[Artifact]:
         """What the same releases would have made with more noise, for measuring alone; it is never registered."""
-        if fitted.noisier is None:
-            return None
-        self._write(fitted.noisier, folder)
-        return read_artifact(folder)
+        folders = [folder / str(draw) for draw in range(len(fitted.noisier))]
+        for worse, place in zip(fitted.noisier, folders, strict=True):
+            self._write(worse, place)
+        return [read_artifact(place) for place in folders]
 
     def _register(self, summary: RunSummary, judged: Judged, artifact: Path, digest: str) -> Candidate:
         """The candidate, shown in MLflow and then written into the journal."""
+        done = self.mitigation.told
         return submit(
             self.records,
             self.registry,
@@ -290,17 +291,19 @@ class _Run:
             artifact=artifact,
             manifest_digest=digest,
             trainer=self.actor,
-            mitigation=ADVICE,
-            mitigated=self.mitigation.told,
+            mitigation=() if done else ADVICE,
+            mitigated=done,
         )
 
-    def _summary(
-        self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: Judged, done: RunPlan
-    ) -> RunSummary:
-        """The run as the documents may tell it; `done` is what it released."""
+    def _summary(self, fitted: Fitted, people: PeopleCount, consent: ConsentCounts, judged: Judged) -> RunSummary:
+        """The run as the documents may tell it.
+
+        Losses are those of the whole plan, which was fixed and paid for beforehand: what released values then left
+        unasked was given back to the budget, but a guarantee does not rest on what turned out.
+        """
         told, policy = self.settings.model, self.settings.policy
         since_first = self.ledger.status().since_first
-        losses = {part: done.loss(part) for part in _PARTITIONS}
+        losses = {part: self.plan.loss(part) for part in _PARTITIONS}
         return RunSummary(
             model=told.name,
             created=self.created,
@@ -313,7 +316,7 @@ class _Run:
             budget=self.budget,
             limit=self._limit(),
             period_days=self.settings.budget.period_days,
-            losses=tuple(_facts(event) for event in done.events),
+            losses=tuple(_facts(event) for event in self.plan.events),
             scale=SCALE,
             partition_loss={p: (sqrt(x.mu_squared), x.epsilon(self.plan.budget.delta)) for p, x in losses.items()},
             since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,

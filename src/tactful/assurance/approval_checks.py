@@ -14,6 +14,9 @@ from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL, read_artifact
 from tactful.scoring.recommender import Recommender
 
+NO_RULES = "no_rules"
+"""The name of what stands open where no rule was declared: a report without one never passes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -118,7 +121,7 @@ def check_evidence(entry: CandidateEntry, found: Evidence) -> None:
 
 
 def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) -> None:
-    """Every rule passed, or has a reviewer's words on why to go on.
+    """Every rule passed, or has a reviewer's words on why to go on; where no rule was declared, on that.
 
     Raises
     ------
@@ -128,6 +131,8 @@ def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) ->
         An override is empty, or for a rule that passed or does not exist.
     """
     open_rules = {rule: status for rule, status in verdicts.items() if status != "pass"}
+    if not verdicts:
+        open_rules[NO_RULES] = "no rule was declared, so nothing was judged"
     for rule, text in overrides.items():
         if rule not in open_rules or not text.strip():
             raise UsageError(

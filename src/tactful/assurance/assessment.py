@@ -91,7 +91,8 @@ class Conditioned:
     """How the groups of one attribute are served by one metric when their histories are equally long.
 
     Each group's mean is taken within strata of history length and averaged with the same weights for every group:
-    direct standardisation.
+    direct standardisation. The plain figures are of the same people, each group with its own mixture of strata. They
+    are not those of `AttributeResult`, which compares other groups: finer ones, and ``undisclosed``.
 
     Attributes
     ----------
@@ -101,9 +102,15 @@ class Conditioned:
     weights : tuple of float
         Of each stratum; they add up to 1.
     by_group : mapping of str to Estimate
-        The standardised mean of each group.
+        The standardised mean of each group: the declared levels after all merges, if they have enough people.
     difference, ratio : Estimate
         Between the lowest and the highest group.
+    plain_by_group : mapping of str to Estimate
+        The mean of each group in these strata, their lengths as they are.
+    plain_difference : Estimate
+        Between the lowest and the highest of these.
+    covered : float
+        Share of the released evaluated people of the groups who are in these strata.
     """
 
     attribute: str
@@ -113,6 +120,9 @@ class Conditioned:
     by_group: Mapping[str, Estimate]
     difference: Estimate
     ratio: Estimate
+    plain_by_group: Mapping[str, Estimate]
+    plain_difference: Estimate
+    covered: float
 
     def as_json(self) -> dict[str, Any]:
         """The comparison as plain values."""
@@ -122,6 +132,9 @@ class Conditioned:
             "by_group": {name: estimate.as_json() for name, estimate in self.by_group.items()},
             "difference": self.difference.as_json(),
             "ratio": self.ratio.as_json(),
+            "plain_by_group": {name: estimate.as_json() for name, estimate in self.plain_by_group.items()},
+            "plain_difference": self.plain_difference.as_json(),
+            "covered": self.covered,
         }
 
 
@@ -161,7 +174,7 @@ class Shaped:
     known : Measured
         Released number of them among the people set aside for evaluation, whether they agreed to training or not.
     consented : Estimate
-        Share of them whose rows may train: by the keyed hash, the same share as among training people.
+        Share of them with at least one row that consent lets train. By the keyed hash it is as among training people.
     """
 
     known: Measured

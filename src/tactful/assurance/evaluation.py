@@ -19,7 +19,7 @@ short. So neighbouring evaluation vectors differ by what one row adds, which `ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class PersonMetrics:
     ----------
     values : mapping of str to float array of shape (n_people,)
         By metric, squares included. ``people`` is 1 for who is measured and 0 for who is only known, whose other
-        metrics are 0; ``known`` is 1; ``consented`` is 1 for who agreed to training.
+        metrics are 0; ``known`` is 1; ``consented`` is 1 for who has a row that consent let train.
     shares : mapping of (metric, column) to float array of shape (n_people, n_levels)
         Shares of item groups.
     lengths : int array of shape (n_people,)
@@ -80,7 +80,7 @@ def measure(
     people: EvaluationPeople,
     artifact: Artifact,
     *,
-    noisier: Artifact | None = None,
+    noisier: Sequence[Artifact] = (),
     items: Iterable[ItemGroups] = (),
     category: ItemGroups | None = None,
 ) -> PersonMetrics:
@@ -92,8 +92,9 @@ def measure(
     ----------
     people : EvaluationPeople
     artifact : Artifact
-    noisier : Artifact, optional
-        What the same releases would have made with more noise; without it ``noise_cost@10`` is left out.
+    noisier : sequence of Artifact
+        What the same releases would have made with more noise, in a few draws; without one there is no
+        ``noise_cost@10``.
     items : iterable of ItemGroups
         Groups whose exposure is measured.
     category : ItemGroups, optional
@@ -112,12 +113,13 @@ def measure(
     lists, personalised = _served(artifact, history)
     order = np.argsort(-np.asarray(artifact.arrays["popularity"]), kind="stable")
     popular = of_person.popularity_lists(order[open_items[order]], history, DEPTH)
-    found = _quality(lists, popular, truth) | _character(artifact, lists, history, personalised)
+    comparable = history.where(open_items[history.items])  # as lists are: without sensitive categories
+    found = _quality(lists, popular, truth) | _character(artifact, lists, comparable, personalised)
     if category is not None:
-        found["miscalibration@10"] = of_person.miscalibration(lists[:, :SHOWN], history, category.membership)
-    if noisier is not None:
-        worse = _quality(_served(noisier, history)[0], popular, truth)["ndcg@10"]
-        found["noise_cost@10"] = _clipped("noise_cost@10", found["ndcg@10"] - worse)
+        found["miscalibration@10"] = of_person.miscalibration(lists[:, :SHOWN], comparable, category.membership)
+    if noisier:
+        worse = [_quality(_served(each, history)[0], popular, truth)["ndcg@10"] for each in noisier]
+        found["noise_cost@10"] = _clipped("noise_cost@10", found["ndcg@10"] - sum(worse) / len(worse))
     shares = {
         (name, groups.column): share
         for groups in items

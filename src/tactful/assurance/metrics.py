@@ -85,8 +85,8 @@ METRICS: dict[str, Metric] = {
     ),
     "noise_cost@10": Metric(
         title="Cost of noise, nDCG@10",
-        meaning="what noise of twice the variance takes from nDCG@10, each person counted within ±0.2; without any "
-        "noise a group would gain at least about as much",
+        meaning="what as much noise once more takes from nDCG@10, the mean of three draws, each person counted within "
+        "±0.2; how much a group would gain without any noise, it does not say",
         low=-0.2,
         high=0.2,
         better="lower",

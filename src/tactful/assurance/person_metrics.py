@@ -112,8 +112,9 @@ def shown_mean(lists: _Ints, values: _Floats) -> _Floats:
 
 
 def popularity_lift(lists: _Ints, history: Pairs, percentile: _Floats) -> _Floats:
-    """The mean percentile of what is shown less that of the history; 0 where nothing is shown."""
-    return np.where((lists >= 0).any(axis=1), shown_mean(lists, percentile) - history.mean(percentile), 0.0)
+    """The mean percentile of what is shown less that of the history; 0 where one of them is empty."""
+    both = (lists >= 0).any(axis=1) & (history.counts > 0)
+    return np.where(both, shown_mean(lists, percentile) - history.mean(percentile), 0.0)
 
 
 def miscalibration(lists: _Ints, history: Pairs, membership: scipy.sparse.csr_array) -> _Floats:

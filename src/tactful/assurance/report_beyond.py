@@ -34,7 +34,7 @@ def items_shown(assessment: FairnessAssessment) -> tuple[Shown, ...]:
 
 
 def shaped_shown(assessment: FairnessAssessment) -> tuple[Shown, ...]:
-    """For each attribute the share of each group that consented to training, and what that does to the conclusions."""
+    """For each attribute the share of each group that has rows to train with, and what that does to the conclusions."""
     return tuple(
         _shaped(f"shaped-{i}", name, groups, assessment)
         for i, (name, groups) in enumerate(assessment.shaped.items())
@@ -110,16 +110,23 @@ def _shaped(key: str, name: str, groups: Mapping[str, Shaped], assessment: Fairn
     rows = [chart_row(label, f"{few_words(g.known)} known", g.consented) for label, g in groups.items()]
     shown = Shown(
         title=f"By {readable(name)}",
-        header=("Group", "People known", "Agreed to training", "Interval", "History in the learned part", "Interval"),
+        header=(
+            "Group",
+            "People known",
+            "With a row that could train",
+            "Interval",
+            "History in the learned part",
+            "Interval",
+        ),
         rows=tuple(
             (label, about(g.known), said(g.consented), reach(g.consented), *_head(assessment, name, label))
             for label, g in groups.items()
         ),
         note=_selection({label: g.consented for label, g in groups.items()}),
-        caption=f"Bar: {assessment.confidence:.0%} interval of the share of people who agreed to be assessed and also "
-        "to training.",
+        caption=f"Bar: {assessment.confidence:.0%} interval of the share, among people with rows who agreed to be "
+        "assessed, of those with at least one row that their consent let train.",
     )
-    return plotted(shown, rows, key=key, title=f"Share that agreed to training, by {readable(name)}")
+    return plotted(shown, rows, key=key, title=f"Share with a row that could train, by {readable(name)}")
 
 
 def _head(assessment: FairnessAssessment, name: str, label: str) -> tuple[str, str]:
@@ -131,28 +138,38 @@ def _head(assessment: FairnessAssessment, name: str, label: str) -> tuple[str, s
 
 
 def _selection(shares: Mapping[str, Estimate]) -> str:
-    """What the selection by consent does to the conclusions."""
+    """What the selection does to the conclusions."""
     ends = apart(shares)
     if ends is None:
-        return "How much the groups differ in consent cannot be told, so neither can how far conclusions reach."
+        return "How much the groups differ in this cannot be told, so neither can how far conclusions reach."
     least, most = ends
     told = shares[least].interval.high < shares[most].interval.low
     return (
-        f"Consent seems to have been given least often by “{least}” ({said(shares[least])}), most often by “{most}” "
-        f"({said(shares[most])}){'.' if told else '; the intervals overlap, so the order cannot be told.'} The tastes "
-        "of a group that agreed less often weigh less in the model, and its people who were measured may differ from "
-        "those who declined. What is said about a group holds for those of it who agreed."
+        f"Fewest seem to have a row that could train in “{least}” ({said(shares[least])}), most in “{most}” "
+        f"({said(shares[most])}){'.' if told else '; the intervals overlap, so the order cannot be told.'} They "
+        "are the ends of several groups, chosen by looking. A row cannot train if its person did not consent, or did "
+        "later, or if it is too old, sensitive or about an unknown item. The tastes of a group with fewer such people "
+        "weigh less in the model. What is said about a group holds for those of it who agreed."
     )
 
 
 def _guess(name: str, found: Guessing) -> tuple[str, ...]:
     """One attribute as a line of the table."""
     model, popular = found.auc, found.popularity_auc
-    return readable(name), listed(found.levels), said(model), reach(model), said(popular), reach(popular)
+    return (
+        readable(name),
+        listed(found.levels) or "none: not tried",
+        said(model),
+        reach(model),
+        said(popular),
+        reach(popular),
+    )
 
 
 def _leak(name: str, found: Guessing) -> str:
     """What the two areas say about one attribute, in a sentence."""
+    if not found.levels:
+        return f"{readable(name).capitalize()}: not tried, since fewer than two groups had enough people."
     if found.auc.value is None or not found.auc.tells:
         return f"{readable(name).capitalize()}: cannot tell."
     model, popular = found.auc.interval, found.popularity_auc.interval

@@ -138,7 +138,8 @@ def budget(status: Mapping[str, Any], records: str) -> None:
     for name in ("limit", "spent", "remaining", "since_first"):
         table.add_row(name.replace("_", " "), _number(status[name]["epsilon"]), _number(status[name]["delta"]))
     console.print(table)
-    say(f"{len(status['debits'])} releases debited in {records}")
+    spent = [line for line in status["debits"] if line["state"] != "cancelled"]
+    say(f"{len(spent)} releases debited in {records}")
     for debit in dict.fromkeys(line["id"] for line in status["debits"] if line["state"] == "debited"):
         say(f"not opened yet: {debit}. If its run is over: tactful budget --give-back {debit}")
 

@@ -7,8 +7,9 @@ count the others less turns that, at a price: noise stays where it is, so whoeve
 
 *The rule.* For declared shares p_g of the groups, w_g = max(floor, min p / p_g): the smallest group counts whole, and
 none less than the floor, half unless declared otherwise. Everybody whose level is not declared, who has none, or who
-did not agree to ``fairness.mitigation`` counts w̄ = Σ p_g w_g / Σ p_g, so that neither consent nor silence moves the
-balance of the groups that are known. Or a weight is declared for each group.
+did not agree to ``fairness.mitigation`` counts w̄ = Σ p_g w_g / Σ p_g: on the whole people count as much whether they
+agree or not. How far the balance of groups moves does depend on who agrees: by the rule if everybody does, not at all
+if nobody does, and less if a small group agrees less often. Or a weight is declared for each group.
 
 Weights are whole 255ths, cut toward zero. They are public: a model's documents may tell them. What one person counts is
 as private as their group, and stays in `tactful.personal`.

@@ -18,8 +18,8 @@ tell about groups takes that from the evaluation vector: 89 %, and 5 % each for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import sqrt
 from typing import TypeAlias
 
@@ -119,10 +119,6 @@ class RunPlan:
     def has(self, name: str) -> bool:
         """Whether the plan releases this."""
         return any(event.name == name for event in self.events)
-
-    def without(self, names: Collection[str]) -> RunPlan:
-        """The plan less what was never released."""
-        return replace(self, events=tuple(event for event in self.events if event.name not in names))
 
     def event(self, name: str) -> GaussianEvent:
         """The event of one release; raises `KeyError` if the plan has none of this name."""
