@@ -106,9 +106,12 @@ def rich_assessment() -> FairnessAssessment:
 
 
 def conditioned(name: str, metric: str = "ndcg@10") -> Conditioned:
-    """The groups of an attribute with part of their gap gone."""
-    found = {group: _served(group, n, metric, part=0.5) for group, n in PEOPLE[name].items() if n >= 20}
+    """The groups of an attribute with most of their gap gone, of about nine in ten people."""
+    people = {group: 0.93 * n for group, n in PEOPLE[name].items() if n >= 20 and group != "undisclosed"}
+    found = {group: _served(group, n, metric, part=0.2) for group, n in people.items()}
+    plain = {group: _served(group, n, metric) for group, n in people.items()}
     difference, ratio = _gaps(found, metric)
+    plain_difference, _ = _gaps(plain, metric)
     return Conditioned(
         attribute=name,
         metric=metric,
@@ -117,6 +120,9 @@ def conditioned(name: str, metric: str = "ndcg@10") -> Conditioned:
         by_group=found,
         difference=difference,
         ratio=ratio,
+        plain_by_group=plain,
+        plain_difference=plain_difference,
+        covered=0.93,
     )
 
 

@@ -206,7 +206,7 @@ def test_a_standardised_mean_is_covered_as_often_as_is_said(people: int, sigma: 
     truth = float(np.dot(weights, shares) * np.mean(1 / np.log2(np.arange(2, 12))))
     for _ in range(300):
         groups = {"one": strata_of(rng, people, sigma, shares)}
-        strata = Strata(groups=groups, names=("a", "b", "c", "d"), weights=weights)
+        strata = Strata(groups=groups, names=("a", "b", "c", "d"), weights=weights, covered=1.0)
         held += truth in strata.standardised("ndcg@10", critical_value(0.95))["one"].interval
     room = 3 * math.sqrt(0.95 * 0.05 / 300)
     assert 0.95 - room <= held / 300 <= 0.95 + room

@@ -5,8 +5,12 @@ Notes
 Who has bought more is served better, and groups differ in how much they buy. So each group's mean is also taken within
 strata of history length and averaged with the same weights for every group (direct standardisation; Rothman, Greenland
 & Lash 2008): the weights are the released numbers of all evaluated people in the strata. They are a choice, the same
-whichever group is looked at, and so carry no uncertainty into the comparison. What is left of a gap then is not a
-matter of longer histories; what has gone from it was, which explains it and does not excuse it.
+whichever group is looked at, and so carry no uncertainty into the comparison.
+
+*What it is held against.* The gap of the same groups in the same strata, each group with its own mixture of strata:
+nothing but the mixture differs between the two. The gap of the whole attribute is between other groups (before merges,
+with ``undisclosed``) and of more people, so it may be wider or narrower for reasons that have nothing to do with
+history. Where the two gaps differ, the plain one goes with how long histories are; that is no cause, and no excuse.
 
 *Which strata.* Those in which every compared group has enough people by the released count, and more than the noise
 alone could make of nobody. The levels are coarse ones, each declared level after all merges; a level that does not have
@@ -19,7 +23,7 @@ intervals of the strata as MOVER does (Zou & Donner 2008): the lower end is âˆšÎ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,11 +52,14 @@ class Strata:
         Of the strata.
     weights : tuple of float
         Of the strata; they add up to 1.
+    covered : float
+        Share of the released people of these groups who are in these strata.
     """
 
     groups: Mapping[str, tuple[Group, ...]]
     names: tuple[str, ...]
     weights: tuple[float, ...]
+    covered: float
 
     @property
     def metrics(self) -> list[str]:
@@ -63,6 +70,10 @@ class Strata:
     def standardised(self, metric: str, z: float) -> dict[str, Estimate]:
         """Each group's mean with its histories as long as everybody's; the intervals hold one by one."""
         return {name: self._mean(parts, metric, z) for name, parts in self.groups.items()}
+
+    def as_they_are(self, metric: str, z: float) -> dict[str, Estimate]:
+        """Each group's mean in these strata, its own mixture of them; the intervals hold one by one."""
+        return {name: pool(parts).mean(metric, z) for name, parts in self.groups.items()}
 
     def _mean(self, parts: tuple[Group, ...], metric: str, z: float) -> Estimate:
         """The weighted mean of one group."""
@@ -80,7 +91,7 @@ class Strata:
 def conditioned(
     sums: EvaluationSums, attribute: str, groupings: Groupings, minimum: float, confidence: float
 ) -> tuple[Conditioned, ...]:
-    """The groups of the attribute by each metric, their histories as long as everybody's; empty where none compare.
+    """The groups of the attribute by each metric, their histories as long as everybody's; empty if none compare.
 
     Parameters
     ----------
@@ -98,15 +109,20 @@ def conditioned(
 
 def _by_metric(attribute: str, strata: Strata, metric: str, confidence: float) -> Conditioned:
     """The groups of one attribute by one metric."""
+    z = critical_value(confidence)
     difference, ratio = _gap(partial(strata.standardised, metric), metric, confidence)
+    plain_difference, _ = _gap(partial(strata.as_they_are, metric), metric, confidence)
     return Conditioned(
         attribute=attribute,
         metric=metric,
         strata=strata.names,
         weights=strata.weights,
-        by_group=strata.standardised(metric, critical_value(confidence)),
+        by_group=strata.standardised(metric, z),
         difference=difference,
         ratio=ratio,
+        plain_by_group=strata.as_they_are(metric, z),
+        plain_difference=plain_difference,
+        covered=strata.covered,
     )
 
 
@@ -153,11 +169,18 @@ def stratified(sums: EvaluationSums, attribute: str, groupings: Groupings, minim
     if len(compared) < 2 or not places:
         return None
     people = [_people(sums, groupings.strata[i]) for i in places]
+    groups = {level: tuple(parts[i] for i in places) for level, parts in compared.items()}
     return Strata(
-        groups={level: tuple(parts[i] for i in places) for level, parts in compared.items()},
+        groups=groups,
         names=tuple(groupings.strata[i] for i in places),
         weights=tuple(n / sum(people) for n in people),
+        covered=min(_all_in(groups) / _all_in(compared), 1.0),
     )
+
+
+def _all_in(groups: Mapping[str, Sequence[Group]]) -> float:
+    """The released number of people of these groups in these strata."""
+    return sum(pool(parts).people.value for parts in groups.values())
 
 
 def _enough(group: Group, minimum: float) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tactful.assurance.assessment import AttributeResult, Conditioned, FairnessAssessment, GroupResult
 from tactful.assurance.charts import ChartRow, interval_chart
-from tactful.assurance.intervals import Estimate
+from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.report_figures import (
     CANNOT_TELL,
     NOTHING_TOLD,
@@ -25,11 +25,12 @@ from tactful.assurance.summary import about, in_order, listed, metric_meaning, m
 
 NOISE_COST = "noise_cost@10"
 _WORDS = {"too small": "too few people to say", "not measured": "not released"}
+_NEARLY_ALL = 0.995  # rounds to 100 %
 _STRATA = (
-    "Each group's mean is taken among people with equally long histories and averaged with the same weights for every "
-    "group (direct standardisation). Where this gap is smaller than the plain one, part of the plain gap goes with how "
-    "long histories are. That says where to look; it does not make the plain gap smaller for the people who live with "
-    "it."
+    "These are the wide groups: every declared merge is made, whether it was needed or not, and “other” and "
+    "“undisclosed” are left out. Each group's mean is taken twice among the same people: with its own mix of history "
+    "lengths, and with the same mix for every group (direct standardisation). Compare these two with each other, and "
+    "neither with the gap above: that is between other groups, and stays what it is for the people who live with it."
 )
 
 
@@ -67,7 +68,7 @@ def attribute_shown(key: str, name: str, result: AttributeResult, assessment: Fa
         open=tuple(plots[m] for m in first),
         more=tuple(plots[m] for m in metrics if m not in first),
         conditioned=tuple(
-            _conditioned(f"{key}-history-{i}", c, result)
+            _conditioned(f"{key}-history-{i}", c)
             for i, c in enumerate(c for c in assessment.conditioned if c.attribute == name)
         ),
     )
@@ -153,42 +154,52 @@ def _basis(result: AttributeResult) -> str:
     return " ".join(parts)
 
 
-def _conditioned(key: str, found: Conditioned, plain: AttributeResult) -> Shown:
-    """The groups when histories are equally long, beside the plain figures."""
-    metric = found.metric
-    before = {label: plain.by_group[label].metrics.get(metric) for label in found.by_group if label in plain.by_group}
-    rows = [
-        chart_row(label, "", before.get(label) or estimate, second=estimate if before.get(label) else None)
-        for label, estimate in found.by_group.items()
-    ]
-    title = f"{metric_name(metric)} when histories are equally long"
+def _conditioned(key: str, found: Conditioned) -> Shown:
+    """The groups when histories are equally long, beside the same people with their histories as they are."""
+    both = [(label, found.plain_by_group[label], estimate) for label, estimate in found.by_group.items()]
+    rows = [chart_row(label, "", before, second=after) for label, before, after in both]
+    title = f"{metric_name(found.metric)} when histories are equally long"
     weights = [f"{name} ({share:.0%})" for name, share in zip(found.strata, found.weights, strict=True)]
     return Shown(
         title=title,
         text=_STRATA,
         chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
-        header=("Group", "All", "Interval", "Equally long histories", "Interval"),
-        rows=tuple(
-            (label, said(before.get(label)), reach(before.get(label)), said(e), reach(e))
-            for label, e in found.by_group.items()
-        ),
-        note=f"{_both_gaps(found, plain)} History lengths, with their weights: {', '.join(weights) or 'none'}.",
-        caption="Upper bar, filled dot: everybody. Lower bar, hollow dot: histories equally long.",
+        header=("Group", "Histories as they are", "Interval", "Equally long histories", "Interval"),
+        rows=tuple((label, said(before), reach(before), said(after), reach(after)) for label, before, after in both),
+        note=f"{_both_gaps(found)} History lengths, with their weights: {', '.join(weights)}. {_reached(found)}",
+        caption="Upper bar, filled dot: histories as they are. Lower bar, hollow dot: histories equally long.",
     )
 
 
-def _both_gaps(found: Conditioned, plain: AttributeResult) -> str:
-    """The plain gap and the conditioned one, without a verdict on their difference."""
+def _both_gaps(found: Conditioned) -> str:
+    """The two gaps of the same people, and whether they differ, if their intervals say so."""
     low, high = sides(found.metric)
-    before, after = plain.difference.get(found.metric), found.difference
-    if before is None or before.value is None or not (tells(before) and tells(after)):
+    before, after = found.plain_difference, found.difference
+    if not (tells(before) and tells(after)):
         return "The released values cannot tell the two gaps apart."
-    overlap = before.interval.low <= after.interval.high and after.interval.low <= before.interval.high
     return (
-        f"{high.capitalize()} minus {low} group: {said(before)} ({reach(before)}) for everybody, "
-        f"{said(after)} ({reach(after)}) when histories are equally long. "
-        + ("The intervals overlap: whether history length matters cannot be told." if overlap else "")
-    ).strip()
+        f"{high.capitalize()} minus {low} of these groups: {said(before)} ({reach(before)}) with histories as they "
+        f"are, {said(after)} ({reach(after)}) when they are equally long. {_moved(before.interval, after.interval)}"
+    )
+
+
+def _moved(before: Interval, after: Interval) -> str:
+    """Whether a gap is another one when histories are equally long."""
+    if after.high < before.low:
+        return "The intervals do not overlap: part of the gap between these groups goes with how long histories are."
+    if before.high < after.low:
+        return "The intervals do not overlap: the gap is wider when histories are equally long."
+    return "The intervals overlap: whether the gap goes with how long histories are cannot be told."
+
+
+def _reached(found: Conditioned) -> str:
+    """Which part of the people of the groups is in the two figures."""
+    if found.covered > _NEARLY_ALL:
+        return "All or nearly all of those evaluated in these groups are in both figures."
+    return (
+        f"About {found.covered:.0%} of those evaluated in these groups have histories of these lengths; nobody else is "
+        "in either figure."
+    )
 
 
 def _noise(key: str, name: str, result: AttributeResult, confidence: float) -> Shown:
@@ -208,13 +219,13 @@ def _excess(costs: dict[str, Estimate], difference: Estimate | None) -> str:
     """The part of the gaps between groups that is there because of the noise."""
     ends = apart(costs)
     if ends is None or difference is None or difference.value is None or not tells(difference):
-        return f"Which group pays most for the noise: {CANNOT_TELL}."
+        return f"Which group would pay most for more noise: {CANNOT_TELL}."
     least, most = ends
     size = f"{said(difference)} ({reach(difference)})"
     if difference.interval.low <= 0:
-        return f"The groups cannot be told apart: what one pays more than another (excess gap) may be nothing, {size}."
+        return f"The groups cannot be told apart: what one would pay more (excess gap) may be nothing, {size}."
     return (
-        f"Noise takes most from “{most}” ({said(costs[most])}) and least from “{least}” "
-        f"({said(costs[least])}), as far as can be told. So much of a gap is there with this "
-        f"noise and would not be with less of it (excess gap): {size}."
+        f"More noise takes most from “{most}” ({said(costs[most])}) and least from “{least}” "
+        f"({said(costs[least])}), as far as can be told. By so much more noise would "
+        f"widen the gap between these two (excess gap): {size}."
     )
