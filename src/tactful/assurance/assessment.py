@@ -97,17 +97,11 @@ class Conditioned:
     Attributes
     ----------
     attribute, metric : str
-    strata : tuple of str
-        History lengths in words, shortest first; those in which every group was measured.
-    weights : tuple of float
-        Of each stratum; they add up to 1.
-    by_group : mapping of str to Estimate
-        The standardised mean of each group: the declared levels after all merges, if they have enough people.
-    difference, ratio : Estimate
-        Between the lowest and the highest group.
-    plain_by_group : mapping of str to Estimate
-        The mean of each group in these strata, their lengths as they are.
-    plain_difference : Estimate
+    strata, weights : tuple of str, tuple of float
+        History lengths in words in which every group was measured, shortest first, and their weights; these add up to 1.
+    by_group, plain_by_group : mapping of str to Estimate
+        The mean of each group, standardised and plain: the declared levels after all merges that have enough people.
+    difference, ratio, plain_difference : Estimate
         Between the lowest and the highest of these.
     covered : float
         Share of the released evaluated people of the groups who are in these strata.
@@ -129,10 +123,10 @@ class Conditioned:
         return {
             "metric": self.metric,
             "strata": dict(zip(self.strata, self.weights, strict=True)),
-            "by_group": {name: estimate.as_json() for name, estimate in self.by_group.items()},
+            "by_group": _values(self.by_group),
             "difference": self.difference.as_json(),
             "ratio": self.ratio.as_json(),
-            "plain_by_group": {name: estimate.as_json() for name, estimate in self.plain_by_group.items()},
+            "plain_by_group": _values(self.plain_by_group),
             "plain_difference": self.plain_difference.as_json(),
             "covered": self.covered,
         }
