@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.assurance import intervals
+from tactful.assurance import spread as spreads
 from tactful.assurance.intervals import (
     Interval,
     critical_value,
@@ -179,16 +180,36 @@ class TestSquares:
         assert (round(found.low, 4), round(found.high, 4)) == (0.2553, 0.3662)
 
     def test_few_people_are_held_against_students_t(self) -> None:
-        """Twenty values of a symmetrical metric: as wide as t, which is 7 % wider than z, and not 15 %."""
-        n, deviation = 20, 0.1
+        """Fifty values of a symmetrical metric: wider than with z, by less than an eighth."""
+        n, deviation = 50, 0.1
         squares = measured(((n - 1) / n * deviation**2 + 0.25) * n)
         found = mean_interval(measured(0.5 * n), measured(n), z=Z, squares=squares)
-        assert 1.05 < (found.high - found.low) / (2 * Z * deviation / math.sqrt(n)) < 1.15
+        assert 1.02 < (found.high - found.low) / (2 * Z * deviation / math.sqrt(n)) < 1.125
 
-    def test_squares_drowned_in_noise_leave_the_middle(self) -> None:
-        """Nothing known about the spread is neither the largest nor none: κ is a half."""
+    def test_squares_drowned_in_noise_leave_the_middle_of_the_prior(self) -> None:
+        """Nothing known about the spread is half 0 or 1, half anything, so κ is three quarters."""
         found = spread(measured(80, 2), measured(1, 1e9), measured(400, 5), (0.0, 1.0))
-        assert found.share == pytest.approx(0.5, abs=1e-6)
+        assert found.share == pytest.approx(0.75, abs=1e-6)
+
+    @pytest.mark.parametrize(("people", "noise"), [(50, 1.1), (200, 2.2), (2000, 5.2)])
+    def test_squares_that_agree_with_0_and_1_are_taken_for_it(self, people: int, noise: float) -> None:
+        """Recall of people with one hidden item: κ is hardly less than 1 although there is noise in the squares."""
+        hits = 0.2 * people
+        total, squares = measured(hits, noise / math.sqrt(2)), measured(hits, noise * math.sqrt(2))
+        assert spread(total, squares, measured(people, noise), (0.0, 1.0)).share > 0.85
+
+    @pytest.mark.parametrize(("mean", "least"), [(0.0, 0.25), (1.0, 0.25), (0.5, 1 / 21), (0.02, 1 / 21)])
+    def test_people_who_happen_to_be_alike_are_not_taken_for_certain(self, mean: float, least: float) -> None:
+        """Twenty equal values without noise have a width; at the end of the range they say nothing of the spread."""
+        total, squares = measured(20 * mean), measured(20 * mean**2)
+        assert spread(total, squares, measured(20), (0.0, 1.0)).share >= least
+        found = mean_interval(total, measured(20), z=Z, squares=squares)
+        assert found.high - found.low > 0.05
+
+    def test_as_many_hits_as_none_among_few_leave_room_for_one_in_twenty(self) -> None:
+        """Nobody of twenty was served: up to a tenth and more of all people may be, as Wilson says (16 %)."""
+        found = mean_interval(measured(0), measured(20), z=Z, squares=measured(0))
+        assert 0.1 < found.high < 0.25
 
     @pytest.mark.parametrize("squares", [None, measured(math.nan, 1), measured(1, math.inf)])
     def test_squares_that_are_none_leave_the_largest_spread(self, squares: Measured | None) -> None:
@@ -226,7 +247,8 @@ class TestSquares:
             bounds=(-scale / 2, scale / 2),
             squares=measured(n * scale**2 * (square - mean + 0.25)),
         )
-        assert (moved.low, moved.high) == pytest.approx((scale * (plain.low - 0.5), scale * (plain.high - 0.5)))
+        ends = scale * (plain.low - 0.5), scale * (plain.high - 0.5)
+        assert (moved.low, moved.high) == pytest.approx(ends, abs=1e-3 * scale)  # rounding may decide what is sharp
 
 
 BOUNDED = (0.93, 0.97)
@@ -243,13 +265,32 @@ def test_means_are_covered_as_often_as_is_said() -> None:
 
 @pytest.mark.prove
 def test_means_are_covered_in_a_thousand_worlds_of_each_kind() -> None:
-    """At least 93 % everywhere. Above 97 % where narrow only if the noise drowns the squares of people much alike."""
+    """At least 93 % everywhere. Above 97 % where narrow only for few people; without noise only for very few."""
     rows = benchmark_coverage(1000, groups=(), seed=1)
     assert [row for row in rows if row.coverage < BOUNDED[0]] == []
     over = [row for row in rows if row.narrow and row.coverage > BOUNDED[1]]
-    assert {row.noise for row in over} <= {"little"}
-    assert {row.kind for row in over} <= {"Beta", "Beta, narrow", "skewed", "signed"}
+    assert {row.noise for row in over} <= {"none", "little"}
+    assert max((row.people for row in over if row.noise == "none"), default=0) <= 50
     assert max((row.people for row in over), default=0) <= 200
+
+
+@pytest.mark.parametrize(("people", "noise", "share"), [(20, 2.19, 0.3), (50, 2.19, 0.1), (200, 2.19, 0.02)])
+def test_recall_of_one_hidden_item_is_covered(people: int, noise: float, share: float) -> None:
+    """1,500 worlds of 0 and 1 whose squares are released with noise: 93 % and more, by what can be told."""
+    rng, held = np.random.default_rng(8), 0
+    for hits in rng.binomial(people, share, 1500):
+        first, second, number = np.array([1, 2, math.sqrt(2)]) * noise / math.sqrt(2)
+        total, squares = measured(hits + first * rng.normal(), first), measured(hits + second * rng.normal(), second)
+        count = measured(people + number * rng.normal(), number)
+        held += share in mean_interval(total, count, z=Z, squares=squares)
+    assert held / 1500 >= 0.93 - 2 * math.sqrt(0.93 * 0.07 / 1500)
+
+
+def test_jeffreys_prior_alone_would_cover_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without weight on κ = 1 few people with one hidden item are taken to differ less than they do."""
+    monkeypatch.setattr(spreads, "_PRIOR", np.append(np.full(96, 1 / 96), 0.0))
+    total, squares = measured(6, 1.55), measured(6, 3.1)
+    assert spread(total, squares, measured(20, 2.19), (0.0, 1.0)).share < 0.65
 
 
 def test_the_largest_spread_alone_would_cover_too_much(monkeypatch: pytest.MonkeyPatch) -> None:

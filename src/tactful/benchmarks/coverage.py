@@ -26,7 +26,7 @@ WORLDS = 1000
 SIZES = (20, 50, 200, 2000)
 CONFIDENCE = 0.95
 NARROW = 0.3
-"""Half-widths under this are of intervals that say something; they should not cover more than 97 %."""
+"""Half-widths under this are of intervals that say something; where they cover more than 97 %, they say too little."""
 
 Noises: TypeAlias = Mapping[str, Callable[[int], float]]
 NOISES: Noises = MappingProxyType({"none": lambda _: 0.0, "little": lambda _: 2.0, "half of them": lambda n: n / 2})
@@ -47,7 +47,7 @@ class Kind:
     Attributes
     ----------
     metric : str
-        One that has such values: its bounds are used, and whether it is only 0 or 1.
+        One that has such values: its bounds are used, and whether it is declared to be only 0 or 1.
     world : callable
         From a generator and how well people are served, between 0 and 1, to people and their true mean.
     """
@@ -56,15 +56,15 @@ class Kind:
     world: Callable[[np.random.Generator, float], tuple[Draw, float]]
 
 
-def _binary(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
+def _binary(rng: np.random.Generator, served: float, *, least: float, most: float) -> tuple[Draw, float]:
     """A hit or none."""
-    p = 0.05 + 0.9 * served
+    p = least + (most - least) * served
     return lambda n: (rng.random(n) < p).astype(float), p
 
 
-def _ranked(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
+def _ranked(rng: np.random.Generator, served: float, *, least: float, most: float) -> tuple[Draw, float]:
     """Nothing for most people, and for the others what the place of one hit is worth, as in nDCG."""
-    p, worth = 0.1 + 0.7 * served, 1 / np.log2(np.arange(2, 12))
+    p, worth = least + (most - least) * served, 1 / np.log2(np.arange(2, 12))
     return lambda n: np.where(rng.random(n) < p, rng.choice(worth, n), 0.0), float(p * worth.mean())
 
 
@@ -77,6 +77,19 @@ def _recalled(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
         return rng.binomial(hidden, p) / hidden
 
     return draw, p
+
+
+def _nearly_whole(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
+    """The whole for nearly everybody, and any part of it for 2 to 20 in 100."""
+    p = 0.2 - 0.18 * served
+    return lambda n: np.where(rng.random(n) < p, rng.random(n), 1.0), 1 - p / 2
+
+
+def _sparse(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
+    """Nothing for most people; for 5 to 30 in 100 all that counts, up three times as often as down."""
+    touched, high = 0.05 + 0.25 * served, bounds_of("noise_cost@10")[1]
+    shares = (0.75 * touched, 0.25 * touched, 1 - touched)
+    return lambda n: rng.choice((high, -high, 0.0), n, p=shares), high * touched / 2
 
 
 def _beta(rng: np.random.Generator, served: float, *, strength: float) -> tuple[Draw, float]:
@@ -99,13 +112,18 @@ def _signed(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "0 or 1": Kind(metric="hit@10", world=_binary),
-        "ranked, mass at 0": Kind(metric="ndcg@10", world=_ranked),
+        "0 or 1": Kind(metric="hit@10", world=partial(_binary, least=0.05, most=0.95)),
+        "ranked, mass at 0": Kind(metric="ndcg@10", world=partial(_ranked, least=0.1, most=0.8)),
         "shares of few": Kind(metric="recall@10", world=_recalled),
         "Beta": Kind(metric="novelty@10", world=partial(_beta, strength=5.0)),
         "Beta, narrow": Kind(metric="novelty@10", world=partial(_beta, strength=30.0)),
         "skewed": Kind(metric="miscalibration@10", world=_skewed),
         "signed": Kind(metric="popularity_lift@10", world=_signed),
+        "one hidden item": Kind(metric="recall@10", world=partial(_binary, least=0.05, most=0.95)),
+        "one hidden item, rare": Kind(metric="recall@10", world=partial(_binary, least=0.01, most=0.05)),
+        "ranked, rare": Kind(metric="ndcg@10", world=partial(_ranked, least=0.01, most=0.05)),
+        "mass at 1": Kind(metric="head_share", world=_nearly_whole),
+        "signed, mass at 0": Kind(metric="noise_cost@10", world=_sparse),
     }
 )
 
@@ -198,18 +216,10 @@ def benchmark_coverage(
         for people in sizes:
             for noise in noises:
                 sigma = NOISES[noise](people)
+                case: dict[str, Any] = {"kind": kind, "noise": noise, "people": people, "worlds": worlds}
                 for (statistic, name), found in _seen(rng, KINDS[kind], people, sigma, worlds, groups):
                     coverage, half_width = _summary(found)
-                    row = Row(
-                        statistic=statistic,
-                        groups=name,
-                        kind=kind,
-                        noise=noise,
-                        people=people,
-                        worlds=worlds,
-                        coverage=coverage,
-                        half_width=half_width,
-                    )
+                    row = Row(statistic=statistic, groups=name, coverage=coverage, half_width=half_width, **case)
                     rows.append(row)
     return rows
 
