@@ -78,6 +78,26 @@ def test_what_was_looked_at_is_not_said_to_be_unknown() -> None:
     assert sum("did not agree to be assessed" in line for line in rich) == 1
 
 
+def test_people_whom_no_rule_compares_are_said_to_be_unknown() -> None:
+    """Other at any number, undisclosed where it is too small, and neither where nobody is in it."""
+    world = {"young": (3000, 0.4), "old": (3000, 0.4), "other": (6000, 0.02), "undisclosed": (30, 0.02)}
+    for groups, said in (
+        (world, "“other”, about 6,000 (5,998 to 6,002) people, “undisclosed”, about 30 (28 to 32) people."),
+        ({**world, "other": (0, 0.0)}, "“undisclosed”, about 30 (28 to 32) people."),
+    ):
+        found = assess(planted({"age": groups}), [RULE], levels={"age": ("young", "old")}, minimum_people=50)
+        line = f"How groups compare with people whom no rule about age compares: {said}"
+        assert line in unknowns(found)
+        assert said.split(",")[0] in model_card(summary(), found).split("## What is not known")[1]
+    everybody = assess(
+        planted({"age": {**world, "other": (0, 0.0), "undisclosed": (3000, 0.4)}}),
+        [RULE],
+        levels={"age": ("young", "old")},
+        minimum_people=50,
+    )
+    assert not any("no rule about" in line for line in unknowns(everybody))
+
+
 def test_every_table_row_has_as_many_cells_as_its_header() -> None:
     """Also where a name holds a bar."""
     for table in re.findall(r"(?:^\|.*\n)+", model_card(summary(), ASSESSED), re.M):

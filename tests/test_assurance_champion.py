@@ -62,7 +62,7 @@ def test_a_ratio_is_better_only_where_intervals_do_not_overlap(low: float, high:
     """The candidate's is 0.40 to 0.64: above the champion's the gap is smaller, below it larger, else nobody knows."""
     found = rich_assessment()
     champion = facts(changed("age", "ratio", "ndcg@10", low, high))
-    assert compare_gap(found.verdicts["ndcg_by_age"], found, champion) == change
+    assert compare_gap(found.verdicts["ndcg_by_age"].rule, found, champion) == change
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_difference_is_better_where_it_is_lower(low: float, high: float, chang
     """The candidate's is 0.19 to 0.23."""
     found = rich_assessment()
     champion = facts(changed("age", "difference", "miscalibration@10", low, high))
-    assert compare_gap(found.verdicts["lists_by_age"], found, champion) == change
+    assert compare_gap(found.verdicts["lists_by_age"].rule, found, champion) == change
 
 
 def test_other_groups_are_not_compared() -> None:
@@ -83,7 +83,7 @@ def test_other_groups_are_not_compared() -> None:
     missing = document()
     del missing["attributes"]["age"]
     for told in (other, missing):
-        assert compare_gap(found.verdicts["ndcg_by_age"], found, facts(told)) == "cannot tell"
+        assert compare_gap(found.verdicts["ndcg_by_age"].rule, found, facts(told)) == "cannot tell"
         row = champion_rules(found, facts(told)).rows[0]
         assert row[-1] == "Cannot tell: other groups were compared, or none"
 
@@ -98,6 +98,69 @@ def test_the_page_says_better_and_worse_in_words() -> None:
     page = fairness_report(summary(), found, champion=champion)
     assert "Better: the gap is smaller than the champion&#39;s" in page
     assert "Version 3, made 1 October 2026." in page
+
+
+def test_a_rule_that_is_gone_keeps_its_row() -> None:
+    """What the champion was judged by and the candidate is not is shown, with the gap, and counted at the top."""
+    full = rich_assessment()
+    found = replace(full, verdicts={n: v for n, v in full.verdicts.items() if n != "ndcg_by_age"})
+    champion = facts(changed("age", "ratio", "ndcg@10", 0.1, 0.2))
+    rows = {row[0]: row for row in champion_rules(found, champion).rows}
+    assert list(rows) == [*found.verdicts, "ndcg_by_age"]
+    _, asked, verdict, theirs, ours, compared = rows["ndcg_by_age"]
+    assert asked == "ratio of nDCG@10 by age at least 0.8 → no such rule"
+    assert verdict == full.verdicts["ndcg_by_age"].status
+    assert (theirs, ours) == ("0.150 (0.100 to 0.200)", "0.520 (0.399 to 0.641)")
+    assert compared.startswith("Better")
+    assert champion_line(found, champion).endswith(" 1 rule the champion was judged by is not asked of this one.")
+    none = champion_line(replace(full, verdicts={}), champion)
+    assert none.endswith(" 6 rules the champion was judged by are not asked of this one.")
+
+
+def test_a_bound_that_was_moved_shows_both() -> None:
+    """What was asked and what is asked stand side by side, and how many differ is said at the top."""
+    told = document()
+    told["verdicts"]["ndcg_by_age"]["rule"]["asks"] = "at least 0.95"
+    champion = facts(told)
+    rows = {row[0]: row[1] for row in champion_rules(rich_assessment(), champion).rows}
+    assert rows["ndcg_by_age"] == "ratio of nDCG@10 by age at least 0.95 → ratio of nDCG@10 by age at least 0.8"
+    line = champion_line(rich_assessment(), champion)
+    assert line.endswith(" 1 rule asks for something else than of the champion.")
+    assert "asks for something else" not in champion_line(rich_assessment(), facts(document()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"asks": "at least <b>0.8</b>"},
+        {"asks": 0.8},
+        {"statistic": "median"},
+        {"statistic": ["ratio"]},
+        {"attribute": None},
+        {"metric": 7},
+    ],
+    ids=str,
+)
+def test_what_was_asked_is_left_out_where_it_cannot_be_read(change: dict[str, Any]) -> None:
+    """The row is there, and says so."""
+    told = document()
+    told["verdicts"]["ndcg_by_age"]["rule"] |= change
+    champion = facts(told)
+    assert "ndcg_by_age" not in champion.rules
+    full = rich_assessment()
+    assert champion_rules(full, champion).rows[0][1].startswith("cannot be read → ")
+    gone = replace(full, verdicts={n: v for n, v in full.verdicts.items() if n != "ndcg_by_age"})
+    assert champion_rules(gone, champion).rows[-1][-1] == "Cannot tell: what was asked of the champion cannot be read"
+
+
+def test_a_merged_group_that_is_compared_counts_among_the_groups() -> None:
+    """A champion judged without it was judged on other groups."""
+    full, told = rich_assessment(), document()
+    told["attributes"]["age"]["by_group"]["35-44"]["status"] = "merged into 35 and over"
+    told["attributes"]["age"]["entering"].remove("35-44")
+    assert facts(told).attributes["age"].entering == set(full.attributes["age"].entering)
+    told["attributes"]["age"]["by_group"]["35-44"]["metrics"] = {}
+    assert "35-44" not in facts(told).attributes["age"].entering
 
 
 def test_groups_are_called_higher_or_lower_only_where_intervals_say_so() -> None:
@@ -160,7 +223,7 @@ def test_only_numbers_that_are_an_estimate_are_let_through(entry: Any) -> None:
     read = facts(told)
     assert "ndcg@10" not in read.attributes["age"].ratio
     assert "ndcg@10" in read.attributes["income"].ratio
-    assert compare_gap(rich_assessment().verdicts["ndcg_by_age"], rich_assessment(), read) == "cannot tell"
+    assert compare_gap(rich_assessment().verdicts["ndcg_by_age"].rule, rich_assessment(), read) == "cannot tell"
 
 
 def test_names_are_cut_and_counted() -> None:

@@ -182,6 +182,65 @@ class TestSmallGroups:
         assert merged.difference == plain.difference
         assert merged.by_group == plain.by_group
 
+    @pytest.mark.parametrize("few", [900, 5])
+    def test_a_tiny_level_does_not_turn_a_fail_into_a_pass(self, few: int) -> None:
+        """Old people are served half as well: they have their figures and fail the rule, whoever is few beside them."""
+        world = {"young": (9000, 0.4), "middle": (9000, 0.4), "old": (900, 0.2), "ancient": (few, 0.4)}
+        found = judged(world, merges=dict.fromkeys(("middle", "old", "ancient"), "35 and over"))
+        assert statuses(found) == ["fail", "fail"]
+        assert age(found).by_group["old"].metrics["ndcg@10"].value == pytest.approx(0.2)
+        assert age(found).extremes("ndcg@10")[0] == "old"
+        merged = few == 5
+        assert ("35 and over" in age(found).entering) is merged
+        assert ("“35 and over”, as not all have enough" in found.verdicts["ratio"].explanation) is merged
+        if merged:
+            assert age(found).by_group["old"].status == "merged into 35 and over"
+            assert age(found).by_group["ancient"].metrics == {}
+            assert set(age(found).compared) == {"young", "35 and over", "middle", "old"}
+            assert "compared beside it: “middle”, “old”." in found.verdicts["ratio"].explanation
+
+    def test_no_pass_where_the_parts_would_be_left_open(self) -> None:
+        """Old people are too few to be sure of; pooled with many others they would have passed."""
+        world = {"young": (9000, 0.4), "middle": (9000, 0.4), "old": (150, 0.36), "ancient": (5, 0.4)}
+        merges = dict.fromkeys(("middle", "old", "ancient"), "35 and over")
+        assert statuses(judged({k: v for k, v in world.items() if k != "ancient"})) == ["insufficient evidence"] * 2
+        assert statuses(judged(world, merges=merges)) == ["insufficient evidence"] * 2
+        pooled = {"young": world["young"], "middle": (9155, 0.3993)}
+        sums = planted({"age": pooled})
+        alone = assess(sums, [RATIO, GAP], levels={"age": ("young", "middle")}, minimum_people=50)
+        assert statuses(alone) == ["pass", "pass"]
+
+    def test_a_level_that_others_are_merged_into_keeps_its_figures(self) -> None:
+        """Old people are served badly; five ancient ones, or many, who join them do not hide it."""
+        for few in (5, 45):
+            world = {"young": (9000, 0.4), "middle": (9000, 0.4), "old": (900, 0.2), "ancient": (few, 0.9)}
+            found = judged(world, merges={"ancient": "old"})
+            assert age(found).by_group["old (by itself)"].metrics["ndcg@10"].value == pytest.approx(0.2)
+            assert "old (by itself)" in age(found).compared
+            assert statuses(found) == ["fail", "fail"]
+
+    @pytest.mark.parametrize("order", [("young", "middle", "old", "rest"), ("middle", "old", "young", "rest")])
+    def test_a_wider_group_that_went_into_a_still_wider_one_keeps_its_figures(self, order: tuple[str, ...]) -> None:
+        """Middle and old are few each and enough together; that young people are few too does not hide them."""
+        people = {"young": (30, 0.4), "middle": (45, 0.0), "old": (45, 0.0), "rest": (9000, 0.4)}
+        merges = {"middle": "wide", "old": "wide", "wide": "all", "young": "all"}
+        sums = planted({"age": people})
+        found = assess(sums, [GAP], levels={"age": order}, minimum_people=50, merges={"age": merges})
+        assert age(found).compared == ("all", "rest", "wide")
+        assert age(found).by_group["wide"].people.value == 90
+        assert found.verdicts["gap"].status == "fail"
+
+    @pytest.mark.parametrize(("old", "status"), [(0.4, "insufficient evidence"), (0.1, "fail")])
+    def test_where_everybody_is_merged_into_one_nothing_passes(self, old: float, status: str) -> None:
+        """The small group is then compared with nobody; those who have enough people can still fail the rule."""
+        world = {"young": (9000, 0.4), "middle": (5, 0.0), "old": (9000, old)}
+        found = judged(world, merges=dict.fromkeys(LEVELS, "everybody"))
+        assert age(found).entering == ("everybody",)
+        assert statuses(found) == [status, status]
+        lone = judged({**world, "old": (9, 0.4)}, merges=dict.fromkeys(LEVELS, "everybody"))
+        assert statuses(lone) == ["insufficient evidence"] * 2
+        assert "Fewer than two groups" in lone.verdicts["ratio"].explanation
+
     def test_a_group_merged_into_itself_is_refused(self) -> None:
         """It would change nothing and read as if it did."""
         with pytest.raises(ConfigError, match="itself"):
@@ -192,11 +251,36 @@ class TestWhoIsCompared:
     """Declared levels and undisclosed enter rules; other is shown."""
 
     def test_other_is_shown_and_enters_no_rule(self) -> None:
-        """Served badly, it changes no verdict."""
-        found = judged({**EQUAL, "other": (9000, 0.01)})
+        """Served badly, a few change no verdict; how many they are is said with it."""
+        found = judged({**EQUAL, "other": (2600, 0.01)})
         assert statuses(found) == ["pass", "pass"]
+        assert (
+            "No group of this rule: “other”, about 2,600 (2,598 to 2,602) people." in found.verdicts["gap"].explanation
+        )
         assert age(found).by_group["other"].status == "measured"
         assert "other" not in age(found).entering
+
+    @pytest.mark.parametrize("many", [2800.0, 54_000.0, math.nan])
+    def test_no_rule_passes_where_more_than_a_tenth_is_other(self, many: float) -> None:
+        """Of 27,000 compared; a number that was not released is none that is small enough."""
+        found = judged({**EQUAL, "other": (many, 0.01)})
+        assert statuses(found) == ["insufficient evidence"] * 2
+        assert "more people than a tenth of those compared" in found.verdicts["ratio"].explanation
+        uneven = judged({**EQUAL, "old": (9000, 0.1), "other": (many, 0.01)})
+        assert statuses(uneven) == ["fail", "fail"]
+
+    def test_who_is_in_no_intersection_counts_as_left_out(self) -> None:
+        """Other and undisclosed of either attribute are in no group where two meet, however many they are."""
+        meet = {f"{a} × {b}": (9000.0, 0.3) for a in ("young", "old") for b in ("f", "m")}
+        rule = FairnessRule(name="r", attribute="age × sex", metric="ndcg@10", statistic="ratio", bound=0.8)
+        for many, status in ((3500.0, "pass"), (3700.0, "insufficient evidence")):
+            sexes = {"f": (18_000.0, 0.3), "m": (18_000.0, 0.3), "undisclosed": (many, 0.01)}
+            ages = {"young": (18_000.0, 0.3), "old": (18_000.0, 0.3)}
+            sums = planted({"age": ages, "sex": sexes, "age × sex": meet})
+            levels = {"age": ("young", "old"), "sex": ("f", "m")}
+            found = assess(sums, [rule], levels=levels, minimum_people=50, intersections=[("age", "sex")])
+            assert found.verdicts["r"].status == status
+            assert f"“undisclosed” (sex), about {many:,.0f}" in found.verdicts["r"].explanation
 
     def test_undisclosed_enters(self) -> None:
         """People who gave no value count: served badly, they fail the rule."""
@@ -207,6 +291,7 @@ class TestWhoIsCompared:
         found = judged({**EQUAL, "undisclosed": (8, 0.0)})
         assert statuses(found) == ["pass", "pass"]
         assert age(found).by_group["undisclosed"].status == "too small"
+        assert "No group of this rule: “undisclosed”, about 8" in found.verdicts["ratio"].explanation
 
     def test_a_released_group_that_nobody_declared_is_not_dropped(self) -> None:
         """It enters the rules like a declared one."""

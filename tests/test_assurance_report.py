@@ -17,6 +17,7 @@ from tactful.assurance.evaluation import LIFT_CLIP
 from tactful.assurance.fairness import FairnessAssessment, FairnessRule, assess
 from tactful.assurance.intervals import Interval
 from tactful.assurance.report import fairness_report
+from tactful.assurance.report_verdicts import rests_on, worst_gap
 from tactful.assurance.summary import metric_meaning
 from tactful.privacy.sums import Measured
 
@@ -281,3 +282,27 @@ def test_a_number_of_people_below_zero_is_shown_as_none() -> None:
     """Noise may take a count below 0; nobody reads of minus three people."""
     page = fairness_report(summary(consent={"minor": Measured(value=-3.2, sigma=7.0)}), assessed())
     assert "about 0 (0 to 11)" in page
+
+
+def test_the_largest_of_many_gaps_is_said_to_be_chosen() -> None:
+    """One gap that was looked at alone may be called a gap; the same one as the largest of 41 cannot."""
+    uneven, even = {"young": (3000, 0.30), "old": (3000, 0.265)}, {"young": (3000, 0.30), "old": (3000, 0.30)}
+    chosen, perhaps = "It was chosen as the largest of", "That it is no gap at all cannot be ruled out."
+    for others, alone in ((0, True), (40, False)):
+        worlds = {"age": uneven, **{f"a{i}": even for i in range(others)}}
+        levels = dict.fromkeys(worlds, ("young", "old"))
+        told = worst_gap(assess(planted(worlds, metrics=("ndcg@10",)), [], levels=levels, minimum_people=50))
+        assert told.startswith("nDCG@10 by age.")
+        assert (chosen in told) is not alone
+        assert (perhaps in told) is not alone
+        assert alone or f"{chosen} 41 gaps: among so many some look like this by chance alone" in told
+
+
+def test_a_group_that_was_merged_and_is_compared_is_among_those_that_figures_rest_on() -> None:
+    """The smallest that is compared is named, in whatever group it is."""
+    world = {"young": (9000, 0.4), "middle": (9000, 0.4), "old": (90, 0.4), "ancient": (5, 0.4)}
+    merges = {"age": dict.fromkeys(("middle", "old", "ancient"), "35 and over")}
+    rule = FairnessRule(name="r", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.5)
+    found = assess(planted({"age": world}), [rule], levels={"age": tuple(world)}, minimum_people=50, merges=merges)
+    assert rests_on(found).startswith("The smallest group that is compared is “old” (age), with about 90")
+    assert "compared beside it: “middle”, “old”." in fairness_report(summary(), found)

@@ -24,7 +24,7 @@ class GroupResult:
     people_interval : Interval
         The numbers that the noise allows.
     metrics : mapping of str to Estimate
-        Empty unless the group was measured.
+        Empty unless the group was measured, or merged with enough people by itself.
     status : str
         ``measured``, ``too small``, ``not measured``, or ``merged into`` and a name.
     """
@@ -49,11 +49,11 @@ class AttributeResult:
     by_group : mapping of str to GroupResult
         Every group, in declared order; merged groups follow the one they went into.
     entering : tuple of str
-        The groups that rules compare.
+        The groups after merges, which have nobody in common.
     unmeasured : tuple of str
         Declared groups that could not be measured; with any of them no rule passes.
     overall, difference, ratio : mapping of str to Estimate
-        For each metric, over the entering groups.
+        For each metric: `overall` over the entering groups, gaps over all that are compared.
     not_assessed : Measured
         About how many evaluated people are in none of the groups because they did not agree to be assessed.
     """
@@ -66,13 +66,18 @@ class AttributeResult:
     ratio: Mapping[str, Estimate]
     not_assessed: Measured
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """What rules compare: the entering groups, and the merged ones that have enough people by themselves."""
+        return (*self.entering, *(n for n, g in self.by_group.items() if g.status != "measured" and g.metrics))
+
     def gap(self, statistic: Statistic, metric: str) -> Estimate | None:
         """The gap between worst-served and best-served group, None where the metric was not measured."""
         return (self.ratio if statistic == "ratio" else self.difference).get(metric)
 
     def extremes(self, metric: str) -> tuple[str, str]:
-        """The entering groups with the lowest and with the highest estimate."""
-        values = {g: self.by_group[g].metrics[metric].value or 0.0 for g in self.entering}
+        """The compared groups with the lowest and with the highest estimate."""
+        values = {g: self.by_group[g].metrics[metric].value or 0.0 for g in self.compared}
         return min(values, key=values.__getitem__), max(values, key=values.__getitem__)
 
     def as_json(self) -> dict[str, Any]:
@@ -98,7 +103,7 @@ class Conditioned:
     ----------
     attribute, metric : str
     strata, weights : tuple of str, tuple of float
-        History lengths in words in which every group was measured, shortest first, and their weights; these add up to 1.
+        History lengths in words in which every group was measured, shortest first; their weights add up to 1.
     by_group, plain_by_group : mapping of str to Estimate
         The mean of each group, standardised and plain: the declared levels after all merges that have enough people.
     difference, ratio, plain_difference : Estimate

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.assurance.intervals import Estimate
+from tactful.assurance.judgement import left_out, left_out_in_words
 from tactful.assurance.report_figures import everything, reach, rule_metrics, said
 from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
 
@@ -49,6 +50,9 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
     """What the assessment cannot say, in sentences."""
     found = []
     for name, result in everything(assessment).items():
+        left = left_out_in_words(left_out(name, assessment.attributes))
+        if left:
+            found.append(f"How groups compare with people whom no rule about {readable(name)} compares: {left}.")
         if result.unmeasured:
             few = listed(result.unmeasured) if result.overall else "all of them"
             found.append(f"How {readable(name)} groups with too few people are served: {few}.")

@@ -16,23 +16,42 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.fairness_record import DOCUMENT
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.metrics import METRICS, Metric
 from tactful.assurance.registry import Registry
-from tactful.assurance.verdicts import Statistic, Verdict
+from tactful.assurance.verdicts import FairnessRule, Statistic
 from tactful.errors import NotFoundError
 
 Change = Literal["smaller", "larger", "cannot tell"]
 
 _LONGEST_NAME, _MOST_NAMES, _LARGEST = 200, 1000, 8_000_000
+_ASKS = r"at (least|most) [0-9.e+-]{1,20}"
 _STATUSES = frozenset({"pass", "fail", "insufficient evidence"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionRule:
+    """What a rule asked of the champion.
+
+    Attributes
+    ----------
+    attribute, metric, statistic : str
+    asks : str
+        The bound in words: ``at least 0.8``.
+    """
+
+    attribute: str
+    metric: str
+    statistic: Statistic
+    asks: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,8 @@ class ChampionFacts:
         ``created`` is empty where the document does not say it.
     verdicts : mapping of str to str
         By rule.
+    rules : mapping of str to ChampionRule
+        What was asked, as far as it can be read.
     attributes : mapping of str to ChampionGroups
         Attributes and intersections.
     """
@@ -72,6 +93,7 @@ class ChampionFacts:
     version: str
     created: str
     verdicts: Mapping[str, str]
+    rules: Mapping[str, ChampionRule]
     attributes: Mapping[str, ChampionGroups]
 
     @property
@@ -105,18 +127,20 @@ def read_champion(version: str, text: str) -> ChampionFacts:
     told = _object(_parsed(text))
     created = told.get("created")
     found = {**_object(told.get("attributes")), **_object(told.get("intersections"))}
-    verdicts = {n: _object(v).get("status") for n, v in _object(told.get("verdicts")).items()}
+    judged = {n: _object(v) for n, v in _object(told.get("verdicts")).items()}
+    verdicts = {n: v.get("status") for n, v in judged.items()}
+    rules = {n: _rule(_object(v.get("rule"))) for n, v in judged.items()}
     return ChampionFacts(
         version=version,
         created=_name(created) if isinstance(created, str) else "",
         verdicts={n: status for n, status in verdicts.items() if isinstance(status, str) and status in _STATUSES},
+        rules={n: rule for n, rule in rules.items() if rule is not None},
         attributes={name: _groups(_object(result)) for name, result in found.items()},
     )
 
 
-def compare_gap(verdict: Verdict, assessment: FairnessAssessment, champion: ChampionFacts) -> Change:
+def compare_gap(rule: FairnessRule | ChampionRule, assessment: FairnessAssessment, champion: ChampionFacts) -> Change:
     """Whether the gap that a rule is about is smaller or larger than the champion's, as far as intervals tell."""
-    rule = verdict.rule
     ours, theirs = champion_gaps(rule.attribute, rule.metric, rule.statistic, assessment, champion)
     if ours is None or theirs is None or not (ours.tells and theirs.tells):
         return "cannot tell"
@@ -133,7 +157,7 @@ def champion_gaps(
     """The gap of the candidate and of the champion; None where it was not measured, or other groups were compared."""
     ours = {**assessment.attributes, **assessment.intersections}.get(attribute)
     theirs = champion.attributes.get(attribute)
-    alike = ours is not None and theirs is not None and frozenset(ours.entering) == theirs.entering
+    alike = ours is not None and theirs is not None and frozenset(ours.compared) == theirs.entering
     return _ours(ours, statistic, metric), _theirs(theirs, statistic, metric) if alike else None
 
 
@@ -157,20 +181,37 @@ def _parsed(text: str) -> Any:
         return None
 
 
+def _rule(told: Mapping[str, Any]) -> ChampionRule | None:
+    """What a rule asked, or None where it cannot be read."""
+    words = tuple(told.get(part) for part in ("attribute", "metric", "asks"))
+    attribute, metric, asks = (_name(word) if isinstance(word, str) else "" for word in words)
+    statistic = next((s for s in get_args(Statistic) if s == told.get("statistic")), None)
+    if statistic is None or not attribute or not metric or not re.fullmatch(_ASKS, asks):
+        return None
+    return ChampionRule(attribute=attribute, metric=metric, statistic=statistic, asks=asks)
+
+
 def _groups(result: Mapping[str, Any]) -> ChampionGroups:
     """One attribute."""
     by_metric: dict[str, dict[str, Estimate]] = {}
-    for group, found in _object(result.get("by_group")).items():
+    groups = _object(result.get("by_group"))
+    for group, found in groups.items():
         for metric, estimate in _estimates(_object(found).get("metrics")).items():
             by_metric.setdefault(metric, {})[group] = estimate
     entering = result.get("entering")
     names = entering if isinstance(entering, list) else []
+    parts = (name for name, found in groups.items() if _is_part(_object(found)))
     return ChampionGroups(
-        entering=frozenset(_name(name) for name in names if isinstance(name, str)),
+        entering=frozenset([*(_name(name) for name in names if isinstance(name, str)), *parts]),
         by_group=by_metric,
         difference=_estimates(result.get("difference")),
         ratio=_estimates(result.get("ratio")),
     )
+
+
+def _is_part(group: Mapping[str, Any]) -> bool:
+    """Whether the group was merged into another and compared by itself too."""
+    return group.get("status") != "measured" and bool(_object(group.get("metrics")))
 
 
 def _estimates(table: Any) -> dict[str, Estimate]:

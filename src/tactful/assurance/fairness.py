@@ -11,17 +11,23 @@ group (released mean, released number as weight) are the same functions that fai
 applied to released values. Nothing is lost but what the noise took, and that is in the intervals.
 
 *Which groups enter a rule.* The declared levels, after merging, and ``undisclosed``, where each has the minimum number
-of people by the released count. Intersections are declared on levels after all merges. ``other`` is shown and enters no
-rule: it is a mixture of values nobody declared. A declared level that is too small keeps the rule from passing; the
-rule can still fail on the others.
+of people by the released count. A group that was merged because another was small and has the minimum by itself is
+compared too, beside the wider group that it is in: no merge turns a fail into a pass. Intersections are declared on
+levels after all merges. ``other`` is shown and enters no rule: it is a mixture of values nobody declared. A declared
+level that is too small keeps the rule from passing, and so do people who are left out (`tactful.assurance.judgement`);
+the rule can still fail on the others.
 
 *How sure.* The interval of a group holds by itself. What rules are held against, the gap between the lowest and the
 highest of all groups, holds as a whole with the stated confidence however many groups there are; see
-`tactful.assurance.gaps`. Over several rules the chances to be misled add up.
+`tactful.assurance.gaps`. Over several rules the chances to be misled add up. Where a merged group is compared beside
+the wider one that it is in, the two go together: their distance is surer than it is taken to be here, and Tukey-Kramer
+intervals of correlated means are held to be conservative (the generalised Tukey conjecture; Hayter 1989). The other end
+of a gap needs no independence: intersection and union.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
@@ -37,12 +43,21 @@ from tactful.assurance.assessment import (
 )
 from tactful.assurance.conditioning import conditioned
 from tactful.assurance.gaps import GroupsAt, worst_to_best
-from tactful.assurance.groups import Group, is_mixture, may_be_missing, merge_small, pool, read_groups, unassessed
+from tactful.assurance.groups import (
+    Group,
+    is_mixture,
+    may_be_missing,
+    merge_small,
+    merged_parts,
+    pool,
+    read_groups,
+    unassessed,
+)
 from tactful.assurance.intervals import Estimate, Interval, bounds_of, critical_value
+from tactful.assurance.judgement import MERGED, verdict_on
 from tactful.assurance.shares import item_groups, shaped
 from tactful.assurance.strata import CROSS, HISTORY_EDGES, Groupings
-from tactful.assurance.summary import metric_name, readable
-from tactful.assurance.verdicts import FairnessRule, Verdict, judge, undecided
+from tactful.assurance.verdicts import FairnessRule, Verdict
 from tactful.errors import ConfigError
 from tactful.privacy.sums import EvaluationSums
 
@@ -107,7 +122,7 @@ def assess(
     }
     return FairnessAssessment(
         attributes=attributes,
-        verdicts={rule.name: _judge(rule, {**attributes, **crossed}.get(rule.attribute)) for rule in wanted},
+        verdicts={rule.name: verdict_on(rule, attributes, crossed) for rule in wanted},
         minimum_people=minimum_people,
         confidence=confidence,
         noise=sums.noise,
@@ -134,63 +149,62 @@ def _assess_attribute(
     groups, merged = merge_small(released, targets, minimum)
     results = {name: _result(group, minimum, z) for name, group in groups.items()}
     entering = tuple(name for name in groups if not is_mixture(name) and results[name].status == "measured")
+    parts = merged_parts(released, targets, merged)
+    least = {name: math.inf if is_mixture(name) else minimum for name in parts}
+    shown = {name: _result(group, least[name], z, into=wide) for name, (wide, group) in parts.items()}
+    judged = {name: parts[name][1] for name, result in shown.items() if result.metrics}
     return AttributeResult(
-        by_group=_with_merged(results, released, merged, z),
+        by_group=_with_merged(results, shown),
         entering=entering,
         unmeasured=tuple(n for n in groups if not may_be_missing(n) and n not in entering),
-        **_compare({name: groups[name] for name in entering}, confidence),
+        **_compare({name: groups[name] for name in entering}, judged, confidence),
         not_assessed=unassessed(sums, released),
     )
 
 
-def _result(group: Group, minimum: float, z: float, status: str | None = None) -> GroupResult:
+def _result(group: Group, minimum: float, z: float, *, into: str = "") -> GroupResult:
     """One group as it may be shown; metrics only where there are enough people and every value is a number."""
-    if status is None:
-        enough = "measured" if group.has_at_least(minimum) else "too small"
-        status = enough if group.measured else "not measured"
+    enough = "measured" if group.has_at_least(minimum) else "too small"
+    status = enough if group.measured else "not measured"
     people, reach = group.people, z * group.people.sigma
     return GroupResult(
         people=people,
         people_interval=Interval(low=max(people.value - reach, 0.0), high=max(people.value + reach, 0.0)),
         metrics={m: group.mean(m, z) for m in group.metrics} if status == "measured" else {},
-        status=status,
+        status=f"{MERGED} {into}" if into else status,
     )
 
 
-def _with_merged(
-    results: Mapping[str, GroupResult], released: Mapping[str, Group], merged: Mapping[str, str], z: float
-) -> dict[str, GroupResult]:
+def _with_merged(results: Mapping[str, GroupResult], parts: Mapping[str, GroupResult]) -> dict[str, GroupResult]:
     """The results, each followed by the groups that went into it, so that no group disappears."""
     table: dict[str, GroupResult] = {}
     for name, result in results.items():
-        table[name] = result
-        parts = [part for part in merged if part in released and _last(part, merged) == name]
-        table |= {part: _result(released[part], 0.0, z, status=f"merged into {name}") for part in parts}
+        table |= {name: result, **{part: r for part, r in parts.items() if r.status == f"{MERGED} {name}"}}
     return table
 
 
-def _last(name: str, merged: Mapping[str, str]) -> str:
-    """Where a merged group ended up."""
-    while name in merged:
-        name = merged[name]
-    return name
-
-
-def _compare(groups: Mapping[str, Group], confidence: float) -> dict[str, dict[str, Estimate]]:
-    """`overall`, `difference` and `ratio` of each metric over the entering groups."""
-    if not groups:
+def _compare(
+    entering: Mapping[str, Group], parts: Mapping[str, Group], confidence: float
+) -> dict[str, dict[str, Estimate]]:
+    """`overall` of each metric over the entering groups; `difference` and `ratio` over the merged ones too."""
+    if not entering:
         return {"overall": {}, "difference": {}, "ratio": {}}
-    z, everyone = critical_value(confidence), pool(groups.values())
+    groups = {**entering, **parts} if len(entering) > 1 or len(parts) > 1 else entering
+    z, everyone = critical_value(confidence), pool(entering.values())
     metrics = [m for m in everyone.metrics if all(m in group.metrics for group in groups.values())]
-    people = [group.people.value for group in groups.values()]
-    means = {m: [estimate.value for estimate in _means(groups, m, z)] for m in metrics}
-    points = _fairlearn(tuple(groups), people, means)
+    overall, points = (_points(each, metrics, z) for each in (entering, groups))
     gaps = {m: _gap(partial(_means, groups, m), len(groups), m, points, confidence) for m in metrics}
     return {
-        "overall": {m: _at(everyone.mean(m, z), points["overall"][m]) for m in metrics},
+        "overall": {m: _at(everyone.mean(m, z), overall["overall"][m]) for m in metrics},
         "difference": {m: difference for m, (difference, _) in gaps.items()},
         "ratio": {m: ratio for m, (_, ratio) in gaps.items() if bounds_of(m)[0] >= 0},
     }
+
+
+def _points(groups: Mapping[str, Group], metrics: Sequence[str], z: float) -> dict[str, dict[str, float | None]]:
+    """What fairlearn says of the groups."""
+    means = {m: [estimate.value for estimate in _means(groups, m, z)] for m in metrics}
+    return _fairlearn(tuple(groups), [group.people.value for group in groups.values()], means)
 
 
 def _means(groups: Mapping[str, Group], metric: str, z: float) -> list[Estimate]:
@@ -244,21 +258,6 @@ def _weighted_mean(
     """Released means weighted by released numbers of people; fairlearn's own two columns are not used."""
     del y_true, y_pred
     return float(np.average(means, weights=people))
-
-
-def _judge(rule: FairnessRule, result: AttributeResult | None) -> Verdict:
-    """The verdict on a rule, given what was measured about its attribute."""
-    gap = result.gap(rule.statistic, rule.metric) if result else None
-    if result is None or gap is None:
-        return undecided(
-            rule, f"No group was measured by {metric_name(rule.metric)} for the attribute {readable(rule.attribute)}."
-        )
-    if len(result.entering) < 2:
-        return undecided(
-            rule, f"Fewer than two groups of {readable(rule.attribute)} have enough people to be compared."
-        )
-    lowest, highest = result.extremes(rule.metric)
-    return judge(rule, gap, lowest=lowest, highest=highest, unmeasured=result.unmeasured)
 
 
 def _check(rules: tuple[FairnessRule, ...], minimum_people: float) -> None:

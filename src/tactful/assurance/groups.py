@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tactful.assurance.intervals import Estimate, bounds_of, mean_estimate, people_in
@@ -100,6 +100,53 @@ def merge_small(
         left = _replace(left, parts, target)
         merged |= {name: target for name in parts if name != target}
     return left, merged
+
+
+def merged_parts(
+    released: Mapping[str, Group], targets: Mapping[str, str], merged: Mapping[str, str]
+) -> dict[str, tuple[str, Group]]:
+    """Every group that went into a wider one, as it is by itself: where it went, and its people and sums.
+
+    Declared levels, a level that others were merged into, and wider groups that went into still wider ones. So nobody's
+    figures are gone because somebody else's group was small; which of these have enough people is for the caller.
+
+    Parameters
+    ----------
+    released : mapping of str to Group
+        Before merges.
+    targets : mapping of str to str
+        As given to `merge_small`.
+    merged : mapping of str to str
+        Which group went into which, from `merge_small`.
+    """
+    pools = [name for name in merged.values() if name not in merged]
+    taken = {frozenset(n for n in released if _ended(n, merged) == wide) for wide in pools}
+    found: dict[str, tuple[str, Group]] = {}
+    for label, members in _parts(released, targets, merged):
+        if members not in taken:
+            taken.add(members)
+            found[label] = _ended(min(members), merged), pool(released[n] for n in released if n in members)
+    return found
+
+
+def _parts(
+    released: Mapping[str, Group], targets: Mapping[str, str], merged: Mapping[str, str]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each group that may have gone into a wider one: what it is called and which released groups are in it."""
+    for name in released:
+        if name in merged or name in merged.values():
+            yield name if name in merged else f"{name} (by itself)", frozenset([name])
+    for name in dict.fromkeys(targets.values()):
+        members = frozenset(n for n in released if _leads_to(n, name, targets))
+        if members and members <= set(merged):
+            yield f"{name} (with what joins it)" if name in released else name, members
+
+
+def _ended(name: str, merged: Mapping[str, str]) -> str:
+    """Where a group ended up."""
+    while name in merged:
+        name = merged[name]
+    return name
 
 
 def _leads_to(name: str, target: str, targets: Mapping[str, str]) -> bool:

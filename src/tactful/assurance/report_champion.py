@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tactful.assurance.assessment import FairnessAssessment
-from tactful.assurance.champion import ChampionFacts, champion_gaps, compare_gap
+from tactful.assurance.champion import ChampionFacts, ChampionRule, champion_gaps, compare_gap
 from tactful.assurance.charts import interval_chart
 from tactful.assurance.intervals import Estimate
 from tactful.assurance.report_figures import Shown, chart_row, everything, reach, rule_metrics, said, with_reach
 from tactful.assurance.summary import metric_name, readable
-from tactful.assurance.verdicts import Verdict
+from tactful.assurance.verdicts import FairnessRule
 
 _WORDS = {
     "smaller": "Better: the gap is smaller than the champion's",
@@ -19,20 +19,31 @@ _WORDS = {
 
 def champion_line(assessment: FairnessAssessment, champion: ChampionFacts) -> str:
     """The comparison in a sentence."""
-    found = [compare_gap(verdict, assessment, champion) for verdict in assessment.verdicts.values()]
+    found = [compare_gap(verdict.rule, assessment, champion) for verdict in assessment.verdicts.values()]
+    changed = _changed(assessment, champion)
     if not found:
-        return f"Version {champion.version} is the champion; without rules there is nothing to compare."
+        return f"Version {champion.version} is the champion; without rules there is nothing to compare.{changed}"
     words = {"smaller": "better", "larger": "worse", "cannot tell": "not to be told apart"}
     counts = [f"{found.count(change)} {word}" for change, word in words.items() if change in found]
-    return f"Against version {champion.version}, the current champion, of {len(found)} gaps: {', '.join(counts)}."
+    return (
+        f"Against version {champion.version}, the current champion, of {len(found)} gaps: {', '.join(counts)}.{changed}"
+    )
 
 
 def champion_rules(assessment: FairnessAssessment, champion: ChampionFacts) -> Shown:
-    """Each rule: the gap then and now, and whether they can be told apart."""
+    """Each rule that either was judged by: what it asks, the gap then and now, whether they can be told apart."""
+    names = dict.fromkeys([*assessment.verdicts, *_dropped(assessment, champion)])
     return Shown(
         title="Gaps that rules are about",
-        header=("Rule", "Champion's verdict", "Champion's gap", "Gap now", "Compared"),
-        rows=tuple(_rule_row(verdict, assessment, champion) for verdict in assessment.verdicts.values()),
+        header=(
+            "Rule",
+            "Asked of the champion → asked now",
+            "Champion's verdict",
+            "Champion's gap",
+            "Gap now",
+            "Compared",
+        ),
+        rows=tuple(_rule_row(name, assessment, champion) for name in names),
     )
 
 
@@ -48,14 +59,56 @@ def champion_groups(assessment: FairnessAssessment, champion: ChampionFacts) -> 
     return tuple(each for each in shown if each.rows)
 
 
-def _rule_row(verdict: Verdict, assessment: FairnessAssessment, champion: ChampionFacts) -> tuple[str, ...]:
+def _rule_row(name: str, assessment: FairnessAssessment, champion: ChampionFacts) -> tuple[str, ...]:
     """One rule."""
-    rule = verdict.rule
+    verdict = assessment.verdicts.get(name)
+    rule = verdict.rule if verdict else champion.rules.get(name)
+    asked = f"{_asked(champion, name)} → {_asks(verdict.rule) if verdict else 'no such rule'}"
+    before = champion.verdicts.get(name, "not said" if name in champion.rules else "no such rule")
+    if rule is None:
+        return name, asked, before, "–", "–", "Cannot tell: what was asked of the champion cannot be read"
     ours, theirs = champion_gaps(rule.attribute, rule.metric, rule.statistic, assessment, champion)
-    change = _WORDS[compare_gap(verdict, assessment, champion)]
+    change = _WORDS[compare_gap(rule, assessment, champion)]
     why = ": other groups were compared, or none" if theirs is None else ""
-    before = champion.verdicts.get(rule.name, "no such rule")
-    return rule.name, before, with_reach(theirs), with_reach(ours), f"{change}{why}"
+    return name, asked, before, with_reach(theirs), with_reach(ours), f"{change}{why}"
+
+
+def _asked(champion: ChampionFacts, name: str) -> str:
+    """What a rule asked of the champion."""
+    rule = champion.rules.get(name)
+    if rule is not None:
+        return _asks(rule)
+    return "cannot be read" if name in champion.verdicts else "no such rule"
+
+
+def _asks(rule: FairnessRule | ChampionRule) -> str:
+    """What a rule is about, and its bound."""
+    return f"{rule.statistic} of {metric_name(rule.metric)} by {readable(rule.attribute)} {rule.asks}"
+
+
+def _dropped(assessment: FairnessAssessment, champion: ChampionFacts) -> list[str]:
+    """Rules by which the champion was judged and this candidate is not."""
+    return [n for n in dict.fromkeys([*champion.verdicts, *champion.rules]) if n not in assessment.verdicts]
+
+
+def _changed(assessment: FairnessAssessment, champion: ChampionFacts) -> str:
+    """How many rules are gone or ask for something else, in sentences; empty where none is."""
+    dropped = len(_dropped(assessment, champion))
+    both = [(champion.rules[n], v.rule) for n, v in assessment.verdicts.items() if n in champion.rules]
+    other = sum(_asks(then) != _asks(now) for then, now in both)
+    gone = f" {dropped} {_rules(dropped)} the champion was judged by {_are(dropped)} not asked of this one."
+    moved = f" {other} {_rules(other)} {'asks' if other == 1 else 'ask'} for something else than of the champion."
+    return (gone if dropped else "") + (moved if other else "")
+
+
+def _rules(count: int) -> str:
+    """One rule, several rules."""
+    return "rule" if count == 1 else "rules"
+
+
+def _are(count: int) -> str:
+    """One is, several are."""
+    return "is" if count == 1 else "are"
 
 
 def _groups(key: str, name: str, metric: str, assessment: FairnessAssessment, champion: ChampionFacts) -> Shown:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.charts import rule_chart
-from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.intervals import Estimate, Interval, critical_value
 from tactful.assurance.metrics import METRICS
 from tactful.assurance.report_figures import Shown, everything, percents, rule_metrics, sides, tells
 from tactful.assurance.summary import about, metric_name, readable
@@ -69,7 +71,7 @@ def worst_gap(assessment: FairnessAssessment) -> str:
     if not gaps:
         return _CANNOT_TELL
     _, name, metric = min(gaps)
-    return _worst(everything(assessment)[name], name, metric)
+    return _worst(everything(assessment)[name], name, metric, looked_at=len(ratios), confidence=assessment.confidence)
 
 
 def rests_on(assessment: FairnessAssessment) -> str:
@@ -78,7 +80,7 @@ def rests_on(assessment: FairnessAssessment) -> str:
         (group.people.value, f"“{label}” ({readable(name)})", about(group.people))
         for name, result in everything(assessment).items()
         for label, group in result.by_group.items()
-        if label in result.entering
+        if label in result.compared
     ]
     if not measured:
         return "No group had enough people to be measured."
@@ -89,18 +91,36 @@ def rests_on(assessment: FairnessAssessment) -> str:
     )
 
 
-def _worst(result: AttributeResult, name: str, metric: str) -> str:
-    """One gap in a sentence."""
+def _worst(result: AttributeResult, name: str, metric: str, *, looked_at: int, confidence: float) -> str:
+    """One gap in a sentence, with what it means that it was chosen as the largest."""
     low_group, high_group = result.extremes(metric)
     ratio: Estimate = result.ratio[metric]
-    perhaps = "That it is no gap at all cannot be ruled out. " if ratio.interval.high >= _NO_GAP else ""
+    perhaps = "That it is no gap at all cannot be ruled out. " if _may_be_none(ratio, looked_at, confidence) else ""
+    chosen = (
+        f"It was chosen as the largest of {looked_at} gaps: among so many some look like this by chance alone, and the "
+        "range does not allow for the choice. "
+        if looked_at > 1
+        else ""
+    )
     return (
         f"{metric_name(metric)} by {readable(name)}. The group that looks worst served (“{low_group}”, "
         f"{about(result.by_group[low_group].people)} people) reaches {ratio.value:.0%} of the one that looks best "
         f"served (“{high_group}”, {about(result.by_group[high_group].people)} people). Between worst and best it "
-        f"could be anything from {percents(ratio.interval)}. {perhaps}Gaps whose interval leaves nearly everything "
-        "open are not ranked."
+        f"could be anything from {percents(ratio.interval)}. {chosen}{perhaps}Gaps whose interval "
+        "leaves nearly everything open are not ranked."
     )
+
+
+def _may_be_none(ratio: Estimate, looked_at: int, confidence: float) -> bool:
+    """Whether the ratio could be 1, had its interval held for all gaps that were looked at (Bonferroni).
+
+    The upper end is moved out in proportion on the logarithmic scale of ratios. As the critical value between worst and
+    best is larger than the plain one that the proportion is taken from, that is rather too far than not far enough.
+    """
+    if ratio.value is None or ratio.value <= 0:
+        return True
+    wider = critical_value(confidence, comparisons=looked_at) / critical_value(confidence)
+    return math.log(ratio.value) + wider * math.log(ratio.interval.high / ratio.value) >= math.log(_NO_GAP)
 
 
 def _served(assessment: FairnessAssessment) -> set[str]:
@@ -112,6 +132,6 @@ def _served(assessment: FairnessAssessment) -> set[str]:
 def _rests_on(verdict: Verdict, assessment: FairnessAssessment) -> tuple[tuple[str, ...], ...]:
     """How many people are in each group that a verdict compares; empty where no two groups were compared."""
     result = everything(assessment).get(verdict.rule.attribute)
-    if result is None or len(result.entering) < 2:
+    if result is None or len(result.compared) < 2:
         return ()
-    return tuple((group, about(result.by_group[group].people)) for group in result.entering)
+    return tuple((group, about(result.by_group[group].people)) for group in result.compared)

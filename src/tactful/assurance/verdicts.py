@@ -128,7 +128,15 @@ class Verdict:
         }
 
 
-def judge(rule: FairnessRule, gap: Estimate, *, lowest: str, highest: str, unmeasured: tuple[str, ...]) -> Verdict:
+def judge(
+    rule: FairnessRule,
+    gap: Estimate,
+    *,
+    lowest: str,
+    highest: str,
+    unmeasured: tuple[str, ...],
+    doubts: tuple[str, ...] = (),
+) -> Verdict:
     """The verdict on a gap between measured groups.
 
     Parameters
@@ -140,18 +148,21 @@ def judge(rule: FairnessRule, gap: Estimate, *, lowest: str, highest: str, unmea
         The groups where the metric looks lowest and highest.
     unmeasured : tuple of str
         Declared groups too small to measure; with any of them the rule cannot pass.
+    doubts : tuple of str
+        What else keeps the rule from passing, as clauses.
     """
+    missing = (*([f"there are too few people to measure {listed(unmeasured)}"] if unmeasured else []), *doubts)
     status: Status = "insufficient evidence"
     if gap.value is not None and rule.broken_by(gap.interval):
         status = "fail"
-    elif gap.value is not None and math.isfinite(gap.value) and rule.kept_by(gap.interval) and not unmeasured:
+    elif gap.value is not None and math.isfinite(gap.value) and rule.kept_by(gap.interval) and not missing:
         status = "pass"
     quoted = gap.tells or status != "insufficient evidence"
     seen = _seen(rule, gap, lowest, highest) if quoted else _unseen(rule, gap.interval)
     nothing = f"No group has a {metric_name(rule.metric)} above zero that could be compared, so nothing can be said."
     return Verdict(
         status=status,
-        explanation=nothing if gap.value is None else f"{seen} {_therefore(rule, gap.interval, status, unmeasured)}",
+        explanation=nothing if gap.value is None else f"{seen} {_therefore(rule, gap.interval, status, missing)}",
         estimate=gap.value if quoted else None,
         interval=gap.interval,
         rule=rule,
@@ -209,15 +220,15 @@ def _unseen(rule: FairnessRule, interval: Interval) -> str:
     )
 
 
-def _therefore(rule: FairnessRule, interval: Interval, status: Status, unmeasured: tuple[str, ...]) -> str:
+def _therefore(rule: FairnessRule, interval: Interval, status: Status, missing: tuple[str, ...]) -> str:
     """What follows for the rule."""
     if status == "pass":
         return f"All of that keeps the rule: {rule.asks_in_words}."
     if status == "fail":
         return f"All of that breaks the rule: {rule.asks_in_words}."
-    few = f"too few people to measure {listed(unmeasured)}"
-    if rule.kept_by(interval) and unmeasured:
-        return f"That keeps the rule ({rule.asks_in_words}) for the groups that were measured, but there are {few}."
-    more = f", and there are {few}" if unmeasured else ""
+    why = ", and ".join(missing)
+    if rule.kept_by(interval) and missing:
+        return f"That keeps the rule ({rule.asks_in_words}) for the groups that were measured, but {why}."
+    more = f", and {why}" if missing else ""
     asks = rule.asks_in_words
     return f"The rule asks for {asks}: some of that keeps it and some breaks it{more}. More people are needed."
