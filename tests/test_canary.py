@@ -304,7 +304,7 @@ def test_a_bug_in_a_command_names_nobody(done: Told, monkeypatch: pytest.MonkeyP
     def broken(*_: object, **__: object) -> None:
         raise KeyError(user_id(1))
 
-    monkeypatch.setattr("tactful.training.bound", broken)
+    monkeypatch.setattr("tactful.mitigating.bound", broken)
     monkeypatch.delenv("TACTFUL_DEBUG", raising=False)
     recorder = Recorder()
     code, _ = recorder.command("train", str(done.world.config))
