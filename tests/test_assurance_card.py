@@ -74,7 +74,7 @@ def test_what_was_looked_at_is_not_said_to_be_unknown() -> None:
     rich, plain = unknowns(rich_assessment()), unknowns(ASSESSED)
     assert "How people who belong to two groups at once are served." in plain
     assert "How people who belong to two groups at once are served." not in rich
-    assert any("which is the only one that was looked at" in line for line in rich)
+    assert any("only whether it goes with how long a history is was looked at" in line for line in rich)
     assert sum("did not agree to be assessed" in line for line in rich) == 1
 
 

@@ -214,7 +214,7 @@ def test_parts_that_were_not_measured_are_left_out() -> None:
     assert not {"champion", "intersections", "items", "coverage", "shaped", "guessing", "mitigation"} & set(ids)
     text = words(page)
     assert "How people who belong to two groups at once are served." in text
-    assert "such as how long a history is" in text
+    assert "such as how long histories are" in text
     assert "This run did not measure which items" in text
     assert "mitigations may be tried" not in text
 

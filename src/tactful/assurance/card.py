@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +12,7 @@ from tactful.assurance.intervals import Estimate
 from tactful.assurance.judgement import left_out, left_out_in_words
 from tactful.assurance.report_figures import everything, reach, rule_metrics, said
 from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
+from tactful.privacy.sums import Measured
 
 
 def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
@@ -71,23 +73,22 @@ def unknowns(assessment: FairnessAssessment) -> list[str]:
 
 
 def _not_assessed(assessment: FairnessAssessment) -> list[str]:
-    """Who is in no group for want of consent, where that is more than noise."""
-    counted = [
-        f"by {readable(name)} {about(result.not_assessed)}"
-        for name, result in assessment.attributes.items()
-        if result.not_assessed.value > 2 * result.not_assessed.sigma
-    ]
-    if not counted:
+    """Who is in no group for want of consent, where that is more than noise: one number, which each attribute tells."""
+    told = [r.not_assessed for r in assessment.attributes.values() if 0 < r.not_assessed.sigma < math.inf]
+    weights = [found.sigma**-2 for found in told]
+    mean = sum(w * found.value for w, found in zip(weights, told, strict=True)) / max(sum(weights), 1e-300)
+    everybody = Measured(value=mean, sigma=min((found.sigma for found in told), default=math.inf))
+    if not everybody.value > 2 * everybody.sigma:
         return []
-    who = f"How people are served who did not agree to be assessed: of the evaluated people {', '.join(counted)}."
+    who = f"How people are served who did not agree to be assessed: {about(everybody)} of the evaluated people."
     return [f"{who} They may differ from those who agreed."]
 
 
 def _causes(assessment: FairnessAssessment) -> str:
     """What is not known about why there is a gap."""
     if assessment.conditioned:
-        return "Whether a gap has other causes than how long a history is, which is the only one that was looked at."
-    return "Whether a gap has other causes, such as how long a history is."
+        return "What a gap comes from: only whether it goes with how long a history is was looked at."
+    return "What a gap comes from, such as how long histories are."
 
 
 def _lead(summary: RunSummary) -> str:

@@ -102,7 +102,10 @@ def _exposure(groups: Mapping[str, ItemGroupResult]) -> str:
     parts += [f"Shown more than they are used: {listed(more)}."] if more else []
     rest = len(groups) - len(less) - len(more)
     parts += [f"Whether {rest} of {len(groups)} groups are shown more or less than they are used cannot be told."]
-    return " ".join(parts if rest else parts[:-1])
+    told = parts if rest else parts[:-1]
+    if less or more:
+        told.append(f"Of {len(groups)} groups, each with an interval of its own, some look like this by chance alone.")
+    return " ".join(told)
 
 
 def _shaped(key: str, name: str, groups: Mapping[str, Shaped], assessment: FairnessAssessment) -> Shown:

@@ -67,6 +67,12 @@ def factor(verdict: Verdict) -> float | None:
     return max(_MARGIN * (half / room) ** 2, _LEAST)
 
 
+_LEFT_OUT = (
+    "the groups that are compared keep the rule, but too many people are in none of them, or too few groups are left: "
+    "see the verdict."
+)
+
+
 def _about(verdict: Verdict) -> str:
     """What a rule is about."""
     return f"{metric_name(verdict.rule.metric)} by {readable(verdict.rule.attribute)}"
@@ -82,7 +88,7 @@ def _change(verdict: Verdict, result: AttributeResult | None, minimum: float) ->
             f"For lack of people there is no figure for {listed(result.unmeasured)}: at least {minimum:g} evaluated "
             "people are needed, or a declared group to merge with."
         )
-    return " ".join(part for part in parts if part)
+    return " ".join(part for part in parts if part) or _LEFT_OUT
 
 
 def _settled(verdict: Verdict, result: AttributeResult) -> str:

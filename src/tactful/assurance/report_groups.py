@@ -86,7 +86,7 @@ def noise_shown(assessment: FairnessAssessment) -> tuple[Shown, ...]:
 def _plot(key: str, name: str, metric: str, result: AttributeResult, confidence: float) -> Shown:
     """The groups of an attribute by one metric."""
     overall = result.overall[metric]
-    shown = {label: g for label, g in result.by_group.items() if not g.status.startswith("merged into")}
+    shown = {label: g for label, g in result.by_group.items() if g.metrics or not g.status.startswith("merged into")}
     rows = [_row(label, group, metric) for label, group in shown.items()]
     told = Shown(
         title=metric_name(metric),
@@ -111,7 +111,9 @@ def _plot(key: str, name: str, metric: str, result: AttributeResult, confidence:
 
 def _row(label: str, group: GroupResult, metric: str) -> ChartRow:
     """One group as a line of a chart."""
-    note = few_words(group.people) if group.status == "measured" else _WORDS.get(group.status, group.status)
+    note = _WORDS.get(group.status, group.status)
+    if group.metrics:
+        note = few_words(group.people) + ("" if group.status == "measured" else f", {group.status}")
     return chart_row(label, note, group.metrics.get(metric))
 
 
@@ -143,7 +145,7 @@ def _gap(result: AttributeResult, metric: str) -> str:
 def _basis(result: AttributeResult) -> str:
     """Which groups are compared and which are not, in sentences."""
     parts = [
-        f"Compared: {listed(result.entering)}." if result.entering else "No group has enough people to be compared."
+        f"Compared: {listed(result.compared)}." if result.compared else "No group has enough people to be compared."
     ]
     if result.unmeasured and result.overall:
         parts.append(f"Too few people to measure: {listed(result.unmeasured)}; with them missing no rule can pass.")
@@ -212,7 +214,7 @@ def _noise(key: str, name: str, result: AttributeResult, confidence: float) -> S
 
 def _compared(result: AttributeResult) -> Sequence[tuple[str, GroupResult]]:
     """The groups that rules compare."""
-    return [(name, result.by_group[name]) for name in result.entering]
+    return [(name, result.by_group[name]) for name in result.compared]
 
 
 def _excess(costs: dict[str, Estimate], difference: Estimate | None) -> str:
@@ -227,5 +229,6 @@ def _excess(costs: dict[str, Estimate], difference: Estimate | None) -> str:
     return (
         f"More noise takes most from “{most}” ({said(costs[most])}) and least from “{least}” "
         f"({said(costs[least])}), as far as can be told. By so much more noise would "
-        f"widen the gap between these two (excess gap): {size}."
+        f"widen the gap between these two (excess gap): {size}. They were chosen as the ends of {len(costs)} groups: "
+        "some look like this by chance alone."
     )
