@@ -14,7 +14,7 @@ import pyarrow.csv
 import pytest
 import scipy.sparse
 
-from tactful import fitting, training
+from tactful import fitting, mitigating
 from tactful.benchmarks import private, references
 from tactful.benchmarks.plot import Panel, plot_quality
 from tactful.benchmarks.private import PRIVATE, default_settings
@@ -145,7 +145,7 @@ def test_a_model_that_ignores_histories_has_the_recall_of_popularity() -> None:
 
 def test_tactful_is_what_a_training_run_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The method, the run and the attack on it call one function with one plan."""
-    assert private.fit_released is training.fit_released is fitting.fit_released
+    assert private.fit_released is mitigating.fit_released is fitting.fit_released
     text = {
         "model": {"name": "shop", "intended_use": "A test."},
         "data": dict.fromkeys(("interactions", "items", "consents"), "x.csv"),

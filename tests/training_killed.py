@@ -46,7 +46,7 @@ MLFLOW = (
     "create_model_version",
     "set_logged_model_tags",
 )
-STAGES = ("bound", "hold_out", "measure", "submit")
+STAGES = (("mitigating", "bound"), ("judging", "hold_out"), ("judging", "measure"), ("training", "submit"))
 
 PERSONAL = ("interactions.parquet", "consents.csv", "attributes.csv", "subjects.csv")
 """The tables that hold ids because they are about people; everything else must not."""

@@ -27,6 +27,8 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+import tactful.judging
+import tactful.mitigating
 import tactful.training
 from privacy_mutants import DrawnFirst
 from tactful.personal.bounding import bound
@@ -116,9 +118,9 @@ def spilling(consented: Any, **settings: Any) -> Any:
     return bound(consented, **settings)
 
 
-MUTANTS: dict[str, tuple[str, Any]] = {
-    "draws first": ("PrivateRelease", DrawnFirst),
-    "spills rows": ("bound", spilling),
+MUTANTS: dict[str, tuple[Any, str, Any]] = {
+    "draws first": (tactful.training, "PrivateRelease", DrawnFirst),
+    "spills rows": (tactful.mitigating, "bound", spilling),
 }
 
 
@@ -128,10 +130,10 @@ def live(run: dict[str, Any]) -> str:
     os.chdir(run["folder"])
     tempfile.tempdir = run["environment"]["TMPDIR"]
     if run["mutant"]:
-        setattr(tactful.training, *MUTANTS[run["mutant"]])
+        setattr(*MUTANTS[run["mutant"]])
     steps = Steps(run)
-    for name in STAGES:
-        steps.after(tactful.training, name)
+    for module, name in STAGES:
+        steps.after(getattr(tactful, module), name)
     for name in MLFLOW:
         steps.after(MlflowClient, name)
     steps.watch_journal()
