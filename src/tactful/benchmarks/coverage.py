@@ -73,6 +73,7 @@ def _recalled(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
     p = 0.05 + 0.7 * served
 
     def draw(n: int) -> Values:
+        """So many people's recall."""
         hidden = rng.integers(1, 6, n)
         return rng.binomial(hidden, p) / hidden
 

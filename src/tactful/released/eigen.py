@@ -140,6 +140,7 @@ def _below(matrix: Reals, values: Reals, vectors: Reals, limit: float, *, side: 
     rest, tiles = np.empty(matrix.shape, dtype=np.float32), _tiles(0, len(matrix))
 
     def filled(rows: slice) -> None:
+        """These rows of the rest are there, up to the diagonal."""
         found = (vectors[rows] * values) @ vectors[: rows.stop].T
         rest[rows, : rows.stop] = side * (found - matrix[rows, : rows.stop])
 
@@ -165,9 +166,11 @@ def has_cholesky(matrix: Reals) -> bool:
                 return False
 
             def solved(rows: slice, here: slice = here, corner: Reals = corner) -> None:
+                """These rows of the column block are those of the factor."""
                 matrix[rows, here] = solve_triangular(corner, matrix[rows, here].T, lower=True, check_finite=False).T
 
             def reduced(rows: slice, here: slice = here) -> None:
+                """What the block explains is taken out of these rows."""
                 to_come = slice(here.stop, rows.stop)
                 matrix[rows, to_come] -= matrix[rows, here] @ matrix[to_come, here].T
 
