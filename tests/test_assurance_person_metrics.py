@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tactful.assurance import person_metrics as of_person
-from tactful.assurance.item_groups import ItemGroups, default_category, item_levels
+from tactful.assurance.item_groups import ItemGroups, item_levels
 from tactful.assurance.person_metrics import Pairs
 from tactful.catalogue import Catalogue
 from tactful.errors import ConfigError
@@ -186,12 +186,3 @@ class TestItemGroups:
         """And so are those that are."""
         with pytest.raises(ConfigError, match="Name one of: kind"):
             ItemGroups.of(catalogue(kind=["a"]), "brand")
-
-    def test_the_default_category(self) -> None:
-        """`category` or `department`, else the first column that groups; none where none does."""
-        many = [str(n) for n in range(8)]
-        few = ["a", "b"] * 4
-        assert default_category(catalogue(brand=few, department=few, category=few)) == "category"
-        assert default_category(catalogue(brand=few, department=few)) == "department"
-        assert default_category(catalogue(size=many, brand=few, category=many)) == "brand"
-        assert default_category(catalogue(size=many, same=["a"] * 8)) is None

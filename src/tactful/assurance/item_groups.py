@@ -75,15 +75,3 @@ class ItemGroups:
 def item_levels(levels: Sequence[str]) -> tuple[str, ...]:
     """The groups of declared levels: they and ``other``, the last."""
     return (*(level for level in dict.fromkeys(levels) if level != OTHER), OTHER)
-
-
-def default_category(catalogue: Catalogue) -> str | None:
-    """The column whose mixtures are compared where none is declared; None where the catalogue has none that is fit.
-
-    Fit is a column of more than one value and of fewer than half as many as there are items: ``category`` or
-    ``department`` if there, else the first.
-    """
-    counted = {name: len({v for several in values for v in several}) for name, values in catalogue.features.items()}
-    usable = [name for name, count in counted.items() if 1 < count < len(catalogue) / 2]
-    preferred = [name for name in ("category", "department") if name in usable]
-    return next(iter([*preferred, *usable]), None)
