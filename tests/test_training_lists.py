@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,8 @@ def test_a_run_says_whether_lists_give_groups_away(
     """Lists of groups with a taste of their own give them away and hold half of the items each; others do not."""
     found: list[Found] = []
 
-    def kept(*given: object) -> Found:
-        found.append(guess_groups(*given))  # type: ignore[arg-type]
+    def kept(*given: Any, minimum_people: int) -> Found:
+        found.append(guess_groups(*given, minimum_people=minimum_people))
         return found[-1]
 
     monkeypatch.setattr(judging, "guess_groups", kept)

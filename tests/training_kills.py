@@ -68,13 +68,14 @@ class Steps:
     def watch_journal(self) -> None:
         """Steps: an entry appended, which nobody else sees yet; and its transaction committed."""
         transaction, append = Records.transaction, Transaction.append
-        written = ["nothing"]
+        written: list[str] = []
 
         @contextmanager
         def stepping(records: Records) -> Iterator[Transaction]:
+            before = len(written)
             with transaction(records) as open_one:
                 yield open_one
-            self.reach(f"committed {written[-1]}")
+            self.reach(f"committed {written[-1] if len(written) > before else 'nothing'}")
 
         def appending(open_one: Transaction, kind: str, *args: Any, **kwargs: Any) -> Any:
             entry = append(open_one, kind, *args, **kwargs)
