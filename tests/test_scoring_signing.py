@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -248,3 +249,11 @@ def test_keys_given_directly_are_checked() -> None:
         trusted_keys(["ed25519:abc"])
     with pytest.raises(ConfigError):
         trusted_keys("ed25519:abc")
+
+
+def test_the_digest_names_what_was_signed() -> None:
+    """It is the SHA-256 of the payload's canonical bytes, so a stranger can compute it; any change gives another."""
+    document = SignedDocument.sign({"b": [1, None], "a": "\u00e9"}, new_key())
+    assert document.digest == hashlib.sha256(b'{"a":"\\u00e9","b":[1,null]}').hexdigest()
+    assert SignedDocument.from_json(document.to_json()).digest == document.digest
+    assert SignedDocument.sign({"b": [1, None], "a": "e"}, new_key()).digest != document.digest

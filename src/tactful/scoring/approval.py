@@ -36,6 +36,8 @@ class Statement:
         As signed; ISO 8601 in an approval.
     signer : str
         The reviewer's public key.
+    id : str
+        `SignedDocument.digest` of what was signed.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Statement:
     approved_at: str
     expires_at: str
     signer: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,8 @@ class Approval:
 
     Attributes
     ----------
-    model, version, manifest_digest, sequence, signer
-        As in `Statement`.
+    model, version, manifest_digest, sequence, signer, id
+        As in `Statement`; `id` is what records of answers name the approval by.
     expires_at : datetime, with zone
         When it says that it ends, or as many days after it was given as approvals hold, whichever is first.
     """
@@ -66,6 +69,7 @@ class Approval:
     sequence: int
     expires_at: datetime
     signer: str
+    id: str
 
 
 def read_statement(folder: Path, *, trusted: frozenset[str]) -> Statement:
@@ -132,6 +136,7 @@ def as_approval(
         sequence=statement.sequence,
         expires_at=_end(statement, now, valid_days),
         signer=statement.signer,
+        id=statement.id,
     )
 
 
@@ -199,6 +204,7 @@ def _parse(document: SignedDocument) -> Statement:
         **{name: payload[name] for name in _TEXTS if name != "reason"},
         sequence=payload["sequence"],
         signer=document.public_key,
+        id=document.digest,
     )
 
 

@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -164,6 +165,11 @@ class SignedDocument:
         return cls(
             payload=MappingProxyType(fields["payload"]), public_key=fields["public_key"], signature=fields["signature"]
         )
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the payload's canonical bytes, in hexadecimal digits: one name for what was signed."""
+        return sha256(strict_json.canonical(dict(self.payload))).hexdigest()
 
     def to_json(self) -> str:
         """The document as one line of JSON."""
