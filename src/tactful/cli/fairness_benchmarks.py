@@ -29,7 +29,7 @@ def coverage(
     with show.steps("drawing worlds") as progress:
         rows = benchmark_coverage(worlds, seed=seed, progress=progress)
         rates = verdict_rates(repetitions, seed=seed, progress=progress)
-    _show_coverage(rows)
+    _show_coverage(rows, worlds)
     _show_rates(rates)
     if json:
         show.as_json({"rows": [row.as_json() for row in rows], "verdicts": [found.as_json() for found in rates]})
@@ -58,7 +58,7 @@ def fairness(
         show.as_json(found.as_json())
 
 
-def _show_coverage(rows: Sequence[Row]) -> None:
+def _show_coverage(rows: Sequence[Row], worlds: int) -> None:
     """One line a row of the table; what is outside of 93 to 97 % is marked."""
     head = ("statistic", "groups", "metric", "people", "noise")
     show.say(f"{head[0]:19s} {head[1]:16s} {head[2]:18s} {head[3]:>6s} {head[4]:12s} covered  half-width")
@@ -70,6 +70,8 @@ def _show_coverage(rows: Sequence[Row]) -> None:
         f"of {len(rows)} rows of 95 % intervals, {low} cover less than 93 % (-), and {high} more than 97 % where the "
         f"half-width is under {NARROW:g} of what is possible (+)"
     )
+    error = 196 * (0.95 * 0.05 / worlds) ** 0.5
+    show.say(f"with {worlds:,} worlds a row that covers 95 % is known to within {error:.1f} points: marks may be chance")
 
 
 def _mark(row: Row) -> str:
