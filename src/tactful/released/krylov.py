@@ -66,10 +66,12 @@ class KrylovSpace:
         known, image = self._vectors[: here.stop], self._vectors[ahead]
 
         def multiplied(strip: slice) -> Reals:
+            """What a strip of the image, which is there afterwards, adds to its products with the basis."""
             np.matmul(known[here], self._matrix[:, strip], out=image[:, strip])
             return image[:, strip] @ known[:, strip].T
 
         def without(strip: slice) -> Reals:
+            """What a strip of the image adds to its products once what lies along the basis is taken off."""
             image[:, strip] -= along @ known[:, strip]
             return image[:, strip] @ known[:, strip].T
 
