@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from tactful.assurance.model_book import Candidate
 from tactful.assurance.registry_store import (
     RegisteredVersion,
+    ShownFigures,
     artifact_location,
     default_uri,
     make_folder,
@@ -170,6 +171,50 @@ class Registry:
             with tempfile.TemporaryDirectory() as folder:
                 root = self._download(run_id=run_id, dst_path=folder)
                 return {path.name: _text(path) for path in root.iterdir() if path.is_file()}
+
+    def run(self, run_id: str) -> ShownFigures:
+        """What MLflow shows of a run now, also of one that was deleted and not purged yet.
+
+        Raises
+        ------
+        NotFoundError
+            MLflow knows no such run.
+        """
+        with plainly(f"looking up run {run_id}"):
+            found = self._client.get_run(run_id)
+            data, info = found.data, found.info
+            return ShownFigures(
+                status=str(info.status),
+                deleted=info.lifecycle_stage != "active",
+                params=dict(data.params),
+                metrics=dict(data.metrics),
+                tags=dict(data.tags),
+            )
+
+    def logged_model(self, model_id: str) -> ShownFigures:
+        """What MLflow shows of a logged model now.
+
+        Raises
+        ------
+        NotFoundError
+            MLflow knows no such logged model, or it was deleted.
+        """
+        with plainly(f"looking up logged model {model_id}"):
+            found = self._client.get_logged_model(model_id)
+            return ShownFigures(
+                status=str(found.status),
+                deleted=False,
+                params=dict(found.params or {}),
+                metrics={metric.key: metric.value for metric in found.metrics or ()},
+                tags=dict(found.tags or {}),
+            )
+
+    def run_files(self, run_id: str) -> dict[str, bytes]:
+        """Every file of a run as MLflow holds it now, by its path within the run."""
+        with plainly(f"fetching the documents of run {run_id}"), tempfile.TemporaryDirectory() as folder:
+            root = self._download(run_id=run_id, dst_path=folder)
+            files = [path for path in root.rglob("*") if path.is_file()]
+            return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
     def publish_approval(self, model: str, version: str, document: SignedDocument) -> None:
         """``approval.json`` lies beside ``manifest.json`` in the version's artifact, whatever was there before."""
@@ -409,7 +454,17 @@ def _shown(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersi
         run_id=version.run_id or "",
         model_id=str(version.tags.get("model_id", "")),
         champion=aliases.get(CHAMPION) == number,
+        tags=dict(version.tags),
+        loads=_loads(version),
     )
+
+
+def _loads(version: ModelVersion) -> str:
+    """The logged model that the version's source points at; what MLflow merely notes beside it loads nothing."""
+    source = str(version.source or "")
+    if source.startswith("models:/"):
+        return source.removeprefix("models:/")
+    return next((part for part in PurePosixPath(source).parts if part.startswith("m-")), "")
 
 
 def _pages(search: Callable[..., Any], condition: str | None) -> Iterator[Any]:

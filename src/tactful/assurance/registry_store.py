@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tactful.errors import NotFoundError, UsageError
@@ -26,6 +26,10 @@ class RegisteredVersion:
         MLflow's ids of the run and of the logged model; empty if MLflow has none.
     champion : bool
         Whether the alias ``champion`` points here.
+    tags : mapping of str to str
+        Every tag of the version.
+    loads : str
+        The id of the logged model that whoever loads this version gets; empty if MLflow has none.
     """
 
     model: str
@@ -34,6 +38,29 @@ class RegisteredVersion:
     run_id: str
     model_id: str
     champion: bool
+    tags: Mapping[str, str] = field(default_factory=dict)
+    loads: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFigures:
+    """What MLflow shows of a run or of a logged model.
+
+    Parameters
+    ----------
+    status : str
+        ``FINISHED`` for a run and ``READY`` for a logged model that are whole.
+    deleted : bool
+        Whether it was deleted and waits for being purged.
+    params, tags : mapping of str to str
+    metrics : mapping of str to float
+    """
+
+    status: str
+    deleted: bool
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
 
 
 def default_uri() -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
 from sqlalchemy.exc import (
@@ -58,6 +60,26 @@ def engine(address: str) -> Engine:
         event.listen(made, "connect", _settle_sqlite)
         event.listen(made, "begin", _begin_sqlite)
     return made
+
+
+def reader(address: str) -> Engine:
+    """An engine that can only read; what it reads is left as it is, to the byte, and nothing appears beside it.
+
+    A SQLite file is opened as one that nobody changes, unless a write-ahead log lies beside it: then it is in use, or
+    its last writer died, and the log belongs to what it says.
+    """
+    check_there(address)
+    url = _url(address)
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url, poolclass=NullPool, execution_options={"postgresql_readonly": True})
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        return create_engine(url, poolclass=NullPool)
+    path = Path(url.database).absolute()
+    log = path.with_name(f"{path.name}-wal")
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    return create_engine(
+        url, poolclass=NullPool, creator=lambda: sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
+    )
 
 
 def check_there(address: str) -> None:

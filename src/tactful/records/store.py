@@ -142,6 +142,19 @@ class Records:
         database.prepare(engine, _JOURNAL)
         return cls(engine, clock or _utc_now)
 
+    @classmethod
+    def look(cls, url: str | None = None) -> Records:
+        """The records at an address, to read alone: no byte of them changes, and nothing is made beside them.
+
+        Raises
+        ------
+        NotFoundError
+            If a SQLite file is not there.
+        UsageError
+            If the address is malformed.
+        """
+        return cls(database.reader(url or os.environ.get("TACTFUL_RECORDS") or DEFAULT_URL), _utc_now)
+
     def __repr__(self) -> str:
         return f"Records({self._engine.url.render_as_string(hide_password=True)})"
 
@@ -175,6 +188,21 @@ class Records:
         with self._engine.connect() as connection:
             return _entries(connection, kind)
 
+    def stored(self) -> list[StoredEntry]:
+        """Every entry exactly as the table holds it, by its number, whether the chain holds or not.
+
+        Raises
+        ------
+        UsageError
+            If the table cannot be read.
+        """
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(select(_JOURNAL).order_by(_JOURNAL.c.sequence))
+                return [StoredEntry(**row._mapping) for row in rows]
+        except SQLAlchemyError as error:
+            raise _unreadable(error) from None
+
     def verify(self, expected_head: str | None = None) -> ChainReport:
         """Whether the hash chain holds from the first entry to the last.
 
@@ -190,9 +218,7 @@ class Records:
             with self._engine.connect() as connection:
                 return _verified(connection, expected_head)
         except SQLAlchemyError as error:
-            raise UsageError(
-                "the journal must be readable", given=type(error).__name__, do="Restore the database from a copy"
-            ) from None
+            raise _unreadable(error) from None
 
     def now(self) -> datetime:
         """The time an entry appended now would bear."""
@@ -201,6 +227,11 @@ class Records:
     def close(self) -> None:
         """Nothing is held open any more."""
         self._engine.dispose()
+
+
+def _unreadable(error: SQLAlchemyError) -> UsageError:
+    """The error for a journal that a database does not give."""
+    return UsageError("the journal must be readable", given=type(error).__name__, do="Restore the database from a copy")
 
 
 def _last(connection: Connection) -> StoredEntry | None:
