@@ -23,10 +23,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from tactful.errors import ModelRefusedError, SecretError, UsageError
 from tactful.scoring import strict_json
 
-Purpose = Literal["approval", "candidate"]
-"""What a signature is for: a reviewer's decision about a model, or a trainer's statement of what was trained."""
+Purpose = Literal["approval", "candidate", "suppressions"]
+"""What a signature is for: a reviewer's decision about a model, a trainer's statement of what was trained, or an
+operator's list of who may be profiled."""
 
-_DOMAINS: Mapping[Purpose, bytes] = {"approval": b"tactful-approval-v1\0", "candidate": b"tactful-candidate-v1\0"}
+_DOMAINS: Mapping[Purpose, bytes] = {
+    "approval": b"tactful-approval-v1\0",
+    "candidate": b"tactful-candidate-v1\0",
+    "suppressions": b"tactful-suppressions-v1\0",
+}
 _PUBLIC = re.compile(r"ed25519:[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 
