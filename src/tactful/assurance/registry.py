@@ -23,9 +23,10 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tactful.assurance.model_book import Candidate
 from tactful.assurance.registry_store import (
@@ -163,6 +164,33 @@ class Registry:
         with plainly(f"fetching {model} version {version}"):
             root = self._client.get_model_version_download_uri(model, version)
             return self._download(artifact_uri=f"{root}/{self._artifact_path(root, model, version)}")
+
+    @contextmanager
+    def model_folder(self, model: str, version: str) -> Iterator[Path]:
+        """The whole folder that MLflow loads, with what MLflow wrote itself: in place if local, else a fleeting copy.
+
+        Raises
+        ------
+        NotFoundError
+            MLflow knows no such version.
+        """
+        with tempfile.TemporaryDirectory(prefix="tactful-") as private:
+            with plainly(f"fetching {model} version {version}"):
+                root = self._client.get_model_version_download_uri(model, version)
+                source = self._client.get_logged_model(_id_in(root)).artifact_location if _id_in(root) else root
+                local = urlsplit(str(source)).scheme in ("", "file")
+                folder = self._download(artifact_uri=str(source), **({} if local else {"dst_path": private}))
+            yield folder
+
+    def artifact_in(self, folder: Path, model: str, version: str) -> Path:
+        """Where the artifact lies in a folder of `model_folder`.
+
+        Raises
+        ------
+        ModelRefusedError
+            The version does not load through tactful's own loader.
+        """
+        return folder / _data_path(folder / "MLmodel", model, version)
 
     def documents(self, model: str, version: str) -> dict[str, str]:
         """The text of every document at the top of the version's run, by file name, as MLflow holds it now."""
@@ -459,12 +487,15 @@ def _shown(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersi
     )
 
 
+def _id_in(source: str) -> str:
+    """The id of a logged model in an address ``models:/m-…``; empty for any other address."""
+    return source.removeprefix("models:/") if source.startswith("models:/") else ""
+
+
 def _loads(version: ModelVersion) -> str:
     """The logged model that the version's source points at; what MLflow merely notes beside it loads nothing."""
     source = str(version.source or "")
-    if source.startswith("models:/"):
-        return source.removeprefix("models:/")
-    return next((part for part in PurePosixPath(source).parts if part.startswith("m-")), "")
+    return _id_in(source) or next((part for part in PurePosixPath(source).parts if part.startswith("m-")), "")
 
 
 def _pages(search: Callable[..., Any], condition: str | None) -> Iterator[Any]:
