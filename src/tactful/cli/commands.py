@@ -218,15 +218,18 @@ def demo(
 
 @keys.command("secrets")
 def keys_secrets(
-    out: Annotated[Path, typer.Option(help="File for the three secrets; only its owner can read it.")] = SECRETS,
+    out: Annotated[Path, typer.Option(help="File for the secrets; only its owner can read it.")] = SECRETS,
 ) -> None:
-    """Make the secrets for pseudonyms, storage and assignment, once for a population.
+    """Make the secrets for pseudonyms, storage, assignment and suppression lists, once for a population.
 
     Example: tactful keys secrets
     """
     if out.exists():
-        Keys.load(out)
-        show.say(f"{out} is there already and holds; it is kept")
+        older = Keys.load(out).suppression is None
+        Keys.complete(out)
+        show.say(
+            f"{out} is there already and holds; {'a key for suppression lists was added' if older else 'it is kept'}"
+        )
         return
     Keys.create(out)
     show.say(f"made {out}. Keep a copy: without it no later run can tell training from evaluation people")

@@ -1,4 +1,4 @@
-"""Three separate secrets: for pseudonyms, for storage, and for who trains and who evaluates."""
+"""Separate secrets: for pseudonyms, for storage, for who trains and who evaluates, and for suppression lists."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import hmac
 import os
 import secrets
 import stat
+import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from tactful.errors import NotFoundError, SecretError
 
 _BYTES = 32
+_NEEDED = ("pseudonym", "storage", "assignment")
+_NAMES = (*_NEEDED, "suppression")
+_MARK = 16
 _HALF = "\x00tactful half "  # no id begins like this: ids that are not clean are nobody's
 _SECRET_FILE = "TACTFUL_SECRET_FILE"  # noqa: S105 (the name of a variable)
 DEFAULT_FILE = Path("models/secrets.toml")
@@ -34,25 +38,30 @@ class Keys:
         Encrypts what is kept.
     assignment : bytes of length 32
         Decides who trains and who evaluates. To change it makes every debit count against both.
+    suppression : bytes of length 32, or None
+        Stands between ids and the lists of who may be profiled; the one key that services get. None where the secrets
+        are older than such lists: see `complete`. To lose or change it costs nothing but a new list.
 
     Notes
     -----
-    They never come from a config: configs are shared and logged. An explicit path wins, then the three environment
-    variables (hexadecimal), then the TOML file named by ``TACTFUL_SECRET_FILE``, then ``models/secrets.toml``.
+    They never come from a config: configs are shared and logged. An explicit path wins, then the environment variables
+    (hexadecimal), then the TOML file named by ``TACTFUL_SECRET_FILE``, then ``models/secrets.toml``. Three are given in
+    one place; the key of suppression lists may come from ``TACTFUL_SUPPRESSION_KEY`` beside a file of the others.
     """
 
     pseudonym: bytes
     storage: bytes
     assignment: bytes
+    suppression: bytes | None = None
 
     def __post_init__(self) -> None:
-        values = [getattr(self, name) for name in _names()]
+        values = [value for name in _NAMES if (value := getattr(self, name)) is not None]
         if any(len(value) != _BYTES for value in values):
             raise SecretError(
                 f"each key has {_BYTES} bytes", given="one is shorter or longer", do="Make them with Keys.create"
             )
         if len(set(values)) < len(values):
-            raise SecretError("the three keys differ", given="two are the same", do="Make them with Keys.create")
+            raise SecretError("the keys differ", given="two are the same", do="Make them with Keys.create")
 
     def __repr__(self) -> str:
         return f"Keys(assignment fingerprint {self.assignment_fingerprint()})"
@@ -70,8 +79,8 @@ class Keys:
         """
         if path is not None:
             return _from_file(Path(path))
-        given = {name: os.environ[_variable(name)] for name in _names() if os.environ.get(_variable(name))}
-        if given:
+        given = {name: os.environ[_variable(name)] for name in _NAMES if os.environ.get(_variable(name))}
+        if given.keys() & set(_NEEDED):
             return _parsed(given, "the environment")
         named = os.environ.get(_SECRET_FILE)
         if not named and not DEFAULT_FILE.is_file():
@@ -80,7 +89,7 @@ class Keys:
                 given=f"neither is set, and there is no {DEFAULT_FILE}",
                 do=_ADVICE,
             )
-        return _from_file(Path(named) if named else DEFAULT_FILE)
+        return _from_file(Path(named) if named else DEFAULT_FILE, given)
 
     @classmethod
     def create(cls, path: str | Path) -> Keys:
@@ -92,7 +101,7 @@ class Keys:
             If the file exists: lost keys cannot be made again.
         """
         path = Path(path)
-        keys = cls(**{name: secrets.token_bytes(_BYTES) for name in _names()})
+        keys = cls(**{name: secrets.token_bytes(_BYTES) for name in _NAMES})
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -101,10 +110,25 @@ class Keys:
                 "a key file is never overwritten", given=f"{path} exists", do="Name another file"
             ) from None
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.writelines(f'{name} = "{getattr(keys, name).hex()}"\n' for name in _names())
+            file.writelines(f'{name} = "{getattr(keys, name).hex()}"\n' for name in _NAMES)
             file.flush()
             os.fsync(file.fileno())
         return keys
+
+    @classmethod
+    def complete(cls, path: str | Path) -> Keys:
+        """The keys of the file, which holds one for suppression lists from now on; the others stay as they are.
+
+        Raises
+        ------
+        SecretError, NotFoundError
+            As `load` does.
+        """
+        path = Path(path)
+        if _from_file(path).suppression is None:
+            line = f'suppression = "{secrets.token_bytes(_BYTES).hex()}"\n'
+            _replace(path, line.encode("ascii") + path.read_bytes())  # at the top: a table may end the file
+        return _from_file(path)
 
     def assignment_fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with the assignment key and say nothing else about it."""
@@ -117,6 +141,22 @@ class Keys:
     def places(self, user_ids: Iterable[str]) -> list[int]:
         """Where each person falls on the line from 0 to 2^64 that is cut into evaluation and training."""
         return [int.from_bytes(digest[:8], "big") for digest in _hmac_sha256(self.assignment, user_ids)]
+
+    def marks(self, user_ids: Iterable[str]) -> list[bytes]:
+        """What stands for each person in a suppression list: HMAC-SHA256 of the id, cut to 16 bytes.
+
+        Raises
+        ------
+        SecretError
+            If there is no key for suppression lists.
+        """
+        if self.suppression is None:
+            raise SecretError(
+                "a suppression list has a key of its own",
+                given="the secrets hold none and TACTFUL_SUPPRESSION_KEY is not set",
+                do="Run `tactful keys secrets` with --out and the file of your secrets: it adds the key",
+            )
+        return [digest[:_MARK] for digest in _hmac_sha256(self.suppression, user_ids)]
 
     def halves(self, pseudonyms: Iterable[str]) -> list[int]:
         """For each pseudonym 0 or 1: a keyed hash in a domain of its own, so that it says nothing about `places`."""
@@ -134,18 +174,13 @@ def _hmac_sha256(key: bytes, texts: Iterable[str]) -> Iterator[bytes]:
         yield second.digest()
 
 
-def _names() -> tuple[str, ...]:
-    """The three keys by name."""
-    return tuple(field.name for field in fields(Keys))
-
-
 def _variable(name: str) -> str:
     """The environment variable of a key."""
     return f"TACTFUL_{name.upper()}_KEY"
 
 
-def _from_file(path: Path) -> Keys:
-    """The keys in a TOML file that only its owner can read."""
+def _from_file(path: Path, beside: Mapping[str, object] | None = None) -> Keys:
+    """The keys in a TOML file that only its owner can read; those given beside it win."""
     if not path.is_file():
         raise NotFoundError("the key file exists", given=f"{path} is no file", do="Make one with Keys.create")
     with path.open("rb") as file:
@@ -157,18 +192,32 @@ def _from_file(path: Path) -> Keys:
             found = tomllib.load(file)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError):
             raise SecretError("the key file is TOML", given=f"{path} is not", do="Make one with Keys.create") from None
-    return _parsed(found, str(path))
+    return _parsed({**found, **(beside or {})}, str(path))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file holds this, durably and for its owner alone, or still what it held."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _parsed(found: Mapping[str, object], place: str) -> Keys:
     """Keys from hexadecimal text; the error never repeats what it read."""
-    missing = [name for name in _names() if name not in found]
+    missing = [name for name in _NEEDED if name not in found]
     if missing:
         raise SecretError(
             "all three keys are given in one place", given=f"{place} lacks {', '.join(missing)}", do=_ADVICE
         )
     try:
-        return Keys(**{name: bytes.fromhex(str(found[name])) for name in _names()})
+        return Keys(**{name: bytes.fromhex(str(found[name])) for name in _NAMES if name in found})
     except ValueError:
         raise SecretError(
             "keys are hexadecimal text", given=f"one in {place} is not", do="Make them with Keys.create"
