@@ -1,7 +1,7 @@
 """Which decisions were seen before, so that an old or rejected model cannot be put back in place of a newer one.
 
-The highest approval of each model and every rejection met are kept for the life of the process and, where there is a
-place for it, in a file.
+The highest approval of each model and every rejection and retirement met are kept for the life of the process and,
+where there is a place for it, in a file.
 
 Notes
 -----
@@ -25,7 +25,9 @@ from tactful.scoring.address import sqlite_file
 _VARIABLE = "TACTFUL_SEEN_FILE"
 _FILE = "seen.json"
 
-_Seen = dict[str, int]  # "model" to its highest approval; "model/manifest digest" to the rejection of that artifact
+_Seen = dict[str, int]
+"""Numbers of decisions: "model" has its highest approval, "model/manifest digest" the rejection of that artifact, and
+"model/manifest digest/retired" its last retirement. No name of a model has a slash."""
 
 
 def seen_place(named: str | Path | None = None, *, store: str | None = None) -> Path | None:
@@ -56,7 +58,9 @@ class SeenSequences:
         self._seen: _Seen = {}
         self._lock = Lock()
 
-    def admit(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
+    def admit(
+        self, model: str, sequence: int, *, digest: str, file: Path | None = None, since: int | None = None
+    ) -> None:
         """Remember an approval as the highest one seen of its model.
 
         Parameters
@@ -67,14 +71,17 @@ class SeenSequences:
             The manifest digest of what was approved.
         file : Path, optional
             Where what was seen outlives the process (JSON), see `seen_place`.
+        since : int, optional
+            Of several approvals that count together, the number of the first; `sequence` is the last one's.
 
         Raises
         ------
         ModelRefusedError
-            If a higher one was seen, or a rejection of this artifact, or the file cannot be read or written: then a
-            rollback cannot be ruled out.
+            If a higher one was seen, or a rejection of this artifact, or a retirement of it later than `since`, or the
+            file cannot be read or written: then a rollback cannot be ruled out.
         """
-        self._update(lambda seen: _admitted(seen, model, sequence, digest), file)
+        first = sequence if since is None else since
+        self._update(lambda seen: _admitted(seen, model, sequence, digest, first), file)
 
     def reject(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
         """Never admit an artifact again, whatever approval comes with it; other versions of the model are admitted.
@@ -91,6 +98,22 @@ class SeenSequences:
         """
         self._update(lambda _: {_rejection(model, digest): sequence}, file)
 
+    def retire(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
+        """Admit an artifact only with an approval later than this retirement; other versions are admitted.
+
+        Parameters
+        ----------
+        model, sequence, digest, file
+            Of the retirement, as for `admit`.
+
+        Raises
+        ------
+        ModelRefusedError
+            If the file cannot be read or written.
+        """
+        name = _retirement(model, digest)
+        self._update(lambda seen: {name: max(sequence, seen.get(name, sequence))}, file)
+
     def _update(self, change: Callable[[Mapping[str, int]], _Seen], file: Path | None) -> None:
         """What `change` says is remembered here and in the file, or, if it raises, in neither."""
         with self._lock:
@@ -104,13 +127,26 @@ def _rejection(model: str, digest: str) -> str:
     return f"{model}/{digest}"
 
 
-def _admitted(seen: Mapping[str, int], model: str, sequence: int, digest: str) -> _Seen:
-    """What to remember of an approval; raise if a later one was seen, or a rejection."""
+def _retirement(model: str, digest: str) -> str:
+    return f"{model}/{digest}/retired"
+
+
+def _admitted(seen: Mapping[str, int], model: str, sequence: int, digest: str, since: int) -> _Seen:
+    """What to remember of an approval; raise if a later one was seen, or a rejection, or a later retirement."""
     if _rejection(model, digest) in seen:
         raise ModelRefusedError(
             "a model that was rejected is not served again",
             given=f"a rejection of this version of {model} was seen, and now an approval lies in its place",
             do="Find out who put it there; load the champion",
+        )
+    retired = seen.get(_retirement(model, digest), since - 1)
+    if since <= retired:
+        raise ModelRefusedError(
+            "a model that was retired is served again only with a later approval",
+            given=f"{model}: this approval is number {since}, the retirement seen was {retired}",
+            do="Load the champion, or approve this version anew",
+            sequence=since,
+            retired=retired,
         )
     highest = seen.get(model, sequence)
     if sequence < highest:

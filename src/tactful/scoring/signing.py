@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -110,7 +110,7 @@ def _private_of(pem: bytes, path: str | Path) -> Ed25519PrivateKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedDocument:
-    """A payload, who signed it, and the signature; nothing is checked until `verify`.
+    """A payload, who signed it, the signature, and what others signed with it; nothing is checked until `verify`.
 
     Attributes
     ----------
@@ -120,11 +120,14 @@ class SignedDocument:
         The signer, as in `public_text`.
     signature : str
         128 hexadecimal digits.
+    beside : tuple of SignedDocument
+        The other signed documents that count together with this one; ``with`` in JSON. They have none themselves.
     """
 
     payload: Mapping[str, Any]
     public_key: str
     signature: str
+    beside: tuple[SignedDocument, ...] = ()
 
     @classmethod
     def sign(
@@ -161,15 +164,10 @@ class SignedDocument:
             fields = strict_json.parse(text.encode("utf-8") if isinstance(text, str) else text)
         except (strict_json.NotStrictJsonError, UnicodeEncodeError) as error:
             raise _malformed("it is not valid JSON") from error
-        if not isinstance(fields, dict) or set(fields) != {"payload", "public_key", "signature"}:
-            raise _malformed("its fields are others")
-        if not isinstance(fields["payload"], dict) or not is_public_text(fields["public_key"]):
-            raise _malformed("its payload or key is malformed")
-        if not isinstance(fields["signature"], str) or not _SIGNATURE.fullmatch(fields["signature"]):
-            raise _malformed("its signature is malformed")
-        return cls(
-            payload=MappingProxyType(fields["payload"]), public_key=fields["public_key"], signature=fields["signature"]
-        )
+        beside = fields.pop("with", None) if isinstance(fields, dict) else None
+        if beside is not None and not (isinstance(beside, list) and beside):
+            raise _malformed("`with` is no list of others")
+        return replace(_document(fields), beside=tuple(_document(other) for other in beside or ()))
 
     @property
     def digest(self) -> str:
@@ -178,16 +176,22 @@ class SignedDocument:
 
     def to_json(self) -> str:
         """The document as one line of JSON."""
+        return strict_json.canonical(self._fields()).decode("ascii")
+
+    def _fields(self) -> dict[str, Any]:
+        """The document as plain JSON."""
         fields = {"payload": dict(self.payload), "public_key": self.public_key, "signature": self.signature}
-        return strict_json.canonical(fields).decode("ascii")
+        return fields | ({"with": [other._fields() for other in self.beside]} if self.beside else {})
 
     def verify(self, *, purpose: Purpose = "approval") -> None:
-        """The payload is what the holder of the key signed for this purpose. Whether the key is *trusted* is not asked.
+        """The payload is what the holder of the key signed for this purpose, and so for each document beside it.
+
+        Whether a key is *trusted* is not asked.
 
         Raises
         ------
         ModelRefusedError
-            If the signature does not fit the payload, the key and the purpose.
+            If a signature does not fit the payload, the key and the purpose.
         """
         try:
             message = _DOMAINS[purpose] + strict_json.canonical(dict(self.payload))
@@ -199,6 +203,19 @@ class SignedDocument:
                 given="it does not: the document or the signature was altered",
                 do="Fetch the signed document again, or have it signed again",
             ) from error
+        for other in self.beside:
+            other.verify(purpose=purpose)
+
+
+def _document(fields: object) -> SignedDocument:
+    """The document that these fields are, with none beside it."""
+    if not isinstance(fields, dict) or set(fields) != {"payload", "public_key", "signature"}:
+        raise _malformed("its fields are others")
+    if not isinstance(fields["payload"], dict) or not is_public_text(fields["public_key"]):
+        raise _malformed("its payload or key is malformed")
+    if not isinstance(fields["signature"], str) or not _SIGNATURE.fullmatch(fields["signature"]):
+        raise _malformed("its signature is malformed")
+    return SignedDocument(**fields | {"payload": MappingProxyType(fields["payload"])})
 
 
 def _malformed(what: str) -> ModelRefusedError:

@@ -1,12 +1,18 @@
-"""Whose approvals count: the reviewers' public keys.
+"""Whose approvals count, and how many it takes: the reviewers' public keys and the rules for them.
 
-The file is TOML::
+The file is TOML; everything but the reviewers' names and keys may be left out::
 
     approval_valid_days = 180
+    approvals_needed = 1
+
+    [models.grocery]
+    approvals_needed = 2
 
     [[reviewer]]
     name = "Ada"
     public_key = "ed25519:…"
+    roles = ["approve", "reject", "retire"]
+    models = ["grocery"]
 """
 
 from __future__ import annotations
@@ -14,10 +20,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from tactful.errors import ConfigError, ModelRefusedError, NotFoundError
 from tactful.scoring.signing import is_public_text
@@ -25,6 +31,10 @@ from tactful.scoring.signing import is_public_text
 DEFAULT_FILE = Path("configs/reviewers.toml")
 DEFAULT_VALID_DAYS = 180
 _VARIABLE = "TACTFUL_TRUSTED_KEYS"
+
+Role = Literal["approve", "reject", "retire"]
+ROLES: frozenset[str] = frozenset({"approve", "reject", "retire"})
+"""What a reviewer may decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +47,33 @@ class Reviewers:
         Name by public key.
     approval_valid_days : int, days
         How long an approval holds, counted from when it was given. It ends an approval that says longer, too.
+    approvals_needed : int
+        How many keys must have signed before a model is served.
+    needed_for : mapping of str to int
+        The same for single models, by name.
+    roles, models : mapping of str to frozenset of str
+        By public key, what a reviewer may decide and about which models; everything, where a key is missing here.
     """
 
     names: Mapping[str, str]
     approval_valid_days: int = DEFAULT_VALID_DAYS
+    approvals_needed: int = 1
+    needed_for: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    models: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def keys(self) -> frozenset[str]:
         """Their public keys."""
         return frozenset(self.names)
+
+    def needed(self, model: str) -> int:
+        """How many keys must have signed before this model is served."""
+        return self.needed_for.get(model, self.approvals_needed)
+
+    def may(self, key: str, role: Role, model: str) -> bool:
+        """Whether the holder of this key may decide so about this model."""
+        return key in self.names and role in self.roles.get(key, ROLES) and model in self.models.get(key, (model,))
 
     @classmethod
     def load(cls, source: str | Path | None = None) -> Reviewers:
@@ -84,6 +112,10 @@ class Reviewers:
             If there is nobody.
         ConfigError
             If a key is not a public key, or the file is not as described above.
+
+        Notes
+        -----
+        Bare keys carry no rules: how many must have signed is then what the approvals themselves say.
         """
         if isinstance(source, str) and source.startswith("ed25519:"):
             source = (source,)
@@ -108,27 +140,62 @@ def _parse(path: Path) -> Reviewers:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _bad(path, f"it is not valid TOML ({error})") from error
-    days, listed = document.get("approval_valid_days", DEFAULT_VALID_DAYS), document.get("reviewer", [])
-    if set(document) - {"approval_valid_days", "reviewer"} or type(days) is not int or days < 1:
-        raise _bad(path, "it has other keys, or the days are not a whole number from 1")
+    days, needed = document.get("approval_valid_days", DEFAULT_VALID_DAYS), document.get("approvals_needed", 1)
+    listed, models = document.get("reviewer", []), document.get("models", {})
+    if set(document) - {"approval_valid_days", "approvals_needed", "models", "reviewer"}:
+        raise _bad(path, "it has other keys")
+    if not _is_count(days) or not _is_count(needed):
+        raise _bad(path, "the days, or the approvals needed, are not a whole number from 1")
+    if not isinstance(models, dict) or not all(_is_rule(rule) for rule in models.values()):
+        raise _bad(path, "a [models.…] holds something else than `approvals_needed`, a whole number from 1")
     if not isinstance(listed, list) or not all(_is_reviewer(entry) for entry in listed):
-        raise _bad(path, "a [[reviewer]] has other keys or no name")
+        raise _bad(path, "a [[reviewer]] has other keys or no name, or a role or model that is none")
     for entry in listed:
         _check_key(entry["public_key"])
     names = {entry["public_key"]: entry["name"] for entry in listed}
     if len(names) < len(listed) or len(set(names.values())) < len(listed):
         raise _bad(path, "a name or a key is listed twice")
-    return Reviewers(names=MappingProxyType(names), approval_valid_days=days)
+    return Reviewers(
+        names=MappingProxyType(names),
+        approval_valid_days=days,
+        approvals_needed=needed,
+        needed_for=MappingProxyType({name: rule["approvals_needed"] for name, rule in models.items()}),
+        roles=_limits(listed, "roles"),
+        models=_limits(listed, "models"),
+    )
+
+
+def _limits(listed: list[dict[str, Any]], name: str) -> Mapping[str, frozenset[str]]:
+    """What reviewers are limited to, by key."""
+    return MappingProxyType({entry["public_key"]: frozenset(entry[name]) for entry in listed if name in entry})
+
+
+def _is_count(value: object) -> bool:
+    """Whether a value is a whole number from 1."""
+    return type(value) is int and value >= 1
+
+
+def _is_rule(rule: object) -> bool:
+    """Whether this is what may be said of one model."""
+    return isinstance(rule, dict) and set(rule) == {"approvals_needed"} and _is_count(rule["approvals_needed"])
 
 
 def _is_reviewer(entry: Any) -> bool:
-    """Whether an entry has a name and a key and nothing else."""
+    """Whether an entry has a name and a key, roles and models if any, and nothing else."""
     return (
         isinstance(entry, dict)
-        and set(entry) == {"name", "public_key"}
+        and {"name", "public_key"} <= set(entry) <= {"name", "public_key", "roles", "models"}
         and isinstance(entry["name"], str)
         and bool(entry["name"].strip())
+        and _is_texts(entry.get("models", []))
+        and _is_texts(entry.get("roles", []))
+        and set(entry.get("roles", [])) <= ROLES
     )
+
+
+def _is_texts(value: object) -> bool:
+    """Whether a value is a list of texts."""
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _check_key(key: object) -> None:
@@ -144,7 +211,8 @@ def _check_key(key: object) -> None:
 def _bad(path: Path, what: str) -> ConfigError:
     """The refusal of a reviewers' file."""
     return ConfigError(
-        f"{path} holds `approval_valid_days` and [[reviewer]] entries with `name` and `public_key`",
+        f"{path} holds `approval_valid_days`, `approvals_needed`, [models.NAME] tables and [[reviewer]] entries with "
+        "`name` and `public_key`, and perhaps `roles` and `models`",
         given=what,
         do="Correct the file",
     )
