@@ -21,6 +21,7 @@ from threading import Lock
 from tactful.errors import ModelRefusedError
 from tactful.scoring import strict_json
 from tactful.scoring.address import sqlite_file
+from tactful.scoring.statement import Statement
 
 _VARIABLE = "TACTFUL_SEEN_FILE"
 _FILE = "seen.json"
@@ -113,6 +114,11 @@ class SeenSequences:
         """
         name = _retirement(model, digest)
         self._update(lambda seen: {name: max(sequence, seen.get(name, sequence))}, file)
+
+    def end(self, statement: Statement, *, file: Path | None = None) -> None:
+        """Remember a rejection or a retirement that was met; see `reject` and `retire`."""
+        remember = self.reject if statement.decision == "rejected" else self.retire
+        remember(statement.model, statement.sequence, digest=statement.manifest_digest, file=file)
 
     def _update(self, change: Callable[[Mapping[str, int]], _Seen], file: Path | None) -> None:
         """What `change` says is remembered here and in the file, or, if it raises, in neither."""
