@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tactful.errors import NotFoundError, UsageError
 from tactful.scoring.address import resolve
 from tactful.scoring.answers import Answer, Contribution, Recommendation
-from tactful.scoring.approval import as_approval, check_maker, read_statement
+from tactful.scoring.approval import as_approval, check_maker, ends_model, read_statement
 from tactful.scoring.arguments import as_categories, as_count, paired, require_bool
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.histories import UNREAD, History, as_id, read_history
@@ -97,19 +97,21 @@ class Recommender:
         with resolve(uri_or_path) as located:
             seen = seen_place(seen_file, store=located.store)
             statement = read_statement(located.folder, trusted=reviewers.keys)
-            if statement.decision == "rejected":
-                PROCESS.reject(statement.model, statement.sequence, digest=statement.manifest_digest, file=seen)
+            if ends_model(statement, reviewers):
+                PROCESS.end(statement, file=seen)
             approval = as_approval(
                 statement,
                 now=now() if now else datetime.now(UTC),
                 valid_days=reviewers.approval_valid_days,
                 model=located.model,
                 version=located.version,
+                reviewers=reviewers,
             )
             artifact = read_artifact(located.folder, manifest_digest=approval.manifest_digest)
         check_maker(artifact.meta, approval)
         items = ItemModel.of(artifact)
-        PROCESS.admit(approval.model, approval.sequence, digest=approval.manifest_digest, file=seen)
+        digest = approval.manifest_digest
+        PROCESS.admit(approval.model, approval.sequence, digest=digest, file=seen, since=approval.since)
         return cls(items=items, model=approval.model, version=approval.version, expires_at=approval.expires_at)
 
     @classmethod
