@@ -100,20 +100,9 @@ class Keys:
         SecretError
             If the file exists: lost keys cannot be made again.
         """
-        path = Path(path)
-        keys = cls(**{name: secrets.token_bytes(_BYTES) for name in _NAMES})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise SecretError(
-                "a key file is never overwritten", given=f"{path} exists", do="Name another file"
-            ) from None
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.writelines(f'{name} = "{getattr(keys, name).hex()}"\n' for name in _NAMES)
-            file.flush()
-            os.fsync(file.fileno())
-        return keys
+        made = {name: secrets.token_bytes(_BYTES) for name in _NAMES}
+        _write_new(Path(path), made)
+        return cls(**made)
 
     @classmethod
     def complete(cls, path: str | Path) -> Keys:
@@ -150,13 +139,33 @@ class Keys:
         SecretError
             If there is no key for suppression lists.
         """
+        return [digest[:_MARK] for digest in _hmac_sha256(self.for_lists(), user_ids)]
+
+    def for_lists(self) -> bytes:
+        """The key of suppression lists.
+
+        Raises
+        ------
+        SecretError
+            If there is none.
+        """
         if self.suppression is None:
             raise SecretError(
                 "a suppression list has a key of its own",
-                given="the secrets hold none and TACTFUL_SUPPRESSION_KEY is not set",
-                do="Run `tactful keys secrets` with --out and the file of your secrets: it adds the key",
+                given="the secrets hold none, and TACTFUL_SUPPRESSION_KEY is not set",
+                do="Run `tactful keys secrets --out` with the file of your secrets: it adds the key",
             )
-        return [digest[:_MARK] for digest in _hmac_sha256(self.suppression, user_ids)]
+        return self.suppression
+
+    def hand_over(self, path: str | Path) -> None:
+        """The key of suppression lists is in a new file for its owner alone, without the others: for a service.
+
+        Raises
+        ------
+        SecretError
+            If the file exists, or there is no such key.
+        """
+        _write_new(Path(path), {"suppression": self.for_lists()})
 
     def halves(self, pseudonyms: Iterable[str]) -> list[int]:
         """For each pseudonym 0 or 1: a keyed hash in a domain of its own, so that it says nothing about `places`."""
@@ -193,6 +202,19 @@ def _from_file(path: Path, beside: Mapping[str, object] | None = None) -> Keys:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError):
             raise SecretError("the key file is TOML", given=f"{path} is not", do="Make one with Keys.create") from None
     return _parsed({**found, **(beside or {})}, str(path))
+
+
+def _write_new(path: Path, keys: Mapping[str, bytes]) -> None:
+    """The keys are in a new file that only its owner can read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise SecretError("a key file is never overwritten", given=f"{path} exists", do="Name another file") from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.writelines(f'{name} = "{key.hex()}"\n' for name, key in keys.items())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,98 @@
+"""``tactful suppressions``: who may be profiled, as a signed list for services; and the key with which they read it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tactful.cli import show
+from tactful.cli.commands import Json, app, keys
+from tactful.config import TrainingConfig
+from tactful.errors import UsageError
+from tactful.personal.keys import Keys
+from tactful.personal.objections import standings
+from tactful.scoring.signing import load_private, public_text
+from tactful.scoring.suppression_list import PURPOSE, write_list
+
+
+@app.command()
+def suppressions(
+    config: Annotated[Path, typer.Argument(help="A TOML file whose [data] names consents and subjects.")],
+    out: Annotated[Path, typer.Option(help="The list; it is replaced whole. Services read it anew by themselves.")],
+    key: Annotated[Path, typer.Option(help="Private key of whoever answers for the list, from `tactful keys new`.")],
+    basis: Annotated[
+        Literal["consent", "objection"],
+        typer.Option(
+            help="consent: list who agrees, nobody else is profiled. objection: list who may not be profiled."
+        ),
+    ] = "consent",
+    purpose: Annotated[str, typer.Option(help="What people were asked.")] = PURPOSE,
+    valid_hours: Annotated[
+        float, typer.Option(help="How long the list holds; whose consent ends before it is left out.")
+    ] = 24.0,
+    json: Json = False,
+) -> None:
+    """Write the signed list from which services read whom they may profile, by the consents as they are now.
+
+    Example: tactful suppressions configs/grocery.toml --out models/may.list --key officer.key
+    """
+    data, signer, secrets = TrainingConfig.load(config).data, load_private(key), Keys.load()
+    with show.steps("listing") as say:
+        say("judging consents")
+        found = standings(
+            consents=data.consents,
+            subjects=data.subjects,
+            keys=secrets,
+            purpose=purpose,
+            basis=basis,
+            valid_for=_hours(valid_hours),
+        )
+        say("signing and writing")
+        write_list(
+            out,
+            found.marks,
+            basis=basis,
+            purpose=purpose,
+            made_at=found.made_at,
+            expires_at=found.expires_at,
+            key=secrets.for_lists(),
+            signer=signer,
+        )
+    left_out = ", ".join(f"{n:,} {state}" for state, n in found.counts.items() if state != "allowed")
+    show.say(f"{found.counts.get('allowed', 0):,} people may be profiled; not: {left_out or 'nobody'}")
+    show.say(f"{out} holds until {found.expires_at:%Y-%m-%d %H:%M} UTC at most; services trust {public_text(signer)}")
+    if json:
+        show.as_json(
+            {
+                "file": str(out),
+                "basis": basis,
+                "purpose": purpose,
+                "made_at": found.made_at.isoformat(),
+                "expires_at": found.expires_at.isoformat(),
+                "signer": public_text(signer),
+                "people": dict(found.counts),
+            }
+        )
+
+
+@keys.command("suppression")
+def keys_suppression(
+    out: Annotated[Path, typer.Option(help="New file for the one key that services get; only its owner can read it.")],
+) -> None:
+    """Write the key of suppression lists to a file of its own, for a service: it gets no other secret.
+
+    Example: tactful keys suppression --out models/suppression.key
+    """
+    Keys.load().hand_over(out)
+    show.say(f"made {out}. In the service: export TACTFUL_SUPPRESSION_KEY_FILE={out}")
+
+
+def _hours(number: float) -> timedelta:
+    """So many hours."""
+    try:
+        return timedelta(hours=number)
+    except (ValueError, OverflowError):
+        raise UsageError("hours are a number", given=f"{number}", do="Give e.g. 24") from None
