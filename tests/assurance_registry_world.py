@@ -102,7 +102,8 @@ class World:
         register: bool = True,
     ) -> Candidate:
         """A candidate in MLflow and in the journal."""
-        candidate, digest = self.log(register=register, signed=signed)
+        tags = {"noise": noise, **{f"verdict.{rule}": status for rule, status in verdicts.items()}}
+        candidate, digest = self.log(register=register, signed=signed, tags=tags)
         trainer = self.trainer if signed else None
         self.record(candidate, digest, verdicts=verdicts, noise=noise, trainer=trainer)
         return candidate

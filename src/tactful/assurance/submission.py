@@ -20,6 +20,7 @@ from tactful.assurance.fairness_record import (
     fairness_table,
     fairness_tags,
 )
+from tactful.assurance.figures import FIGURES, figures_document
 from tactful.assurance.registry import Registry
 from tactful.assurance.report import fairness_report
 from tactful.assurance.report_mitigation import MitigationFacts
@@ -76,13 +77,16 @@ def submit(
         TABLE: fairness_table(assessment),
     }
     verdicts = {name: verdict.status for name, verdict in assessment.verdicts.items()}
+    params, metrics = _params(summary), {**summary.metrics, **fairness_metrics(assessment)}
+    tags = {"noise": summary.noise, **fairness_tags(assessment)}
+    documents[FIGURES] = figures_document(params=params, metrics=metrics, tags=tags)
     candidate = registry.log_candidate(
         model=summary.model,
         artifact=artifact,
         documents=documents,
-        params=_params(summary),
-        metrics={**summary.metrics, **fairness_metrics(assessment)},
-        tags={"noise": summary.noise, **fairness_tags(assessment)},
+        params=params,
+        metrics=metrics,
+        tags=tags,
         tables=(TABLE,),
     )
     record_candidate(

@@ -26,7 +26,14 @@ def main() -> None:
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        from tactful.cli import fairness_benchmarks, forecasting, mitigating, twins  # noqa: F401  (they add commands)
+        from tactful.cli import (  # noqa: F401  (they add commands)
+            fairness_benchmarks,
+            forecasting,
+            mitigating,
+            suppressing,
+            twins,
+            verifying,
+        )
         from tactful.cli.commands import app
 
         code = app(prog_name="tactful", standalone_mode=False)

@@ -1,0 +1,233 @@
+"""`verify` agrees with what is whole, names what is not, stops at nothing, and changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assurance_registry_world import DOCUMENTS, PASSES, World, empty_store
+from tactful.assurance.approval import record_candidate
+from tactful.assurance.figures import FIGURES, figures_document
+from tactful.assurance.registry import Registry
+from tactful.assurance.verification import Verification, verify
+from tactful.assurance.verification_findings import NAMES, Findings
+from tactful.errors import NotFoundError, UsageError
+from tactful.records.store import Records
+from tactful.scoring.trust import Reviewers
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """One MLflow store for all tests here: each has a model name of its own."""
+    return Registry(f"sqlite:///{empty_store(tmp_path_factory.mktemp('mlflow'))}")
+
+
+@pytest.fixture
+def world(tmp_path: Path, store: Registry, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.delenv("TACTFUL_SEEN_FILE", raising=False)
+    return World.make(tmp_path, store)
+
+
+def checked(world: World, **changes: Any) -> Verification:
+    """What a stranger finds."""
+    given: dict[str, Any] = {"open_registry": lambda: world.registry, "reviewers": world.reviewers} | changes
+    return verify(Records.look(f"sqlite:///{world.folder / 'records.db'}"), world.model, **given)
+
+
+def tamper(world: World, statement: str) -> None:
+    """Somebody who owns the database takes its guards away and changes it."""
+    with sqlite3.connect(world.folder / "records.db") as connection:
+        for name in ("journal_no_update", "journal_no_delete", "journal_in_order"):
+            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+        connection.execute(statement)
+    connection.close()
+
+
+def everything(*folders: Path) -> dict[str, str]:
+    """Every file under these folders, and what is in it."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_what_is_whole_agrees_and_nothing_is_written(world: World, store: Registry) -> None:
+    """A candidate, a champion and a rejected version: no mismatch, and not a byte anywhere is another afterwards."""
+    for _ in range(3):
+        world.train()
+    world.approve("1")
+    world.reject("3")
+    folders = (world.folder, Path(store.uri.removeprefix("sqlite:///")).parent)
+    before = everything(*folders)
+    found = checked(world)
+    assert (found.ok, found.mismatches) == (True, ())
+    assert found.checked["versions"] == 3
+    assert found.checked["documents"] == 3 * len(DOCUMENTS)
+    assert found.checked["journal entries"] == found.checked["signed statements"] == 5
+    assert found.head == world.records.verify().head
+    assert everything(*folders) == before
+    assert json.loads(json.dumps(found.as_json()))["ok"] is True
+
+
+def test_it_stops_at_nothing(world: World, store: Registry) -> None:
+    """Things of seven kinds are wrong at once, and each is named with the version it is about."""
+    first, second = world.train(), world.train()
+    world.approve("1")
+    folder = world.registry.artifact_folder(world.model, "1")
+    (folder / "base.npy").write_bytes((folder / "base.npy").read_bytes()[:-1] + b"\x7f")
+    client = store._client
+    client.log_text(first.run_id, "<p>all is fair</p>", "report.html")
+    client.log_text(second.run_id, "more", "notes/more.md")
+    client.set_tag(second.run_id, "verdict.ndcg_by_age", "fail")
+    client.set_registered_model_alias(world.model, "champion", "2")
+    client.delete_run(second.run_id)
+    tamper(world, "UPDATE journal SET digest = digest || 'x' WHERE sequence = 3")
+    assert {(m.name, m.version) for m in checked(world).mismatches} == {
+        ("journal_row_edited", None),
+        ("document_altered", "1"),
+        ("array_altered", "1"),
+        ("document_added", "2"),
+        ("tag_differs", "2"),
+        ("run_deleted", "2"),
+        ("alias_moved", None),
+    }
+
+
+def test_every_array_that_was_altered_is_named(world: World) -> None:
+    """Not only the first."""
+    world.train()
+    folder = world.registry.artifact_folder(world.model, "1")
+    for name in ("base.npy", "encoder.npy"):
+        (folder / name).write_bytes((folder / name).read_bytes()[:-1] + b"\x7f")
+    (folder / "decoder.npy").unlink()
+    (folder / "more.npy").write_bytes(b"x")
+    found = [(m.name, m.what.split()[0]) for m in checked(world).mismatches]
+    assert sorted(found) == [
+        ("array_added", "more.npy"),
+        ("array_altered", "base.npy"),
+        ("array_altered", "encoder.npy"),
+        ("array_missing", "decoder.npy"),
+    ]
+
+
+def test_every_broken_row_is_named(world: World) -> None:
+    """Two edited rows and a gap, each at its place; what does not depend on them is replayed still."""
+    for _ in range(4):
+        world.train()
+    world.approve("4")
+    tamper(world, "UPDATE journal SET body = X'7B7D' WHERE sequence = 1")
+    tamper(world, "UPDATE journal SET time = '2020-01-01T00:00:00.000000+00:00' WHERE sequence = 3")
+    tamper(world, "DELETE FROM journal WHERE sequence = 2")
+    found = checked(world)
+    words = [m.what for m in found.mismatches if m.name.startswith("journal_row")]
+    assert [w for w in words if "missing" in w] == ["entry 2 is missing"]
+    assert [w.split()[1] for w in words if "changed" in w] == ["1", "3"]
+    assert any("entry 1 (model.candidate)" in m.what for m in found.mismatches)
+    assert found.checked["versions"] == 2
+    assert "alias_moved" not in found.names
+
+
+@pytest.mark.parametrize("cut", ["candidate", "decision"])
+def test_a_cut_tail_is_seen_from_outside(world: World, cut: str) -> None:
+    """The journal alone holds; what was cut off is known to MLflow, to this machine, and to whoever noted the head."""
+    world.train()
+    head = world.records.verify().head
+    world.approve("1")
+    later = world.records.verify().head
+    tamper(world, "DELETE FROM journal WHERE sequence > " + ("1" if cut == "decision" else "0"))
+    found = checked(world, head=later)
+    assert world.records.verify().ok
+    assert {"head_missing", "journal_behind"} <= found.names
+    assert ({"approval_unexpected", "status_differs"} if cut == "decision" else {"version_unknown"}) <= found.names
+    assert checked(world, head=head).names == found.names - {"head_missing"} or cut == "candidate"
+
+
+def test_without_mlflow_the_journal_is_checked_still(world: World) -> None:
+    """What needs no MLflow was compared, and that the rest was not is a mismatch of its own."""
+    world.train()
+    world.approve("1")
+
+    def down() -> Registry:
+        raise UsageError("looking up must be possible", given="the server does not answer", do="Start it")
+
+    found = checked(world, open_registry=down)
+    assert found.names == {"mlflow_unreachable"}
+    assert "the server does not answer" in found.mismatches[0].what
+    tamper(world, "UPDATE journal SET actor = 'x' WHERE sequence = 1")
+    assert "journal_row_edited" in checked(world, open_registry=down).names
+
+
+def test_signers_and_validity(world: World) -> None:
+    """An approval that ended, a signer who is on no list, and nobody's list at all."""
+    world.train()
+    decision = world.approve("1", by="Ada")
+    others = Reviewers(names={k: n for k, n in world.reviewers.names.items() if n != "Ada"})
+    assert checked(world, now=decision.expires_at - timedelta(seconds=1)).ok
+    assert checked(world, now=decision.expires_at).names == {"approval_expired"}
+    assert checked(world, reviewers=others).names == {"signer_not_reviewer"}
+    assert checked(world, reviewers=None).names == {"reviewers_missing"}
+    world.train()
+    world.approve("2", by="Grace")
+    found = checked(world, reviewers=others)
+    assert found.ok
+    assert any("not listed" in note for note in found.notes)
+
+
+def test_overrides_are_told(world: World) -> None:
+    """What was approved although a rule did not pass is no mismatch, and not silent."""
+    world.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
+    world.approve("1", overrides={"ndcg_by_age": "few people"})
+    notes = checked(world).notes
+    assert any("ndcg_by_age (fail): few people" in note for note in notes)
+
+
+def test_figures_and_tags_are_compared_with_the_document(world: World) -> None:
+    """Where the figures of the training are journalled, any changed, added or removed one is named."""
+    params, metrics, tags = {"epsilon": 5.0}, {"ndcg@10": 0.21}, {"noise": "system", "verdict.ndcg_by_age": "pass"}
+    text = figures_document(params=params, metrics=metrics, tags=tags)
+    documents = DOCUMENTS | {FIGURES: text}
+    candidate, digest = world.log(documents=documents, params=params, metrics=metrics, tags=tags)
+    digests = {name: hashlib.sha256(each.encode()).hexdigest() for name, each in documents.items()}
+    record_candidate(
+        world.records,
+        candidate=candidate,
+        manifest_digest=digest,
+        document_digests=digests,
+        verdicts={"ndcg_by_age": "pass"},
+        noise="system",
+        trainer=world.trainer,
+    )
+    assert checked(world).ok
+    client = world.registry._client
+    client.log_metric(candidate.run_id, "ndcg_at_10", 0.22)
+    client.log_metric(candidate.run_id, "charm", 1.0)
+    client.set_tag(candidate.run_id, "verdict.more", "pass")
+    client.set_model_version_tag(world.model, "1", "noise", "none")
+    found = [(m.name, m.what.split(" shows ")[0].split(" has ")[0]) for m in checked(world).mismatches]
+    assert found == [
+        ("figure_differs", "the run"),
+        ("figure_added", "the run"),
+        ("tag_differs", "the run"),
+        ("tag_differs", "the version"),
+    ]
+
+
+def test_a_model_that_nobody_knows_is_not_found(world: World) -> None:
+    """There is nothing to compare: that is no mismatch."""
+    with pytest.raises(NotFoundError):
+        checked(world)
+
+
+def test_names_are_those_that_are_documented() -> None:
+    """A mismatch without a documented name is a bug, not a finding."""
+    with pytest.raises(KeyError):
+        Findings().add("something", "is wrong")
+    assert all(name == name.lower() and text for name, text in NAMES.items())
