@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tactful.errors import MissingExtraError, NotFoundError, UsageError
-from tactful.scoring.artifact import MANIFEST, read_document
+from tactful.scoring.artifact import APPROVAL, MANIFEST, read_document
 
 DEFAULT_STORE = "sqlite:///models/mlflow.db"
 _REGISTERED = "registered_model_meta"  # what MLflow writes beside MLmodel when it fetches a registered version
@@ -76,6 +76,40 @@ def resolve(address: str | Path) -> Iterator[Located]:
             yield located
     else:
         yield _as_saved(_artifact_in(Path(address)))
+
+
+@contextmanager
+def glance(address: str | Path) -> Iterator[Located]:
+    """The decision that lies beside a model is in a local folder, and no model was fetched for it.
+
+    Parameters
+    ----------
+    address : str or Path
+        As for `resolve`.
+
+    Yields
+    ------
+    Located
+        What is local is the artifact itself. Of what is remote there is ``approval.json``, or nothing if it was not to
+        be had; that it lies under ``data/<name>/`` is how `tactful train` registers.
+
+    Raises
+    ------
+    NotFoundError, MissingExtraError
+        As for `resolve`.
+    """
+    if str(address).startswith("models:"):
+        with _from_registry(str(address), decision_only=True) as located:
+            yield located
+    else:
+        yield _as_saved(_artifact_in(Path(address)))
+
+
+def named_version(address: str | Path, version: str) -> str | Path:
+    """The address of exactly this version, where the address is one of a registry; else the address itself."""
+    if not str(address).startswith("models:"):
+        return address
+    return f"models:/{_parts(str(address))[0]}/{version}"
 
 
 def _artifact_in(folder: Path) -> Path:
@@ -149,7 +183,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 @contextmanager
-def _from_registry(address: str) -> Iterator[Located]:
+def _from_registry(address: str, *, decision_only: bool = False) -> Iterator[Located]:
     """The files of a registered version; what is local is used in place."""
     name, alias, version = _parts(address)
     uri = tracking_uri()
@@ -166,15 +200,27 @@ def _from_registry(address: str) -> Iterator[Located]:
         try:
             found = version or str(client.get_model_version_by_alias(name, str(alias)).version)
             source = _source(client, name, found)
-            target = None if urlsplit(source).scheme in ("", "file") else private
-            folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=uri))
+            local, folder = urlsplit(source).scheme in ("", "file"), Path(private)
+            if local or not decision_only:
+                target = None if local else private
+                folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=uri))
+                folder = _artifact_in(folder)
+            else:
+                with suppress(MlflowException, OSError):
+                    wanted = f"{source}/data/{name}/{APPROVAL}"
+                    download_artifacts(artifact_uri=wanted, dst_path=private, tracking_uri=uri)
         except (MlflowException, OSError) as error:
-            raise NotFoundError(
-                f"{address} must be registered and its files readable",
-                given="it is not" if isinstance(error, MlflowException) else "the files are not",
-                do="List what there is: tactful models",
-            ) from error
-        yield Located(folder=_artifact_in(folder), model=name, version=found, store=uri)
+            raise _not_found(address, getattr(error, "error_code", None)) from error
+        yield Located(folder=folder, model=name, version=found, store=uri)
+
+
+def _not_found(address: str, code: str | None) -> NotFoundError:
+    """The error for what is not registered, not readable, or cannot be asked for."""
+    unknown = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE"}
+    given = "the files are not" if code is None else "it is not" if code in unknown else "the store did not answer"
+    return NotFoundError(
+        f"{address} must be registered and its files readable", given=given, do="List what there is: tactful models"
+    )
 
 
 def _source(client: Any, name: str, version: str) -> str:
