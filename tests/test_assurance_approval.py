@@ -14,7 +14,7 @@ import pytest
 
 from assurance_registry_world import PASSES, World, empty_store
 from scoring_world import checkerboard, meta, payload
-from tactful.assurance import approval
+from tactful.assurance import approval_showing
 from tactful.assurance.approval import history
 from tactful.assurance.registry import Registry
 from tactful.errors import (
@@ -284,8 +284,9 @@ def test_an_approval_that_mlflow_did_not_show_is_finished_by_calling_again(world
     """The decision stands once it is journalled: the same call shows it, with the same signature, and adds nothing."""
     world.train()
     registry, world.registry = world.registry, Failing(world.registry, step)  # type: ignore[assignment]
-    with pytest.raises(ConnectionError):
+    with pytest.raises(UsageError, match="The decision stands") as failed:
         world.approve()
+    assert failed.value.fields["decided"] is True
     assert world.kinds() == ["model.candidate", "model.approved"]
     assert registry.champion(world.model) is None
     resumed = world.approve()
@@ -303,7 +304,7 @@ def test_a_rejection_that_mlflow_did_not_show_is_finished_by_calling_again(world
     world.train()
     world.approve()
     world.registry = Failing(world.registry, step)  # type: ignore[assignment]
-    with pytest.raises(ConnectionError):
+    with pytest.raises(UsageError, match="The decision stands"):
         world.reject()
     assert world.reject().resumed
     assert world.kinds() == ["model.candidate", "model.approved", "model.rejected"]
@@ -528,7 +529,7 @@ def restart(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """What follows happens in a process that has seen nothing."""
 
     def forget() -> None:
-        for module in (approval, recommender):
+        for module in (approval_showing, recommender):
             monkeypatch.setattr(module, "PROCESS", SeenSequences())
 
     return forget

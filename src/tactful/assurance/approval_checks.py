@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tactful.assurance.model_book import CandidateEntry, Decision
+from tactful.assurance.decision import REJECTED
+from tactful.assurance.model_book import CandidateEntry, Decision, open_rules
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
 from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL, read_artifact
 from tactful.scoring.recommender import Recommender
 
-NO_RULES = "no_rules"
-"""The name of what stands open where no rule was declared: a report without one never passes."""
+REQUIRED = frozenset({"report.html", "model_card.md", "privacy_statement.yaml", "consent_manifest.yaml", "config.toml"})
+"""The documents without which nothing is approved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def check_candidate(entry: CandidateEntry, latest: Decision | None, reviewer: st
             given=f"this model's noise is {entry.noise}",
             do="Train again without a seed",
         )
-    if latest is not None and not latest.approved:
+    if latest is not None and latest.decision == REJECTED:
         refuse("a rejected version stays rejected", given=f"it was, by {latest.name}", do="Train a new version")
 
 
@@ -103,8 +104,16 @@ def check_evidence(entry: CandidateEntry, found: Evidence) -> None:
     Raises
     ------
     ApprovalRefusedError
-        Something was changed or is missing; `changed` names it.
+        Something was changed or is missing, or was not recorded; `changed` names it.
     """
+    lacking = sorted(REQUIRED - set(entry.documents))
+    if lacking:
+        refuse(
+            "a candidate has its report, card, statement, consent manifest and configuration on record",
+            given=f"not recorded when it was trained: {', '.join(lacking)}",
+            do="Train again",
+            changed=tuple(lacking),
+        )
     held = {name: found.documents.get(name) for name in entry.documents}
     changed = sorted(name for name, digest in entry.documents.items() if held[name] != digest)
     if found.manifest_digest != entry.manifest_digest:
@@ -130,17 +139,15 @@ def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) ->
     UsageError
         An override is empty, or for a rule that passed or does not exist.
     """
-    open_rules = {rule: status for rule, status in verdicts.items() if status != "pass"}
-    if not verdicts:
-        open_rules[NO_RULES] = "no rule was declared, so nothing was judged"
+    still_open = open_rules(verdicts)
     for rule, text in overrides.items():
-        if rule not in open_rules or not text.strip():
+        if rule not in still_open or not text.strip():
             raise UsageError(
                 "an override gives a reason for a rule that did not pass",
-                given=f"{rule}: " + ("the reason is empty" if rule in open_rules else "no such rule is open"),
-                do=f"Rules that did not pass: {', '.join(sorted(open_rules)) or 'none'}",
+                given=f"{rule}: " + ("the reason is empty" if rule in still_open else "no such rule is open"),
+                do=f"Rules that did not pass: {', '.join(sorted(still_open)) or 'none'}",
             )
-    missing = {rule: status for rule, status in open_rules.items() if rule not in overrides}
+    missing = {rule: status for rule, status in still_open.items() if rule not in overrides}
     if missing:
         refuse(
             "every fairness rule passes, or a reviewer writes down why to go on",
@@ -152,7 +159,7 @@ def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) ->
 
 def is_shown(decision: Decision, shown: RegisteredVersion, found: Evidence) -> bool:
     """Whether MLflow shows all of this approval: the document, the tag and the alias."""
-    return shown.champion and shown.status == "approved" and found.approval == decision.document.to_json().encode()
+    return shown.champion and shown.status == "approved" and found.approval == decision.published.to_json().encode()
 
 
 def refuse(must: str, *, given: str, do: str, **fields: Any) -> NoReturn:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tactful.assurance.model_book import Book, Candidate, CandidateEntry, Decision
+from tactful.assurance.model_book import Book, Candidate, CandidateEntry, Decision, open_rules
 from tactful.errors import JournalBrokenError, ModelRefusedError, RefusedError
 from tactful.records.journal import Entry
 from tactful.records.store import Records
@@ -23,7 +23,7 @@ from tactful.scoring.signing import Purpose, SignedDocument
 __all__ = ["Book", "Candidate", "CandidateEntry", "Decision", "record_candidate", "replay", "signed_body"]
 
 KINDS = "model."
-CANDIDATE, APPROVED, REJECTED = "model.candidate", "model.approved", "model.rejected"
+CANDIDATE, APPROVED, REJECTED, RETIRED = "model.candidate", "model.approved", "model.rejected", "model.retired"
 
 
 def record_candidate(
@@ -107,14 +107,15 @@ def replay(entries: Iterable[Entry]) -> Book:
     JournalBrokenError
         A statement does not carry the signature it claims, is not about what its kind says, or could not be made at
         that point: a second one about the same candidate, a decision whose number does not rise or that is about no
-        candidate, an approval after a rejection or by the candidate's own trainer.
+        candidate or states other facts than its own, an approval after a rejection or by the candidate's own trainer,
+        an approval that joins others than those it could, a retirement of what is not approved.
     """
     book = Book(candidates=(), decisions=())
     for entry in entries:
         try:
             if entry.kind == CANDIDATE:
                 book = replace(book, candidates=(*book.candidates, _candidate(entry, book)))
-            elif entry.kind in {APPROVED, REJECTED}:
+            elif entry.kind in {APPROVED, REJECTED, RETIRED}:
                 book = replace(book, decisions=(*book.decisions, _decision(entry, book)))
         except (KeyError, TypeError, ValueError, ModelRefusedError) as error:
             raise _broken(
@@ -137,29 +138,69 @@ def _candidate(entry: Entry, book: Book) -> CandidateEntry:
 
 def _decision(entry: Entry, book: Book) -> Decision:
     document = _verified(entry, entry.kind.removeprefix(KINDS), "approval")
-    found = Decision(document=document, name=entry.body["name"], time=entry.time)
+    joins = document.payload.get("joins", [])
+    joined = _joined(joins, book.last(str(document.payload["model"])))
+    found = Decision(document=document, name=entry.body["name"], time=entry.time, joined=joined)
     subject = book.subject(found)
     if subject is None:
         raise _broken(entry, "a decision is about a candidate recorded before it", "is about none")
     if type(document.payload["sequence"]) is not int or found.sequence < book.next_sequence(found.model):
         raise _broken(entry, "the number of a decision is above all those before it", "has one that is not")
-    if found.expires_at.tzinfo is None or not isinstance(document.payload["overrides"], Mapping):
+    if found.expires_at.tzinfo is None or not isinstance(document.payload["overrides"], Mapping) or found.needed < 1:
         raise ValueError("not as decisions are written")
+    if any(document.payload.get(name, fact) != fact for name, fact in _facts(subject).items()):
+        raise _broken(entry, "a decision states the facts of its candidate as recorded", "states others")
+    if [each.id for each in joined] != joins or (joined and not _may_join(found, book.last(found.model))):
+        raise _broken(entry, "an approval joins those that wait for it", "joins others")
     if found.approved and not _may_approve(found, subject, book):
         raise _broken(entry, "an approval keeps the rules of approval", "breaks one")
+    if found.decision == "retired" and not _may_retire(subject, book):
+        raise _broken(entry, "what is retired was approved before", "retires what is not")
     return found
+
+
+def _facts(subject: CandidateEntry) -> dict[str, Any]:
+    """What a decision repeats of the candidate's entry; decisions of the first kind did not yet."""
+    return {
+        "run_id": subject.candidate.run_id,
+        "documents": dict(subject.documents),
+        "verdicts": dict(subject.verdicts),
+    }
+
+
+def _joined(joins: list[str], last: Decision | None) -> tuple[Decision, ...]:
+    """The approvals that wait for this one; none if it names none."""
+    return (*last.joined, last) if joins and last is not None else ()
+
+
+def _may_join(decision: Decision, last: Decision | None) -> bool:
+    """Whether an approval follows at once on those that it joins, which wait for another key, about the same bytes."""
+    return (
+        last is not None
+        and decision.approved
+        and bool(last.missing)
+        and decision.sequence == last.sequence + 1
+        and decision.document.public_key not in last.signers
+        and (last.version, last.document.payload["manifest_digest"])
+        == (decision.version, decision.document.payload["manifest_digest"])
+    )
 
 
 def _may_approve(decision: Decision, subject: CandidateEntry, book: Book) -> bool:
     """Whether the candidate is another's, made with real noise, not rejected, and exactly the open rules overridden."""
     latest = book.latest(subject)
-    open_rules = {rule for rule, verdict in subject.verdicts.items() if verdict != "pass"}
     return (
         subject.trainer not in {None, decision.document.public_key}
         and subject.noise == "system"
-        and (latest is None or latest.approved)
-        and open_rules == set(decision.document.payload["overrides"])
+        and (latest is None or latest.decision != "rejected")
+        and set(open_rules(subject.verdicts)) == set(decision.document.payload["overrides"])
     )
+
+
+def _may_retire(subject: CandidateEntry, book: Book) -> bool:
+    """Whether the last word about the candidate was an approval."""
+    latest = book.latest(subject)
+    return latest is not None and latest.approved
 
 
 def _verified(entry: Entry, decision: str, purpose: Purpose) -> SignedDocument:

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from tactful.scoring.signing import SignedDocument
+from tactful.assurance.decision import HALF_APPROVED, REJECTED, Decision
+
+__all__ = ["NO_RULES", "Book", "Candidate", "CandidateEntry", "Decision", "open_rules"]
+
+NO_RULES = "no_rules"
+"""The name of what stands open where no rule was declared: a report without one never passes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,68 +66,11 @@ class CandidateEntry:
     time: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a reviewer decided about one version, and signed.
-
-    Parameters
-    ----------
-    document : SignedDocument
-        What the scoring side checks.
-    name : str
-        The reviewer's name when the decision was made; it is not signed.
-    time : datetime, UTC
-        When it was journalled.
-    resumed : bool
-        Whether the decision stood in the journal before this call, which only finished showing it in MLflow.
-    """
-
-    document: SignedDocument
-    name: str
-    time: datetime
-    resumed: bool = False
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return str(self.document.payload["model"])
-
-    @property
-    def version(self) -> str:
-        """The version, MLflow's number as text."""
-        return str(self.document.payload["version"])
-
-    @property
-    def approved(self) -> bool:
-        """Whether it is an approval; otherwise it is a rejection."""
-        return bool(self.document.payload["decision"] == "approved")
-
-    @property
-    def sequence(self) -> int:
-        """The number of the decision among all those about this model; it rises."""
-        return int(self.document.payload["sequence"])
-
-    @property
-    def expires_at(self) -> datetime:
-        """From when on the approval no longer holds; for a rejection, the moment it was made."""
-        return datetime.fromisoformat(str(self.document.payload["expires_at"]))
-
-    def as_json(self) -> dict[str, Any]:
-        """The decision as plain JSON."""
-        payload = self.document.payload
-        return {
-            "model": self.model,
-            "version": self.version,
-            "status": payload["decision"],
-            "sequence": self.sequence,
-            "who": self.name,
-            "key": self.document.public_key,
-            "when": self.time.isoformat(),
-            "why": payload["reason"],
-            "overrides": dict(payload["overrides"]),
-            "expires_at": payload["expires_at"] if self.approved else None,
-            "resumed": self.resumed,
-        }
+def open_rules(verdicts: Mapping[str, str]) -> dict[str, str]:
+    """The rules that did not pass, each with its verdict; where no rule was declared, that."""
+    if not verdicts:
+        return {NO_RULES: "no rule was declared, so nothing was judged"}
+    return {rule: verdict for rule, verdict in verdicts.items() if verdict != "pass"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +110,46 @@ class Book:
         """Every decision about this candidate: the same name, number and bytes."""
         return tuple(each for each in self.decisions if _subject(each) == _bytes(entry))
 
+    def last(self, model: str) -> Decision | None:
+        """The last decision about any version of a model, or None."""
+        return next((each for each in reversed(self.decisions) if each.model == model), None)
+
+    def open_round(self, entry: CandidateEntry, *, at: datetime) -> tuple[Decision, ...]:
+        """The approvals that one more approval of this candidate would join, the earliest first.
+
+        They wait as long as nothing else is decided about the model and all of them hold; then it begins anew.
+        """
+        last = self.last(entry.candidate.model)
+        waits = last is not None and last.missing and last.expires_at > at and _subject(last) == _bytes(entry)
+        return (*last.joined, last) if last is not None and waits else ()
+
+    def missing(self, entry: CandidateEntry, *, at: datetime) -> int | None:
+        """How many more reviewers must approve a candidate that is half approved; None if it is not."""
+        latest = self.latest(entry)
+        if latest is None or not latest.missing:
+            return None
+        return latest.missing if self.open_round(entry, at=at) else latest.needed
+
+    def published(self, entry: CandidateEntry) -> Decision | None:
+        """The decision that lies beside the manifest: the last one that counts, which a half approval does not."""
+        return next((each for each in reversed(self.about(entry)) if not each.missing), None)
+
+    def status(self, entry: CandidateEntry) -> str:
+        """What the tag ``status`` reads: candidate, refused, half approved, approved, rejected or retired.
+
+        A champion whose approval is being renewed stays approved.
+        """
+        latest, published = self.latest(entry), self.published(entry)
+        if latest is None:
+            return "candidate" if entry.candidate.version else "refused"
+        renewed = published is not None and published.approved
+        return latest.decision if not latest.missing or renewed else HALF_APPROVED
+
     def champions(self, model: str) -> tuple[Decision | None, ...]:
         """Who was champion after each decision about the model, oldest first.
 
-        Rejecting the champion leaves no champion until a reviewer approves again: that an earlier version was good once
-        is no decision to go back to it.
+        Rejecting or retiring the champion leaves no champion until a reviewer approves again: that an earlier version
+        was good once is no decision to go back to it. An approval that others must join changes nothing.
         """
         states: list[Decision | None] = []
         for each in self.decisions:
@@ -176,7 +158,7 @@ class Book:
         return tuple(states)
 
     def champion(self, model: str) -> Decision | None:
-        """The approval that counts now; None if there was none, or the champion was rejected since."""
+        """The approval that counts now; None if there was none, or the champion was rejected or retired since."""
         return next(reversed(self.champions(model)), None)
 
     def champion_before(self, model: str) -> Decision | None:
@@ -184,6 +166,19 @@ class Book:
         now = self.champion(model)
         earlier = [each for each in self.champions(model) if each and not (now and _subject(each) == _subject(now))]
         return earlier[-1] if earlier else None
+
+    def way_back(self, model: str) -> Decision | None:
+        """The last champion that was another version than the last one, and is not rejected; None if there is none.
+
+        The last champion is the one now or, where it was rejected or retired, the one whose end that was.
+        """
+        served = [each for each in self.champions(model) if each is not None]
+        others = [each for each in served if _subject(each) != _subject(served[-1])]
+        return next((each for each in reversed(others) if not self._rejected(each)), None)
+
+    def _rejected(self, decision: Decision) -> bool:
+        """Whether what this is about was rejected since."""
+        return any(_subject(each) == _subject(decision) and each.decision == REJECTED for each in self.decisions)
 
     def next_sequence(self, model: str) -> int:
         """The number for the next decision about this model, above every one before."""
@@ -204,6 +199,6 @@ def _subject(decision: Decision) -> tuple[str, str | None, str]:
 
 def _next_champion(champion: Decision | None, decision: Decision) -> Decision | None:
     if decision.approved:
-        return decision
+        return champion if decision.missing else decision
     ended = champion is not None and _subject(champion) == _subject(decision)
     return None if ended else champion

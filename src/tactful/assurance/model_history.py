@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +10,12 @@ from tactful.assurance.candidates import KINDS, replay
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
-from tactful.errors import NotFoundError
+from tactful.errors import NotFoundError, TactfulError, UsageError
 from tactful.records.store import Records
 
 
 def history(records: Records, registry: Registry | None = None, model: str | None = None) -> list[dict[str, Any]]:
-    """Every model with its versions, what was decided about each, and who is champion now and was before.
+    """Every model with its versions, what was decided about each, and who was champion when and why.
 
     All of it comes from the journal. What MLflow shows is added for comparison, where a registry is given.
 
@@ -23,14 +23,17 @@ def history(records: Records, registry: Registry | None = None, model: str | Non
     ----------
     records : Records
     registry : Registry, optional
+        One that does not answer is no reason to say nothing: ``mlflow_unavailable`` says so.
     model : str, optional
         Only this one.
 
     Returns
     -------
     list of dict
-        ``model``, ``champion`` (``now``, ``before``), ``shown_champion``, and ``versions``, each with ``version``,
-        ``status`` (candidate, refused, approved, expired, rejected), ``who``, ``when``, ``why``, ``decisions``.
+        ``model``, ``champion`` (``now``, ``before``), ``champions`` (see `champions`), ``shown_champion``,
+        ``mlflow_unavailable`` (null, or why it could not be asked), and ``versions``, each with ``version``, ``status``
+        (candidate, refused, half approved, approved, expired, rejected, retired), ``missing`` (how many more must
+        approve, where it is half approved), ``who``, ``when``, ``why``, ``decisions``.
 
     Raises
     ------
@@ -45,24 +48,78 @@ def history(records: Records, registry: Registry | None = None, model: str | Non
     return [_model_history(book, registry, name, records.now()) for name in names]
 
 
+def champions(book: Book, model: str, now: datetime) -> list[dict[str, Any]]:
+    """Who was champion when and why, one line for each decision that changed it, the newest last.
+
+    Parameters
+    ----------
+    book : Book
+    model : str
+    now : datetime, with zone
+
+    Returns
+    -------
+    list of dict
+        ``version`` (null where the decision left no champion), ``from``, ``until`` (null: it still is; an approval that
+        ended by itself ended then), ``by`` (the names of all who signed), ``why``, ``decision`` (approved, rollback,
+        rejected or retired), ``approval_id``.
+    """
+    turns = list(_turns(book, model))
+    nexts = [each.time for each, _ in turns[1:]]
+    return [
+        {
+            "version": champion.version if champion else None,
+            "from": decision.time.isoformat(),
+            "until": _until(champion, following, now),
+            "by": list(decision.names),
+            "why": decision.why,
+            "decision": "rollback" if decision.rollback else decision.decision,
+            "approval_id": decision.id,
+        }
+        for (decision, champion), following in zip(turns, [*nexts, None], strict=True)
+    ]
+
+
+def _turns(book: Book, model: str) -> Iterator[tuple[Decision, Decision | None]]:
+    """Each decision that changed who was champion, and who was then."""
+    before: Decision | None = None
+    decisions = [each for each in book.decisions if each.model == model]
+    for decision, champion in zip(decisions, book.champions(model), strict=True):
+        if champion != before:
+            yield decision, champion
+        before = champion
+
+
+def _until(champion: Decision | None, following: datetime | None, now: datetime) -> str | None:
+    """When somebody was champion no more: as the next decision was made, or when the approval ended before that."""
+    ends = [following] if following else []
+    if champion is not None and champion.expires_at <= (following or now):
+        ends.append(champion.expires_at)
+    return min(ends).isoformat() if ends else None
+
+
 def _model_history(book: Book, registry: Registry | None, model: str, now: datetime) -> dict[str, Any]:
-    shown = _shown(registry, model)
+    shown, unavailable = _shown(registry, model)
     entries = [each for each in book.candidates if each.candidate.model == model]
     champion, before = book.champion(model), book.champion_before(model)
     return {
         "model": model,
         "champion": {"now": champion.version if champion else None, "before": before.version if before else None},
+        "champions": champions(book, model, now),
         "shown_champion": next((each.version for each in shown.values() if each.champion), None),
+        "mlflow_unavailable": unavailable,
         "versions": [_version_history(book, entry, shown, now) for entry in entries],
     }
 
 
-def _shown(registry: Registry | None, model: str) -> dict[str, RegisteredVersion]:
-    """What MLflow shows, by the id of the logged model; nothing of a model it does not know."""
+def _shown(registry: Registry | None, model: str) -> tuple[dict[str, RegisteredVersion], str | None]:
+    """What MLflow shows, by the id of the logged model, and why it could not be asked; nothing of what it knows not."""
     try:
-        return {each.model_id: each for each in registry.versions(model)} if registry else {}
+        return {each.model_id: each for each in registry.versions(model)} if registry else {}, None
     except NotFoundError:
-        return {}
+        return {}, None
+    except (UsageError, OSError) as error:
+        return {}, error.given if isinstance(error, TactfulError) else type(error).__name__
 
 
 def _version_history(
@@ -74,7 +131,8 @@ def _version_history(
     return {
         "version": entry.candidate.version,
         "run_id": entry.candidate.run_id,
-        "status": _status(entry, decisions, now),
+        "status": _status(book, entry, now),
+        "missing": book.missing(entry, at=now),
         "who": latest.get("who"),
         "when": latest.get("when"),
         "why": latest.get("why"),
@@ -88,9 +146,9 @@ def _version_history(
     }
 
 
-def _status(entry: CandidateEntry, decisions: tuple[Decision, ...], now: datetime) -> str:
-    if not decisions:
-        return "candidate" if entry.candidate.version else "refused"
-    if not decisions[-1].approved:
-        return "rejected"
-    return "approved" if decisions[-1].expires_at > now else "expired"
+def _status(book: Book, entry: CandidateEntry, now: datetime) -> str:
+    """As the journal says, but an approval that ended by itself is expired, unless others are approving anew."""
+    found, latest = book.published(entry), book.latest(entry)
+    if found is None or not found.approved or found.expires_at > now:
+        return book.status(entry)
+    return latest.status if latest is not None and latest.missing else "expired"
