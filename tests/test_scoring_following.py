@@ -65,10 +65,10 @@ class Shop:
         facts = {"version": str(self.made), "sequence": self.made + 1, "decision": decision}
         approve(folder, read_artifact(folder).manifest_digest, self.key, **(facts | changes))
 
-    def follow(self, **changes: Any) -> Follower:
+    def follow(self, **changes: Any) -> Follower[Recommender]:
         """A follower that looks only when told to."""
         given = {"trusted_keys": [public_text(self.key)], "every": 3600.0, "now": self.clock}
-        return Follower(self.place, **(given | changes))
+        return Recommender.follow(self.place, **(given | changes))
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 
-def version(follower: Follower) -> str:
+def version(follower: Follower[Recommender]) -> str:
     return follower.recommend(["100"], 1, profiling=True).version
 
 

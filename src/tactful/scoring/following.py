@@ -20,19 +20,18 @@ A reviewer's key that is taken off the list ends what it approved at the next lo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, SupportsIndex
+from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar
 
 from tactful.errors import ModelRefusedError, TactfulError, UsageError
 from tactful.scoring.address import named_version
 from tactful.scoring.answers import Answer, Contribution, Recommendation
 from tactful.scoring.approval import Statement
-from tactful.scoring.recommender import Given, Recommender
 from tactful.scoring.sighting import Health, Sighting, ends, sight
 from tactful.scoring.trust import Reviewers
 from tactful.scoring.watching import Watch
@@ -40,12 +39,62 @@ from tactful.scoring.watching import Watch
 _LOG = logging.getLogger("tactful.scoring")
 _LONGEST_PAUSE = 64  # checks between two attempts to load what was refused and looks the same
 
+Given = Iterable[object] | Mapping[Any, float]
+"""A history: item ids, or a mapping from item id to weight."""
+
+
+class Model(Protocol):
+    """What is followed: a `Recommender`. Said so that neither module needs the other to be read."""
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What was approved."""
+        ...
+
+    @property
+    def approval_id(self) -> str | None:
+        """By what it was approved."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the approval ends."""
+        ...
+
+    @property
+    def recommend(self) -> Callable[..., Answer]:
+        """The n best items for one person."""
+        ...
+
+    @property
+    def recommend_batch(self) -> Callable[..., list[Answer]]:
+        """The same for many."""
+        ...
+
+    @property
+    def explain(self) -> Callable[..., tuple[Contribution, ...]]:
+        """What a score is made of."""
+        ...
+
+    @property
+    def similar(self) -> Callable[..., tuple[Recommendation, ...]]:
+        """Items like one."""
+        ...
+
+
+M = TypeVar("M", bound=Model)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
+class _State(Generic[M]):
     """Everything that a check may change, exchanged as one."""
 
-    recommender: Recommender
+    recommender: M
     statement: Statement
     expires_at: datetime
     sighting: Sighting
@@ -65,13 +114,15 @@ class _Refused:
     left: int
 
 
-class Follower:
+class Follower(Generic[M]):
     """Answers as a `Recommender` does, with what is approved at an address now. Safe to share between threads.
 
     Parameters
     ----------
     address : str or Path
         ``models:/name@champion``, a version, or a folder whose content is replaced by renaming.
+    load : callable
+        `Recommender.load`; `Recommender.follow` passes it.
     trusted_keys : iterable of str, str or Path, optional
         As for `Recommender.load`.
     every : float, seconds
@@ -101,6 +152,7 @@ class Follower:
         self,
         address: str | Path,
         *,
+        load: Callable[..., M],
         trusted_keys: Iterable[str] | str | Path | None = None,
         every: float = 30.0,
         now: Callable[[], datetime] | None = None,
@@ -109,6 +161,7 @@ class Follower:
         if isinstance(every, bool) or not every > 0:
             raise UsageError("every is a number of seconds above 0", given="it was not", do="For example: every=30")
         self._address = address
+        self._load_model = load
         self._trusted = trusted_keys
         if not isinstance(trusted_keys, str | Path | None):
             self._trusted = tuple(trusted_keys)  # they are looked through at every check
@@ -131,7 +184,7 @@ class Follower:
         self.close()
 
     @property
-    def current(self) -> Recommender:
+    def current(self) -> M:
         """The model that answers now, for several calls that must agree.
 
         Raises
@@ -263,7 +316,7 @@ class Follower:
         self._closed = True
         self._watch.stop()
 
-    def _stopped(self, state: _State) -> str | None:
+    def _stopped(self, state: _State[M]) -> str | None:
         """Why nothing is answered now, if so."""
         if self._closed:
             return "it was closed"
@@ -304,9 +357,9 @@ class Follower:
         _LOG.info("%s: version %s answers now", self._address, self._state.recommender.version)
         return None
 
-    def _load(self, sighting: Sighting) -> _State:
+    def _load(self, sighting: Sighting) -> _State[M]:
         """The model at the address, whole and approved, if it still is the one that was sighted."""
-        recommender = Recommender.load(
+        recommender = self._load_model(
             self._address, trusted_keys=self._trusted, now=self._now, seen_file=self._seen_file
         )
         statement, now = sighting.statement, self._now()
@@ -333,7 +386,7 @@ class Follower:
             found = sight(where, self._reviewers()).statement
             if found is not None and ends(found, served, self._reviewers()):
                 with suppress(TactfulError):  # it refuses, and remembers why for whoever loads here later
-                    Recommender.load(where, trusted_keys=self._trusted, now=self._now, seen_file=self._seen_file)
+                    self._load_model(where, trusted_keys=self._trusted, now=self._now, seen_file=self._seen_file)
                 return found
         return self._state.ended
 
