@@ -26,13 +26,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar
+from typing import Any, Generic, Self, SupportsIndex, TypeVar
 
 from tactful.errors import ModelRefusedError, TactfulError, UsageError
 from tactful.scoring.address import named_version
 from tactful.scoring.answers import Answer, Contribution, Recommendation
 from tactful.scoring.approval import Statement
-from tactful.scoring.sighting import Health, Sighting, ends, sight
+from tactful.scoring.sighting import Health, Model, Sighting, ends, sight
 from tactful.scoring.trust import Reviewers
 from tactful.scoring.watching import Watch
 
@@ -41,50 +41,6 @@ _LONGEST_PAUSE = 64  # checks between two attempts to load what was refused and 
 
 Given = Iterable[object] | Mapping[Any, float]
 """A history: item ids, or a mapping from item id to weight."""
-
-
-class Model(Protocol):
-    """What is followed: a `Recommender`. Said so that neither module needs the other to be read."""
-
-    @property
-    def model(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """What was approved."""
-        ...
-
-    @property
-    def approval_id(self) -> str | None:
-        """By what it was approved."""
-        ...
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When the approval ends."""
-        ...
-
-    @property
-    def recommend(self) -> Callable[..., Answer]:
-        """The n best items for one person."""
-        ...
-
-    @property
-    def recommend_batch(self) -> Callable[..., list[Answer]]:
-        """The same for many."""
-        ...
-
-    @property
-    def explain(self) -> Callable[..., tuple[Contribution, ...]]:
-        """What a score is made of."""
-        ...
-
-    @property
-    def similar(self) -> Callable[..., tuple[Recommendation, ...]]:
-        """Items like one."""
-        ...
 
 
 M = TypeVar("M", bound=Model)
