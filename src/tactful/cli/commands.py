@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from tactful import __version__, auditing, training
-from tactful.assurance import approval
-from tactful.assurance.registry import Registry
 from tactful.cli import demonstration, forget_demo, show
 from tactful.cli.benchmarking import benchmark
 from tactful.errors import JournalBrokenError, RefusedError, UsageError
@@ -20,7 +18,6 @@ from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 from tactful.scoring import Recommender
 from tactful.scoring.signing import new_key, public_text, write_private
-from tactful.scoring.trust import Reviewers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,8 +31,6 @@ app.add_typer(journal, name="journal")
 app.add_typer(benchmark, name="benchmark")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of standard output.")]
-Key = Annotated[Path, typer.Option(help="File of the reviewer's private key, from `tactful keys new`.")]
-Reason = Annotated[str, typer.Option(help="Why, in words; it is journalled and shown. Name nobody.")]
 Model = Annotated[str, typer.Argument(help="Name of a registered model.")]
 Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")]
 
@@ -90,67 +85,6 @@ def audit(
         show.as_json(found.as_json())
     if not found.holds:
         raise typer.Exit(RefusedError.exit_code)
-
-
-@app.command()
-def approve(
-    model: Model,
-    version: Version,
-    key: Key,
-    reason: Reason,
-    override: Annotated[
-        list[str] | None, typer.Option(help="RULE=TEXT: why to go on although this fairness rule did not pass.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Approve a candidate: sign it, journal it, and make it champion.
-
-    Example: tactful approve grocery 1 --key reviewer.key --reason "Read the report" --override ndcg_by_age="too few
-    people"
-    """
-    with show.steps("approving") as say:
-        say("checking the candidate and signing")
-        decision = approval.approve(
-            Records.open(),
-            Registry(),
-            model,
-            version,
-            key=key,
-            reason=reason,
-            overrides=_overrides(override or []),
-            reviewers=Reviewers.load(),
-        )
-    show.say(f"approved: {model} version {version} is champion until {decision.expires_at:%Y-%m-%d}")
-    if json:
-        show.as_json(decision.as_json())
-
-
-@app.command()
-def reject(model: Model, version: Version, key: Key, reason: Reason, json: Json = False) -> None:
-    """Reject a version for good; it stops loading.
-
-    Example: tactful reject grocery 2 --key reviewer.key --reason "Serves people over 65 worse"
-    """
-    with show.steps("rejecting") as say:
-        say("signing the rejection")
-        decision = approval.reject(
-            Records.open(), Registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
-        )
-    show.say(f"rejected: {model} version {version}")
-    if json:
-        show.as_json(decision.as_json())
-
-
-@app.command()
-def models(model: Annotated[str | None, typer.Argument(help="Only this one.")] = None, json: Json = False) -> None:
-    """List versions, who decided what about them, when and why, and who is champion.
-
-    Example: tactful models grocery
-    """
-    found = approval.history(Records.open(create=False), Registry(), model)
-    show.models(found)
-    if json:
-        show.as_json({"models": found})
 
 
 @app.command()
@@ -279,16 +213,3 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _overrides(texts: list[str]) -> dict[str, str]:
-    """RULE=TEXT options as a mapping."""
-    pairs = [text.partition("=") for text in texts]
-    for rule, sign, _ in pairs:
-        if not sign or not rule:
-            raise UsageError(
-                "an override is RULE=TEXT", given=rule or "=", do='Write e.g. --override ndcg_by_age="why"'
-            )
-    if len({rule for rule, _, _ in pairs}) < len(pairs):
-        raise UsageError("each rule is overridden once", given=f"{len(pairs)} overrides", do="Remove the repeated one")
-    return {rule: text for rule, _, text in pairs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -142,16 +142,6 @@ def budget(status: Mapping[str, Any], records: str) -> None:
     say(f"{len(spent)} releases debited in {records}")
     for debit in dict.fromkeys(line["id"] for line in status["debits"] if line["state"] == "debited"):
         say(f"not opened yet: {debit}. If its run is over: tactful budget --give-back {debit}")
-
-
-def models(found: Sequence[Mapping[str, Any]]) -> None:
-    """Every version of every model, who decided what and why."""
-    for model in found:
-        for version in model["versions"]:
-            champion = ", champion now" if version["version"] == model["champion"]["now"] else ""
-            say(f"{model['model']} version {version['version']}: {version['status']}{champion}")
-            if version["who"]:
-                say(f"    {version['when'][:16]}  {version['who']}: {version['why']}")
 
 
 def _number(value: float | None) -> str:
