@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scoring_world import checkerboard, meta
-from tactful.assurance.approval import Decision, approve, record_candidate, reject
+from tactful.assurance.approval import Decision, approve, record_candidate, reject, retire, rollback
 from tactful.assurance.candidates import Candidate, signed_body
 from tactful.assurance.registry import Registry
 from tactful.records.journal import Entry
@@ -70,11 +70,16 @@ class World:
 
     def reviewers_file(self) -> Path:
         """The reviewers as services read them."""
-        people = [
-            f'[[reviewer]]\nname = "{name}"\npublic_key = "{key}"\n' for key, name in self.reviewers.names.items()
-        ]
+        found = self.reviewers
+        text = f"approval_valid_days = {found.approval_valid_days}\napprovals_needed = {found.approvals_needed}\n"
+        for model, needed in found.needed_for.items():
+            text += f'[models."{model}"]\napprovals_needed = {needed}\n'
+        for key, name in found.names.items():
+            text += f'[[reviewer]]\nname = "{name}"\npublic_key = "{key}"\n'
+            text += f"roles = {sorted(found.roles[key])}\n" if key in found.roles else ""
+            text += f"models = {sorted(found.models[key])}\n" if key in found.models else ""
         path = self.folder / "reviewers.toml"
-        path.write_text("\n".join(people))
+        path.write_text(text)
         return path
 
     def log(self, *, signed: bool = True, **changes: Any) -> tuple[Candidate, str]:
@@ -132,6 +137,16 @@ class World:
         """A reviewer rejects."""
         given = {"reason": "serves one group worse", "reviewers": self.reviewers} | changes
         return reject(self.records, self.registry, self.model, str(version), key=self.key(by), **given)
+
+    def retire(self, version: str | None = "1", *, by: str = "Ada", **changes: Any) -> Decision:
+        """A reviewer retires."""
+        given = {"reason": "replaced by a better one", "reviewers": self.reviewers} | changes
+        return retire(self.records, self.registry, self.model, str(version), key=self.key(by), **given)
+
+    def rollback(self, *, by: str = "Ada", **changes: Any) -> Decision:
+        """A reviewer goes back to the champion before."""
+        given = {"reason": "the new one repeats itself", "overrides": {}, "reviewers": self.reviewers} | changes
+        return rollback(self.records, self.registry, self.model, key=self.key(by), **given)
 
     def published(self, version: str = "1") -> str:
         """The decision beside the manifest, as MLflow holds it."""

@@ -65,7 +65,7 @@ def champions(book: Book, model: str, now: datetime) -> list[dict[str, Any]]:
         rejected or retired), ``approval_id``.
     """
     turns = list(_turns(book, model))
-    nexts = [each.time for each, _ in turns[1:]]
+    ends = [*(each.time for each, _ in turns[1:]), None][: len(turns)]
     return [
         {
             "version": champion.version if champion else None,
@@ -76,7 +76,7 @@ def champions(book: Book, model: str, now: datetime) -> list[dict[str, Any]]:
             "decision": "rollback" if decision.rollback else decision.decision,
             "approval_id": decision.id,
         }
-        for (decision, champion), following in zip(turns, [*nexts, None], strict=True)
+        for (decision, champion), following in zip(turns, ends, strict=True)
     ]
 
 

@@ -1,0 +1,417 @@
+"""Where two must approve, two keys have: no lone reviewer, borrowed signature or changed number makes a champion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from assurance_folder_registry import FolderRegistry
+from assurance_registry_world import PASSES, World
+from scoring_world import NOW, checkerboard, meta, payload
+from tactful.assurance import approval_showing
+from tactful.assurance.approval import history
+from tactful.errors import ApprovalRefusedError, JournalBrokenError, ModelRefusedError
+from tactful.scoring import Recommender, recommender
+from tactful.scoring.artifact import write_artifact
+from tactful.scoring.seen import SeenSequences
+from tactful.scoring.signing import SignedDocument, load_private, new_key, public_text
+from tactful.scoring.trust import Reviewers
+
+
+@pytest.fixture(autouse=True)
+def fresh_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test starts as a process that has seen no decision."""
+    memory = SeenSequences()
+    for module in (approval_showing, recommender):
+        monkeypatch.setattr(module, "PROCESS", memory)
+    monkeypatch.setenv("TACTFUL_SEEN_FILE", str(tmp_path / "seen.json"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Two of three reviewers must approve; the third is the trainer."""
+    made = World.make(tmp_path, FolderRegistry(folder=tmp_path / "store"))  # type: ignore[arg-type]
+    made.reviewers = replace(made.reviewers, approvals_needed=2)
+    return made
+
+
+def served(world: World, **options: Any) -> str:
+    """The version that a service loads, by the alias and the reviewers' file."""
+    version = world.registry.champion(world.model)
+    assert version is not None
+    folder = world.registry.artifact_folder(world.model, version)
+    return Recommender.load(folder, trusted_keys=world.reviewers_file(), **options).version
+
+
+def test_two_reviewers_make_a_champion_and_one_does_not(world: World) -> None:
+    """The alias moves with the second signature; before it the tag and the history say what is missing."""
+    world.train()
+    first = world.approve(by="Ada", reason="read the report")
+    assert (first.missing, first.as_json()["status"]) == (1, "half approved")
+    assert world.registry.champion(world.model) is None
+    assert world.published() == ""
+    assert world.registry.version(world.model, "1").status == "half approved"
+    told = history(world.records, world.registry)[0]
+    assert (told["versions"][0]["status"], told["versions"][0]["missing"]) == ("half approved", 1)
+    assert (told["champion"]["now"], told["champions"]) == (None, [])
+    second = world.approve(by="Grace", reason="read it too")
+    assert (second.missing, second.as_json()["status"], second.sequence) == (0, "approved", first.sequence + 1)
+    assert world.registry.version(world.model, "1").status == "approved"
+    assert served(world) == "1"
+    published = SignedDocument.from_json(world.published())
+    assert [each.public_key for each in (*published.beside, published)] == list(second.signers)
+    assert json.loads(world.published())["with"][0]["payload"]["reason"] == "read the report"
+    turn = history(world.records)[0]["champions"][0]
+    assert (turn["by"], turn["approval_id"]) == (["Ada", "Grace"], second.id)
+    assert turn["why"] == "Ada: read the report; Grace: read it too"
+
+
+def test_the_second_signs_what_the_first_overrode(world: World) -> None:
+    """Overrides are written once and signed twice; a second reviewer may add words of their own."""
+    world.train(verdicts=PASSES | {"ndcg_by_age": "fail", "recall_by_age": "insufficient evidence"})
+    with pytest.raises(ApprovalRefusedError, match="override"):
+        world.approve(by="Ada")
+    words = {"ndcg_by_age": "known, and watched", "recall_by_age": "too few people"}
+    world.approve(by="Ada", overrides=words)
+    second = world.approve(by="Grace", overrides={"recall_by_age": "measured again in spring"})
+    assert second.document.payload["overrides"] == words | {"recall_by_age": "measured again in spring"}
+    assert served(world) == "1"
+
+
+def test_one_key_signs_once(world: World) -> None:
+    """The same reviewer again, even under another name in the file, is one reviewer."""
+    world.train()
+    world.approve(by="Ada")
+    with pytest.raises(ApprovalRefusedError, match="this key did, and 1 more"):
+        world.approve(by="Ada")
+    renamed = {key: name.replace("Ada", "Ada the Second") for key, name in world.reviewers.names.items()}
+    with pytest.raises(ApprovalRefusedError, match="this key did"):
+        world.approve(by="Ada", reviewers=replace(world.reviewers, names=renamed))
+    assert world.kinds() == ["model.candidate", "model.approved"]
+
+
+def test_the_trainer_is_neither_of_the_two(world: World) -> None:
+    """Not first and not second."""
+    world.train()
+    for _ in range(2):
+        with pytest.raises(ApprovalRefusedError, match="trained it"):
+            world.approve(by="Trainer")
+        if "model.approved" not in world.kinds():
+            world.approve(by="Ada")
+    assert world.registry.champion(world.model) is None
+
+
+@pytest.mark.parametrize("between", ["approve 2", "reject 2", "retire 1", "expire", "remove Ada", "take Ada's role"])
+def test_an_approval_waits_only_while_nothing_happens(world: World, between: str) -> None:
+    """Another decision about the model, its end, or its signer's: then the second reviewer begins anew."""
+    world.train()
+    world.train()
+    world.approve("1", by="Ada")
+    options: dict[str, Any] = {}
+    ada = next(key for key, name in world.reviewers.names.items() if name == "Ada")
+    if between == "expire":
+        options["now"] = world.records.now() + timedelta(days=181)
+    elif between == "remove Ada":
+        names = {key: name for key, name in world.reviewers.names.items() if key != ada}
+        options["reviewers"] = replace(world.reviewers, names=names)
+    elif between == "take Ada's role":
+        options["reviewers"] = replace(world.reviewers, roles={ada: frozenset({"reject"})})
+    else:
+        verb, version = between.split()
+        getattr(world, verb)(version, by="Grace")
+    again = world.approve("1", by="Grace", **options)
+    assert (again.missing, again.joined) == (1, ())
+    assert world.registry.champion(world.model) is None
+
+
+def test_what_two_needed_when_signed_is_not_lowered_later(world: World) -> None:
+    """The second signer's file says one is enough: the first was told two, and so it stays, also for loading."""
+    world.train()
+    world.approve(by="Ada")
+    alone = replace(world.reviewers, approvals_needed=1)
+    assert world.approve(by="Grace", reviewers=alone).needed == 2
+    world.reviewers = alone
+    assert served(world) == "1"
+    folder = world.registry.artifact_folder(world.model, "1")
+    one = replace(SignedDocument.from_json(world.published()), beside=())
+    (folder / "approval.json").write_text(one.to_json())
+    with pytest.raises(ModelRefusedError, match="what lies beside it is something else"):
+        served(world)
+
+
+def test_a_file_that_asks_for_two_is_not_met_by_one_from_before(world: World) -> None:
+    """A champion that one had approved does not load once two are needed, until two have approved it anew."""
+    world.reviewers = replace(world.reviewers, approvals_needed=1)
+    world.train()
+    world.approve(by="Ada")
+    assert served(world) == "1"
+    world.reviewers = replace(world.reviewers, needed_for={world.model: 2})
+    with pytest.raises(ModelRefusedError, match="2 reviewers approved it; 1 who may"):
+        served(world)
+    assert world.approve(by="Grace").missing == 1
+    assert history(world.records)[0]["versions"][0]["status"] == "approved"
+    assert world.approve(by="Ada").missing == 0
+    assert served(world) == "1"
+
+
+@pytest.mark.parametrize("change", ["removed", "no role", "another model"])
+@pytest.mark.parametrize("who", ["Ada", "Grace"])
+def test_who_may_not_approve_any_more_does_not_count_at_load(world: World, who: str, change: str) -> None:
+    """First or second, by key, role or model: what the file says when a service loads decides."""
+    world.train()
+    world.approve(by="Ada")
+    world.approve(by="Grace")
+    key = next(key for key, name in world.reviewers.names.items() if name == who)
+    if change == "removed":
+        names = {each: name for each, name in world.reviewers.names.items() if each != key}
+        world.reviewers = replace(world.reviewers, names=names)
+    elif change == "no role":
+        world.reviewers = replace(world.reviewers, roles={key: frozenset({"reject", "retire"})})
+    else:
+        world.reviewers = replace(world.reviewers, models={key: frozenset({"another"})})
+    with pytest.raises(ModelRefusedError):
+        served(world)
+
+
+def test_roles_and_models_say_who_decides_what(world: World) -> None:
+    """Each verb needs its role, and the model must be the reviewer's; nothing is written otherwise."""
+    ada, grace = (next(k for k, n in world.reviewers.names.items() if n == name) for name in ("Ada", "Grace"))
+    world.reviewers = replace(
+        world.reviewers,
+        approvals_needed=1,
+        roles={ada: frozenset({"approve"})},
+        models={grace: frozenset({"another"})},
+    )
+    world.train()
+    for attempt in (world.reject, world.retire):
+        with pytest.raises(ApprovalRefusedError, match="not Ada's"):
+            attempt(by="Ada")
+    for attempt in (world.approve, world.reject, world.retire):
+        with pytest.raises(ApprovalRefusedError, match="not Grace's to"):
+            attempt(by="Grace")
+    assert world.kinds() == ["model.candidate"]
+    world.approve(by="Ada")
+    assert served(world) == "1"
+
+
+def test_a_rejection_that_was_not_the_signers_to_make_is_not_remembered(world: World) -> None:
+    """It is no approval, so nothing loads; and once the approval is back, the model does."""
+    ada, grace = (next(k for k, n in world.reviewers.names.items() if n == name) for name in ("Ada", "Grace"))
+    world.reviewers = replace(world.reviewers, approvals_needed=1, roles={grace: frozenset({"approve"})})
+    world.train()
+    world.approve(by="Ada")
+    path = world.registry.artifact_folder(world.model, "1") / "approval.json"
+    before, facts = path.read_text(), dict(SignedDocument.from_json(path.read_text()).payload)
+    for decision in ("rejected", "retired"):
+        document = SignedDocument.sign(facts | {"decision": decision, "sequence": 9}, load_private(world.key("Grace")))
+        path.write_text(document.to_json())
+        with pytest.raises(ModelRefusedError, match="the decision was"):
+            served(world)
+    path.write_text(before)
+    assert served(world) == "1"
+    assert ada in world.reviewers.keys
+
+
+class Signers:
+    """An artifact, and approvals of it that are signed and put beside it by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "tiny"
+        self.keys = {name: new_key() for name in ("Ada", "Grace", "Stranger", "Trainer")}
+        facts = meta(trainer=public_text(self.keys["Trainer"]))
+        self.digest = write_artifact(self.folder, checkerboard(), meta=facts)
+        names = {public_text(key): name for name, key in self.keys.items() if name != "Stranger"}
+        self.reviewers = Reviewers(names=names, approvals_needed=2)
+
+    def sign(self, who: str, sequence: int, **changes: Any) -> SignedDocument:
+        """An approval by one reviewer; `joins` are documents."""
+        given = {"sequence": sequence, "approvals_needed": 2, "reason": f"said {who}"} | changes
+        given["joins"] = [each.digest for each in given.get("joins", ())]
+        return SignedDocument.sign(payload(self.digest, **given), self.keys[who])
+
+    def load(self, last: SignedDocument, *beside: SignedDocument, reviewers: Reviewers | None = None) -> Recommender:
+        """What a service makes of it."""
+        (self.folder / "approval.json").write_text(replace(last, beside=beside).to_json())
+        found = reviewers or self.reviewers
+        listing = "".join(f'[[reviewer]]\nname = "{name}"\npublic_key = "{key}"\n' for key, name in found.names.items())
+        path = self.folder.parent / "reviewers.toml"
+        path.write_text(f"approvals_needed = {found.approvals_needed}\n{listing}")
+        return Recommender.load(self.folder, trusted_keys=path, now=lambda: NOW)
+
+
+@pytest.fixture
+def signers(tmp_path: Path) -> Signers:
+    return Signers(tmp_path)
+
+
+def test_two_honest_signatures_load(signers: Signers) -> None:
+    """What the attacks below start from; and it ends when the first of the two does."""
+    first = signers.sign("Ada", 4, expires_at=(NOW + timedelta(days=3)).isoformat())
+    second = signers.sign("Grace", 5, joins=(first,))
+    assert signers.load(second, first).expires_at == NOW + timedelta(days=3)
+    late = signers.sign("Ada", 4, expires_at=NOW.isoformat())
+    with pytest.raises(ModelRefusedError, match="expired"):
+        signers.load(signers.sign("Grace", 5, joins=(late,)), late)
+
+
+def attack(name: str, s: Signers) -> tuple[SignedDocument, tuple[SignedDocument, ...]]:
+    """What lies beside the model, put there by one reviewer, Grace, who has her own key and old signatures of Ada's."""
+    ada: Mapping[str, Callable[[], SignedDocument]] = {
+        "another version": lambda: s.sign("Ada", 4, version="2"),
+        "another model": lambda: s.sign("Ada", 4, model="other"),
+        "another manifest": lambda: _of(s, "Ada", "0" * 64),
+        "an older sequence": lambda: s.sign("Ada", 2),
+        "a later sequence": lambda: s.sign("Ada", 7),
+        "a rejection": lambda: s.sign("Ada", 4, decision="rejected"),
+        "a stranger": lambda: s.sign("Stranger", 4),
+        "the trainer": lambda: s.sign("Trainer", 4),
+        "herself": lambda: s.sign("Grace", 4),
+    }
+    if name in ada:
+        first = ada[name]()
+        return s.sign("Grace", 5, joins=(first,)), (first,)
+    first = s.sign("Ada", 4)
+    if name == "the same document":
+        alone = s.sign("Grace", 5)
+        return alone, (alone,)
+    if name == "nobody beside it":
+        return s.sign("Grace", 5, joins=(first,)), ()
+    if name == "not named":
+        return s.sign("Grace", 5), (first,)
+    if name == "another is named":
+        return s.sign("Grace", 5, joins=(s.sign("Ada", 3),)), (first,)
+    if name == "fillers of a stranger's":
+        old = s.sign("Ada", 2)
+        fill = [s.sign("Stranger", number) for number in (3, 4)]
+        return s.sign("Grace", 5, joins=(old, *fill)), (old, *fill)
+    if name == "fillers of her own":
+        old = s.sign("Ada", 3)
+        fill = s.sign("Grace", 4)
+        return s.sign("Grace", 5, joins=(old, fill)), (old, fill)
+    if name == "fewer needed":
+        return s.sign("Grace", 5, approvals_needed=1), ()
+    if name == "fewer than none":
+        return s.sign("Grace", 5, approvals_needed=0), ()
+    if name == "needed in words":
+        return s.sign("Grace", 5, approvals_needed="one"), ()
+    if name == "signature of another text":
+        return s.sign("Grace", 5, joins=(first,)), (replace(first, signature=s.sign("Ada", 3).signature),)
+    raise AssertionError(name)
+
+
+def _of(signers: Signers, who: str, digest: str) -> SignedDocument:
+    return SignedDocument.sign(payload(digest, sequence=4, approvals_needed=2, joins=[]), signers.keys[who])
+
+
+ATTACKS = {
+    "another version": "same model and version",
+    "another model": "same model and version",
+    "another manifest": "same model and version",
+    "an older sequence": "do not follow",
+    "a later sequence": "do not follow",
+    "a rejection": "same model and version",
+    "a stranger": "2 reviewers approved it; 1",
+    "the trainer": "the same key did both",
+    "herself": "each by another key",
+    "the same document": "something else",
+    "nobody beside it": "something else",
+    "not named": "something else",
+    "another is named": "something else",
+    "fillers of a stranger's": "do not follow",
+    "fillers of her own": "each by another key",
+    "fewer needed": "2 reviewers approved it; 1",
+    "fewer than none": "of a kind",
+    "needed in words": "of a kind",
+    "signature of another text": "signature must fit",
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_one_reviewer_alone_gets_nothing_served(signers: Signers, name: str) -> None:
+    """Whoever can write to MLflow, has one reviewer's key, and old signatures of the other, is refused."""
+    last, beside = attack(name, signers)
+    with pytest.raises(ModelRefusedError, match=ATTACKS[name]):
+        signers.load(last, *beside)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '"x"', "null", "[[]]", '[{"payload": {}}]'])
+def test_with_is_a_list_of_signed_documents(signers: Signers, text: str) -> None:
+    """Any other form is refused, and so is one document that carries others of its own."""
+    first = signers.sign("Ada", 4)
+    whole = json.loads(signers.sign("Grace", 5, joins=(first,)).to_json())
+    nested = json.loads(first.to_json()) | {"with": [json.loads(first.to_json())]}
+    for beside in (json.loads(text), [nested]):
+        if beside is not None:
+            with pytest.raises(ModelRefusedError, match="signed document"):
+                SignedDocument.from_json(json.dumps(whole | {"with": beside}))
+
+
+def test_a_retirement_that_was_seen_ends_borrowed_signatures_too(signers: Signers, tmp_path: Path) -> None:
+    """Of three, two connive: the third one's signature from before a retirement that was seen is worth nothing."""
+    reviewers = replace(signers.reviewers, approvals_needed=3)
+    signers.keys["Eve"] = new_key()
+    reviewers = replace(reviewers, names={**reviewers.names, public_text(signers.keys["Eve"]): "Eve"})
+    old = signers.sign("Ada", 3)
+    eve = signers.sign("Eve", 4, joins=(old,))
+    last = signers.sign("Grace", 5, joins=(old, eve))
+    ended = signers.sign("Ada", 3, decision="retired")
+    with pytest.raises(ModelRefusedError, match="the decision was"):
+        signers.load(ended, reviewers=reviewers)
+    with pytest.raises(ModelRefusedError, match="later approval"):
+        signers.load(last, old, eve, reviewers=reviewers)
+    recommender.PROCESS._seen.clear()
+    (tmp_path / "seen.json").unlink()
+    assert signers.load(last, old, eve, reviewers=reviewers).version == "3"
+
+
+def entry_of(world: World, who: str, **changes: Any) -> tuple[dict[str, Any], Ed25519PrivateKey]:
+    """What a second approval of the world's candidate would state, and the key for it."""
+    first = world.records.entries("model.approved")[0].body["payload"]
+    return first | {"sequence": 2, "joins": []} | changes, load_private(world.key(who))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"joins": ["0" * 64]},
+        {"joins": "first", "sequence": 3},
+        {"joins": "first twice"},
+        {"joins": "none", "approvals_needed": 0},
+        {"joins": 7},
+        {"joins": "first", "documents": {}},
+        {"joins": "first", "verdicts": {"ndcg_by_age": "fail"}},
+        {"joins": "first", "run_id": "another"},
+    ],
+)
+def test_the_journal_believes_no_second_signature_that_does_not_join(world: World, change: dict[str, Any]) -> None:
+    """Written past the checks by a reviewer who can write to the database, it stops everything."""
+    world.train()
+    first = world.approve(by="Ada")
+    words = {"first": [first.id], "first twice": [first.id, first.id], "none": []}
+    joins = change["joins"]
+    body, key = entry_of(
+        world, "Grace", **change | {"joins": words.get(joins, joins) if isinstance(joins, str) else joins}
+    )
+    world.write("model.approved", body, key, name="Grace")
+    with pytest.raises(JournalBrokenError):
+        history(world.records)
+
+
+def test_the_journal_counts_keys_and_not_entries(world: World) -> None:
+    """Ada's second entry, under another name, joins her first: refused; beside it, she is alone: half approved."""
+    world.train()
+    first = world.approve(by="Ada")
+    body, key = entry_of(world, "Ada", joins=[])
+    world.write("model.approved", body, key, name="Ada the Second")
+    assert history(world.records)[0]["versions"][0]["missing"] == 1
+    body, key = entry_of(world, "Ada", joins=[first.id], sequence=3)
+    world.write("model.approved", body, key, name="Ada the Third")
+    with pytest.raises(JournalBrokenError, match="joins others"):
+        history(world.records)
