@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from scoring_world import N_ITEMS, checkerboard, item_model, random_world, recommender
 from tactful.errors import NotFoundError, UsageError
-from tactful.scoring import Answer, Recommender, ranking
+from tactful.scoring import Answer, Recommender, answering, ranking
 
 
 class _Untouchable:
@@ -232,7 +232,7 @@ def test_rough_scores_do_not_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     history = world["item_ids"][:5].tolist()
     expected = [item for item, _ in reference(world, history, set())[:10]]
     assert ids(model.recommend(history, 10, profiling=True)) == expected
-    monkeypatch.setattr(ranking, "_error_bound", lambda *_: 0.0)
+    monkeypatch.setattr(ranking, "error_bound", lambda *_: 0.0)
     monkeypatch.setattr(ranking, "exact_scores", lambda m, s, t: (m.decoder[s] @ t.astype(np.float32)).astype(float))
     assert ids(model.recommend(history, 10, profiling=True)) != expected
 
@@ -246,7 +246,7 @@ def test_the_error_bound_holds(tmp_path: Path) -> None:
         taste = model.taste(slots)
         rough = model.decoder @ taste.astype(np.float32) + model.head_base
         off = np.abs(rough - ranking.exact_scores(model, np.arange(800), taste)).max()
-        assert off <= ranking._error_bound(model, taste) < 0.01 * np.abs(rough).max()
+        assert off <= ranking.error_bound(model, taste) < 0.01 * np.abs(rough).max()
 
 
 def test_explain_checks_its_item(board: Recommender) -> None:
@@ -260,7 +260,7 @@ def test_explain_checks_its_item(board: Recommender) -> None:
 
 
 def test_because_is_made_only_when_asked_for(board: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Recommender, "_because", lambda *_: pytest.fail("because was computed"))
+    monkeypatch.setattr(answering, "parts", lambda *_: pytest.fail("because was computed"))
     assert board.recommend(["100"], profiling=True).items[0].because is None
 
 

@@ -70,6 +70,8 @@ class Answer:
         Items of the history in sensitive categories the person did not allow; they were not read for the score.
     model, version : str
         What answered.
+    approval_id : str or None
+        The approval that it answered under, as `tactful models` lists it; None where a candidate answered.
     """
 
     items: tuple[Recommendation, ...]
@@ -79,6 +81,24 @@ class Answer:
     withheld: int
     model: str
     version: str
+    approval_id: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """What may be kept to say later how a list came about: nothing of the person, and no item.
+
+        Privacy
+        -------
+        Reads: this answer. Returns: what answered, whether the history decided, why, and how many items came back.
+        Costs: nothing. Assumes: a caller who keeps it beside an id of the person keeps personal data.
+        """
+        return {
+            "model": self.model,
+            "version": self.version,
+            "approval_id": self.approval_id,
+            "personalised": self.personalised,
+            "reason": self.reason,
+            "items": len(self.items),
+        }
 
     def as_json(self) -> dict[str, Any]:
         """The answer as plain JSON."""

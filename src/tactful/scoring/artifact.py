@@ -48,7 +48,7 @@ __all__ = ["APPROVAL", "FORMAT_VERSION", "MANIFEST", "Artifact", "read_artifact"
 
 APPROVAL = "approval.json"
 
-_MAX_DOCUMENT = 16 * 2**20  # bytes; a manifest or approval is a few kB
+_MAX_DOCUMENT = 4 * 2**20  # bytes; a manifest or approval is a few kB, more only with thousands of sensitive bundles
 _MAX_HEADER = 10_000
 
 
@@ -203,7 +203,8 @@ def _value_problem(array: NDArray[Any]) -> str | None:
         return "holds NaN or infinity"
     if array.dtype.kind == "U":
         codes = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
-        if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any():
+        largest = int(codes.max(initial=0))
+        if largest > 0x10FFFF or (largest >= 0xD800 and ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
             return "holds text that is not Unicode"
     return None
 

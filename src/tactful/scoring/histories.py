@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +18,38 @@ _NONE: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 _NONE.flags.writeable = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class History:
+class History(NamedTuple):
     """What a history comes to.
 
     Attributes
     ----------
     slots : int array
         Rows of the factors of the items that may be used, rising; empty if none.
-    known : int array
-        Catalogue positions of all items of it that the catalogue has.
+    ratios : float array of shape (len(slots),), or None
+        What the caller says that each of them weighs, the largest being 1; None where all weigh the same.
+    known, held : int arrays
+        Catalogue positions of all items of it that the catalogue has, and rows of the factors of those in the head.
     unknown : int
         Different ids that it has not.
     withheld : int
         Known items of categories that are not allowed.
+    silent : bool
+        Whether it has items and none of them weighs anything.
     """
 
     slots: NDArray[np.intp]
+    ratios: NDArray[np.float64] | None
     known: NDArray[np.intp]
+    held: NDArray[np.intp]
     unknown: int
     withheld: int
+    silent: bool
+
+    def __repr__(self) -> str:
+        return "History()"
 
 
-UNREAD = History(slots=_NONE, known=_NONE, unknown=0, withheld=0)
+UNREAD = History(slots=_NONE, ratios=None, known=_NONE, held=_NONE, unknown=0, withheld=0, silent=False)
 
 
 def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[np.bool_]) -> History:
@@ -49,15 +60,21 @@ def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[n
     Reads: one person's history, once. Returns: positions, for the length of the call. Costs: nothing; it is not stored.
     Assumes: the person allows profiling; `allowed` is what they opted into.
     """
-    ids = _distinct(history)
-    known = np.array(sorted(model.position[item] for item in ids if item in model.position), dtype=np.intp)
-    permitted = known[allowed[model.sensitive[known]]]
-    slots = model.slot[permitted] if model.decoder.shape[1] else _NONE  # of rank 0, no item says anything
+    weights = _weights(history) if type(history) is not list and isinstance(history, Mapping) else None
+    known, unknown = _matched(model, _distinct(history) if weights is None else weights)
+    held = _rows(model, known)
+    permitted = known[allowed[model.sensitive[known]]] if model.bundles else known
+    slots, ratios = (held, None) if permitted is known else (_rows(model, permitted), None)
+    if weights is not None:
+        slots, ratios = _weighed(model, slots, weights)
     return History(
-        slots=np.sort(slots[slots >= 0]),
+        slots=slots if model.decoder.shape[1] else _NONE,  # of rank 0, no item says anything
+        ratios=ratios,
         known=known,
-        unknown=len(ids) - len(known),
+        held=held,
+        unknown=unknown,
         withheld=len(known) - len(permitted),
+        silent=weights is not None and bool(weights) and not any(weights.values()),
     )
 
 
@@ -71,14 +88,71 @@ def as_id(item: object) -> str | None:
         return None
 
 
+def _rows(model: ItemModel, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Rows of the factors of those items that have one, rising."""
+    rows = model.slot[places]
+    rows = rows[rows >= 0]
+    rows.sort()
+    return rows
+
+
+def _weighed(
+    model: ItemModel, slots: NDArray[np.intp], weights: Mapping[str, float]
+) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
+    """Those rows that weigh anything, and how much beside the heaviest; None where all weigh the same."""
+    given = np.array([weights[model.item_ids[place]] for place in model.head[slots].tolist()])
+    slots, given = slots[given > 0], given[given > 0]
+    if not len(given) or given.min() == given.max():
+        return slots, None
+    return slots, given / given.max()
+
+
+def _matched(model: ItemModel, ids: Collection[str]) -> tuple[NDArray[np.intp], int]:
+    """Catalogue positions of the ids that the catalogue has, and how many it has not."""
+    places = [place for place in map(model.position.get, ids) if place is not None]
+    return np.array(places, dtype=np.intp), len(ids) - len(places)
+
+
 def _distinct(history: Iterable[object]) -> set[str]:
     """The different ids of a history; everything that is no id counts as one unknown."""
     if isinstance(history, str | bytes):
         raise _not_a_list("a single text")
     try:
-        return {text if (text := as_id(item)) is not None else "" for item in history}  # no item has the empty id
+        # No item has the empty id.
+        return {item if type(item) is str else as_id(item) or "" for item in history}
     except TypeError as error:
         raise _not_a_list(f"a {type(history).__name__}") from error
+
+
+def _weights(history: Mapping[object, object]) -> dict[str, float]:
+    """The weight of each id; two keys that are one id, such as 7 and "7", add up."""
+    weights: dict[str, float] = {}
+    for item, weight in history.items():
+        item_id = as_id(item) or ""
+        weights[item_id] = weights.get(item_id, 0.0) + _weight(weight)
+    if not all(map(math.isfinite, weights.values())):
+        raise _no_weight()
+    return weights
+
+
+def _weight(weight: object) -> float:
+    """One weight, finite and not below 0."""
+    try:
+        number = float(weight) if isinstance(weight, Real) and not isinstance(weight, bool) else -1.0
+    except OverflowError:
+        number = math.inf
+    if not 0 <= number < math.inf:
+        raise _no_weight()
+    return number
+
+
+def _no_weight() -> UsageError:
+    """The error for a weight that is none; it does not repeat it."""
+    return UsageError(
+        "the weight of an item in a history is a finite number from 0",
+        given="one is not, or too large",
+        do="Pass a list of item ids, or a mapping from item id to weight",
+    )
 
 
 def _not_a_list(given: str) -> UsageError:

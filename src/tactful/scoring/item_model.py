@@ -3,12 +3,17 @@
 For a history with m items in the head, each of weight w = m^-history_norm, the score of item j is
 ``base[j] + Σ w·⟨encoder[i], decoder[j]⟩`` over those items i; for an item outside the head it is ``base[j]``.
 
+Where a caller weighs the items by a₁ … a_m, item i has the weight w = aᵢ / Σa · k^(1 - history_norm), k = (Σa)² / Σa²
+being how many equally weighted items say as much (Kish 1965, section 11.7). So equal weights are m^-history_norm each,
+only ratios matter, and an item whose weight goes to 0 leaves the sum without a jump; for a norm of ½ w is a / ‖a‖₂.
+
 An artifact may hold a ``bonus`` an item, never below 0, which is added to its base: items of groups that are seen less
 than was declared are lifted (`tactful.released.exposure`). The list that is the same for everybody has no bonus.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +36,7 @@ _KINDS = {
 }
 _OPTIONAL = {"bonus": ("f4", 1)}
 _LARGEST_SCORE = 1e30  # scores and their sums must stay finite in 32 bits
+_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -58,6 +64,8 @@ class ItemModel:
     by_popularity, tail : int arrays
         All items by falling popularity, and those outside the head by falling base; ties in catalogue order.
     head_base : float32 array of shape (n_head,)
+    guarded : int array
+        Rows of the factors whose items are in a bundle, rising.
     largest_row, largest_base : float
         Norm of the longest row of the decoder, and the largest magnitude in `head_base`.
     """
@@ -77,6 +85,7 @@ class ItemModel:
     by_popularity: NDArray[np.intp]
     tail: NDArray[np.intp]
     head_base: NDArray[np.float32]
+    guarded: NDArray[np.intp]
     largest_row: float
     largest_base: float
 
@@ -97,7 +106,7 @@ class ItemModel:
         """
         arrays = _typed(artifact.arrays)
         bundles, history_norm = _settings(artifact.meta)
-        _check_fit(arrays, len(bundles))
+        largest_row = _check_fit(arrays, len(bundles))
         if "bonus" in arrays:
             arrays["base"] = arrays["base"] + arrays.pop("bonus")
             arrays["base"].flags.writeable = False
@@ -113,6 +122,7 @@ class ItemModel:
             "by_popularity": np.argsort(-arrays["popularity"], kind="stable"),
             "tail": outside[np.argsort(-base[outside], kind="stable")],
             "head_base": base[head],
+            "guarded": np.flatnonzero(arrays["sensitive"][head]),
         }
         for array in derived.values():
             array.flags.writeable = False
@@ -122,7 +132,7 @@ class ItemModel:
             position=position,
             bundles=bundles,
             history_norm=history_norm,
-            largest_row=_largest_row(arrays["decoder"]),
+            largest_row=largest_row,
             largest_base=float(np.abs(base[head]).max(initial=0.0)),
         )
 
@@ -130,22 +140,35 @@ class ItemModel:
         """For "no bundle" and each bundle, whether these categories allow its items."""
         return np.array([True, *(bundle <= frozenset(categories) for bundle in self.bundles)])
 
-    def weight(self, count: int) -> float:
-        """The weight of each of `count` items of a history."""
-        return float(count**-self.history_norm)
+    def weights(self, count: int, ratios: NDArray[np.float64] | None = None) -> float | NDArray[np.float64]:
+        """What each of `count` items of a history counts: all the same, or by the ratios of the caller's weights."""
+        if ratios is None:
+            return float(count**-self.history_norm)
+        total = float(ratios.sum())
+        alike: float = total**2 / float(np.square(ratios).sum())
+        weighed: NDArray[np.float64] = ratios * (alike ** (1 - self.history_norm) / total)
+        return weighed
 
-    def taste(self, slots: NDArray[np.intp]) -> NDArray[np.float64]:
+    def taste(self, slots: NDArray[np.intp], ratios: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """The sum of what the items of a history say, of shape (rank,). It lives as long as the call."""
-        summed: NDArray[np.float64] = self.encoder[slots].sum(axis=0, dtype=np.float64) * self.weight(len(slots))
+        rows, weights = self.encoder.take(slots, axis=0), self.weights(len(slots), ratios)
+        summed: NDArray[np.float64]
+        if isinstance(weights, float):
+            summed = np.add.reduce(rows, axis=0, dtype=np.float64)
+            summed *= weights
+        else:
+            summed = np.add.reduce(rows * weights[:, None], axis=0)
         return summed
 
-    def contributions(self, slots: NDArray[np.intp], position: int) -> NDArray[np.float64]:
+    def contributions(
+        self, slots: NDArray[np.intp], position: int, ratios: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """What each item of a history adds to the score of one item, of shape (len(slots),)."""
         target = self.slot[position]
         if target < 0:
             return np.zeros(len(slots))
         products = self.encoder[slots].astype(np.float64) * self.decoder[target]
-        added: NDArray[np.float64] = products.sum(axis=1) * self.weight(len(slots))
+        added: NDArray[np.float64] = products.sum(axis=1) * self.weights(len(slots), ratios)
         return added
 
 
@@ -183,8 +206,8 @@ def _is_bundle(bundle: Any) -> bool:
     return isinstance(bundle, list) and bool(bundle) and all(isinstance(c, str) and c for c in bundle)
 
 
-def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int) -> None:
-    """Raise unless the shapes agree, indices point somewhere, and no score can overflow."""
+def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int) -> float:
+    """The norm of the longest row of the decoder, if shapes agree, indices point somewhere, and no score overflows."""
     n_items, n_head = len(arrays["item_ids"]), len(arrays["head"])
     per_item = {"titles", "popularity", "base", "sensitive", "bonus"} & set(arrays)
     if not n_items or any(len(arrays[name]) != n_items for name in per_item):
@@ -199,14 +222,18 @@ def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int) -> None:
     bonus = arrays.get("bonus", np.zeros(1, dtype=np.float32))
     if bonus.min() < 0:
         raise _refused("a bonus is below 0")
-    product = n_head * _largest_row(arrays["encoder"]) * _largest_row(arrays["decoder"]) + float(bonus.max())
+    largest_row = _largest_row(arrays["decoder"])
+    product = n_head * _largest_row(arrays["encoder"]) * largest_row + float(bonus.max())
     if not product + float(np.abs(arrays["base"]).max()) < _LARGEST_SCORE:
         raise _refused("the factors are so large that scores would not be finite")
+    return largest_row
 
 
 def _largest_row(factors: NDArray[np.float32]) -> float:
-    """Norm of the longest row; 0 without rows."""
-    return float(np.sqrt(np.square(factors, dtype=np.float64).sum(axis=1).max(initial=0.0)))
+    """Norm of the longest row; 0 without rows. Some rows at a time: their squares in 64 bits stay in the cache."""
+    starts = range(0, len(factors), _ROWS)
+    blocks = (factors[start : start + _ROWS].astype(np.float64) for start in starts)
+    return math.sqrt(max((float(np.einsum("ij,ij->i", rows, rows).max()) for rows in blocks), default=0.0))
 
 
 def _positions(item_ids: NDArray[np.str_]) -> dict[str, int]:

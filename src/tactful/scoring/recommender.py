@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tactful.errors import NotFoundError, UsageError
+from tactful.errors import ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring.address import resolve
+from tactful.scoring.answering import Identity, answer, answers, parts, recommendations
 from tactful.scoring.answers import Answer, Contribution, Recommendation
 from tactful.scoring.approval import as_approval, check_maker, ends_model, read_statement
-from tactful.scoring.arguments import as_categories, as_count, paired, require_bool
+from tactful.scoring.arguments import as_count, paired, require_bool
 from tactful.scoring.artifact import Artifact, read_artifact
-from tactful.scoring.histories import UNREAD, History, as_id, read_history
+from tactful.scoring.histories import History, as_id, read_history
 from tactful.scoring.item_model import ItemModel
-from tactful.scoring.ranking import Ranked, rank_personal, rank_popular
+from tactful.scoring.offers import Offer, offer
 from tactful.scoring.seen import PROCESS, seen_place
+from tactful.scoring.similarity import rank_similar
 from tactful.scoring.trust import Reviewers
 
-_BATCH = 256  # people whose scores are computed in one product
-_PERSONAL = "ranked by what the items of the history say"
-_NOT_ALLOWED = "profiling is not allowed for this person: the history was not read"
-_NOTHING_USABLE = "no item of the history is one the model can use"
+if TYPE_CHECKING:
+    from tactful.scoring.following import Follower
+
+_TOGETHER = 32  # people whose scores are computed in one product
+_SCORES = 2**21  # at most so many of them, 8 MiB, which caches of today hold
+
+Given = Iterable[object] | Mapping[Any, float]
+"""A history: item ids, or a mapping from item id to weight."""
+
+
+def _system_clock() -> datetime:
+    """The time now."""
+    return datetime.now(UTC)
 
 
 class Recommender:
@@ -36,24 +44,53 @@ class Recommender:
     ----------
     model, version : str
         What was approved.
-    expires_at : datetime
-        When the approval ends. It is checked on loading; a service that runs longer should load again before.
+    approval_id : str or None
+        The approval that it serves under, as `tactful models` lists it; None for a candidate.
+    expires_at : datetime or None
+        When the approval ends: from then on every method that answers raises `ModelRefusedError`. None for a candidate.
 
     Notes
     -----
     Made by `Recommender.load`, which checks the approval. `Recommender.unapproved` is for looking at a candidate.
     """
 
-    __slots__ = ("_items", "expires_at", "model", "version")
+    __slots__ = ("_by", "_clock", "_everything", "_items", "expires_at")
 
+    _by: Identity
+    _clock: Callable[[], datetime]
+    _everything: Offer
     _items: ItemModel
-    model: str
-    version: str
     expires_at: datetime | None
 
-    def __init__(self, *, items: ItemModel, model: str, version: str, expires_at: datetime | None) -> None:
-        for name, value in (("_items", items), ("model", model), ("version", version), ("expires_at", expires_at)):
+    def __init__(
+        self,
+        *,
+        items: ItemModel,
+        model: str,
+        version: str,
+        expires_at: datetime | None,
+        approval_id: str | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        by = Identity(model=model, version=version, approval_id=approval_id)
+        facts = {"_items": items, "_by": by, "expires_at": expires_at, "_clock": now or _system_clock}
+        for name, value in (facts | {"_everything": offer(items)}).items():
             object.__setattr__(self, name, value)
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self._by.model
+
+    @property
+    def version(self) -> str:
+        """The version that was approved; ``unapproved`` for a candidate."""
+        return self._by.version
+
+    @property
+    def approval_id(self) -> str | None:
+        """The approval that it serves under; None for a candidate."""
+        return self._by.approval_id
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Recommender cannot be changed: {name}")
@@ -80,7 +117,7 @@ class Recommender:
             Public keys, or a file of reviewers; see `tactful.scoring.trust.Reviewers.of`. An approval ends after
             the file's ``approval_valid_days``, and after 180 days where keys are given, whatever it says itself.
         now : callable, optional
-            The clock, for tests.
+            The clock, for tests; it is asked again at every answer.
         seen_file : str or Path, optional
             Where the decisions seen outlive the process; see `tactful.scoring.seen.seen_place` for the default.
 
@@ -101,7 +138,7 @@ class Recommender:
                 PROCESS.end(statement, file=seen)
             approval = as_approval(
                 statement,
-                now=now() if now else datetime.now(UTC),
+                now=(now or _system_clock)(),
                 valid_days=reviewers.approval_valid_days,
                 model=located.model,
                 version=located.version,
@@ -112,7 +149,14 @@ class Recommender:
         items = ItemModel.of(artifact)
         digest = approval.manifest_digest
         PROCESS.admit(approval.model, approval.sequence, digest=digest, file=seen, since=approval.since)
-        return cls(items=items, model=approval.model, version=approval.version, expires_at=approval.expires_at)
+        return cls(
+            items=items,
+            model=approval.model,
+            version=approval.version,
+            expires_at=approval.expires_at,
+            approval_id=approval.id,
+            now=now,
+        )
 
     @classmethod
     def unapproved(cls, artifact: Artifact) -> Recommender:
@@ -121,29 +165,59 @@ class Recommender:
             items=ItemModel.of(artifact), model=str(artifact.meta.get("model")), version="unapproved", expires_at=None
         )
 
+    @classmethod
+    def follow(
+        cls,
+        address: str | Path,
+        *,
+        trusted_keys: Iterable[str] | str | Path | None = None,
+        every: float = 30.0,
+        **options: Any,
+    ) -> Follower[Recommender]:
+        """A recommender that takes over what is newly approved at an address; see `tactful.scoring.Follower`."""
+        from tactful.scoring.following import Follower
+
+        return Follower(address, load=cls.load, trusted_keys=trusted_keys, every=every, **options)
+
     def recommend(
         self,
-        history: Iterable[object],
+        history: Given,
         n: SupportsIndex = 10,
         *,
         profiling: bool,
         allowed_categories: Collection[str] = (),
+        allow_items: Iterable[object] | None = None,
+        deny_items: Iterable[object] = (),
         because: bool = False,
     ) -> Answer:
         """The n best items for one person, none of which their history holds.
 
         Parameters
         ----------
-        history : iterable of item ids
-            Text or integers; order and repetitions do not matter, unknown ids are ignored and counted.
+        history : iterable of item ids, or mapping of item id to weight
+            Text or integers; order and repetitions do not matter, unknown ids are ignored and counted. Weights are
+            finite and not below 0, and only their ratios matter: equal ones say what no weights say. An item of
+            weight 0 is known, so it is not recommended, and says nothing. With none above 0 the list is not personal.
         n : int
             From 1; fewer come back where fewer are left.
         profiling : bool
             Whether this person allows the history to be used. If not, it is not read and everybody's list comes back.
         allowed_categories : collection of str
             Sensitive categories that this person opted into.
+        allow_items : iterable of item ids, optional
+            Nothing else is recommended; of these no item of a sensitive category that is not allowed either.
+        deny_items : iterable of item ids
+            These are not recommended, even if `allow_items` has them. Both hold for personal lists and others; ids
+            that the catalogue does not have are ignored, and what is no id is an error.
         because : bool
             Whether each item carries what its score is made of.
+
+        Raises
+        ------
+        ModelRefusedError
+            If the approval has ended.
+        UsageError
+            If an argument is not as described.
 
         Privacy
         -------
@@ -152,52 +226,61 @@ class Recommender:
         ``personalization.recommendations`` and the sensitive categories.
         """
         require_bool(profiling)
-        return self.recommend_batch(
-            (history,), n, profiling=profiling, allowed_categories=allowed_categories, because=because
-        )[0]
+        count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
+        read = read_history(self._items, history, shown.allowed) if profiling else None
+        return answer(self._items, self._by, read, shown, count, because)
 
     def recommend_batch(
         self,
-        histories: Iterable[Iterable[object]],
+        histories: Iterable[Given],
         n: SupportsIndex = 10,
         *,
         profiling: bool | Sequence[bool],
         allowed_categories: Collection[str] = (),
+        allow_items: Iterable[object] | None = None,
+        deny_items: Iterable[object] = (),
         because: bool = False,
     ) -> list[Answer]:
-        """The answers of `recommend` for many people, computed together.
+        """The answers of `recommend` for many people, to the last bit, computed together.
 
         Parameters
         ----------
-        histories : iterable of iterables of item ids
-        n, allowed_categories, because
+        histories : iterable of histories
+        n, allowed_categories, allow_items, deny_items, because
             As in `recommend`, the same for everybody.
         profiling : bool or sequence of bool
             One for everybody, or one for each person.
+
+        Raises
+        ------
+        ModelRefusedError, UsageError
+            As `recommend`.
 
         Privacy
         -------
         As `recommend`, for each person apart: nobody's answer depends on anybody else's history.
         """
-        if isinstance(histories, str | bytes):
+        if isinstance(histories, str | bytes | Mapping):
             raise UsageError(
-                "histories are a list of lists", given="it was a single text", do="Pass a list for each person"
+                "histories are a list of histories", given="it was a single one", do="Pass a list with one a person"
             )
-        count, allowed = as_count(n), self._items.allows(as_categories(allowed_categories))
-        read = self._read(histories, profiling, allowed)
-        answers: list[Answer] = []
-        while chunk := list(islice(read, _BATCH)):
-            answers += self._answer(chunk, allowed, count, because)
-        return answers
+        count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
+        together = max(1, min(_TOGETHER, _SCORES // (len(self._items) + 1)))
+        read = self._read(histories, profiling, shown)
+        found: list[Answer] = []
+        while chunk := list(islice(read, together)):
+            found += answers(self._items, self._by, chunk, shown, count, because)
+        return found
 
     def explain(
-        self, history: Iterable[object], item_id: object, *, allowed_categories: Collection[str] = ()
+        self, history: Given, item_id: object, *, allowed_categories: Collection[str] = ()
     ) -> tuple[Contribution, ...]:
         """What each item of the history adds to the score of one item; with the base term it sums to the score.
 
         Parameters
         ----------
-        history : iterable of item ids
+        history : iterable of item ids, or mapping of item id to weight
+            Items of weight 0 add nothing and are left out.
         item_id : str or int
             Any item of the catalogue that `allowed_categories` allow.
 
@@ -207,84 +290,77 @@ class Recommender:
             If the catalogue has no such item.
         UsageError
             If the item is in a sensitive category that is not allowed: it would never be recommended.
+        ModelRefusedError
+            If the approval has ended.
 
         Privacy
         -------
         Reads: one person's history. Returns: an explanation for that person. Costs: nothing; it is not stored. Assumes:
         this person allows profiling.
         """
-        allowed = self._items.allows(as_categories(allowed_categories))
+        shown = self._offer(allowed_categories, None, ())
+        position = self._position(item_id, shown)
+        return parts(self._items, read_history(self._items, history, shown.allowed), position)
+
+    def similar(
+        self,
+        item_id: object,
+        n: SupportsIndex = 10,
+        *,
+        allowed_categories: Collection[str] = (),
+        allow_items: Iterable[object] | None = None,
+        deny_items: Iterable[object] = (),
+    ) -> tuple[Recommendation, ...]:
+        """The n items that are recommended to the same people as one item, most similar first; fewer if fewer are.
+
+        The score is a cosine, see `tactful.scoring.similarity`. It is about no person, and the same for everybody.
+
+        Parameters
+        ----------
+        item_id : str or int
+            Any item of the catalogue that `allowed_categories` allow. Of an item that the model reaches by its base
+            alone nothing is known to be similar.
+        n, allowed_categories, allow_items, deny_items
+            As in `recommend`.
+
+        Raises
+        ------
+        NotFoundError, UsageError, ModelRefusedError
+            As `explain`.
+        """
+        count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
+        return tuple(
+            recommendations(self._items, rank_similar(self._items, self._position(item_id, shown), shown, count))
+        )
+
+    def _offer(self, categories: Collection[str], allow: Iterable[object] | None, deny: Iterable[object]) -> Offer:
+        """What may be shown now, if anything may be."""
+        if self.expires_at is not None and self._clock() >= self.expires_at:
+            raise ModelRefusedError(
+                "a model answers only as long as its approval holds",
+                given=f"that of {self.model} version {self.version} ended at {self.expires_at.isoformat()}",
+                do="Have it reviewed and approved again, then load it again",
+            )
+        if categories == () and allow is None and deny == ():
+            return self._everything
+        return offer(self._items, categories, allow=allow, deny=deny)
+
+    def _position(self, item_id: object, shown: Offer) -> int:
+        """The catalogue position of an item that may be spoken of."""
         position = self._items.position.get(as_id(item_id) or "")
         if position is None:
             raise NotFoundError("the item must be in the catalogue", given="it is not", do="Check the id")
-        if not allowed[self._items.sensitive[position]]:
+        if not shown.allowed[self._items.sensitive[position]]:
             raise UsageError(
                 "an item of a sensitive category is explained to whoever opted in",
                 given="its categories are not all in allowed_categories",
                 do="Pass what this person opted into",
             )
-        return self._because(read_history(self._items, history, allowed), position)
+        return position
 
     def _read(
-        self, histories: Iterable[Iterable[object]], profiling: bool | Sequence[bool], allowed: NDArray[np.bool_]
+        self, histories: Iterable[Given], profiling: bool | Sequence[bool], shown: Offer
     ) -> Iterator[History | None]:
         """Each history, or None where the person does not allow it to be read."""
         for history, may_read in paired(histories, profiling):
-            yield read_history(self._items, history, allowed) if may_read else None
-
-    def _answer(
-        self, chunk: list[History | None], allowed: NDArray[np.bool_], n: int, because: bool
-    ) -> Iterator[Answer]:
-        """An answer for each history, the products of all of them computed at once."""
-        items = self._items
-        tastes = {row: items.taste(h.slots) for row, h in enumerate(chunk) if h is not None and len(h.slots)}
-        rough = dict(zip(tastes, self._products(list(tastes.values())), strict=True))
-        for row, history in enumerate(chunk):
-            if history is None:
-                yield self._packed(rank_popular(items, UNREAD, allowed, n), UNREAD, _NOT_ALLOWED, because)
-            elif row not in tastes:
-                yield self._packed(rank_popular(items, history, allowed, n), history, _NOTHING_USABLE, because)
-            else:
-                ranked = rank_personal(items, history, allowed, n, taste=tastes[row], rough=rough[row])
-                yield self._packed(ranked, history, _PERSONAL, because)
-
-    def _products(self, tastes: list[NDArray[np.float64]]) -> Iterable[NDArray[np.float32]]:
-        """``decoder @ taste`` for each, in 32 bits."""
-        if len(tastes) == 1:
-            return [self._items.decoder @ tastes[0].astype(np.float32)]
-        return np.array(tastes, dtype=np.float32) @ self._items.decoder.T if tastes else []
-
-    def _packed(self, ranked: Ranked, history: History, reason: str, because: bool) -> Answer:
-        """The answer around a ranked list."""
-        items = self._items
-        recommendations = tuple(
-            Recommendation(
-                item_id=items.item_ids[position],
-                score=score,
-                title=str(items.titles[position]),
-                because=self._because(history, position) if because else None,
-            )
-            for position, score in zip(*(array.tolist() for array in ranked), strict=True)
-        )
-        return Answer(
-            items=recommendations,
-            personalised=reason is _PERSONAL,
-            reason=reason,
-            unknown=history.unknown,
-            withheld=history.withheld,
-            model=self.model,
-            version=self.version,
-        )
-
-    def _because(self, history: History, position: int) -> tuple[Contribution, ...]:
-        """What a score is made of, the largest first, the base term last."""
-        items = self._items
-        if not len(history.slots):
-            return (Contribution(item_id=None, contribution=float(items.popularity[position])),)
-        added = items.contributions(history.slots, position)
-        order = np.argsort(-added, kind="stable")
-        parts = [
-            Contribution(item_id=items.item_ids[items.head[history.slots[i]]], contribution=float(added[i]))
-            for i in order
-        ]
-        return (*parts, Contribution(item_id=None, contribution=float(items.base[position])))
+            yield read_history(self._items, history, shown.allowed) if may_read else None

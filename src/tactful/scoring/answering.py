@@ -1,0 +1,103 @@
+"""Ranked positions turned into what a caller gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tactful.scoring.answers import Answer, Contribution, Recommendation
+from tactful.scoring.histories import UNREAD, History
+from tactful.scoring.item_model import ItemModel
+from tactful.scoring.offers import Offer
+from tactful.scoring.ranking import Ranked, rank_personal, rank_popular, rough_scores
+
+PERSONAL = "ranked by what the items of the history say"
+NOT_ALLOWED = "profiling is not allowed for this person: the history was not read"
+NOTHING_USABLE = "no item of the history is one the model can use"
+NO_WEIGHT = "no item of the history has a weight above 0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What answers: a version of a model, and the approval that it answers under."""
+
+    model: str
+    version: str
+    approval_id: str | None
+
+
+def answer(model: ItemModel, by: Identity, history: History | None, offer: Offer, n: int, because: bool) -> Answer:
+    """The answer for one history; None stands for one that must not be read."""
+    if history is None or not len(history.slots):
+        return _popular(model, by, history, offer, n, because)
+    taste = model.taste(history.slots, history.ratios)
+    rough = np.dot(model.decoder, taste.astype(np.float32))
+    ranked = rank_personal(model, history, offer, n, taste=taste, rough=rough)
+    return _packed(model, by, ranked, history, PERSONAL, because)
+
+
+def answers(
+    model: ItemModel, by: Identity, histories: Sequence[History | None], offer: Offer, n: int, because: bool
+) -> Iterator[Answer]:
+    """What `answer` says of each history, in their order, the products of all of them computed at once."""
+    tastes = [model.taste(h.slots, h.ratios) for h in histories if h is not None and len(h.slots)]
+    computed = zip(tastes, rough_scores(model, tastes), strict=True) if tastes else iter(())
+    for history in histories:
+        if history is None or not len(history.slots):
+            yield _popular(model, by, history, offer, n, because)
+        else:
+            taste, rough = next(computed)
+            ranked = rank_personal(model, history, offer, n, taste=taste, rough=rough)
+            yield _packed(model, by, ranked, history, PERSONAL, because)
+
+
+def parts(model: ItemModel, history: History, position: int) -> tuple[Contribution, ...]:
+    """What a score is made of, the largest first, the base term last."""
+    if not len(history.slots):
+        return (Contribution(item_id=None, contribution=float(model.popularity[position])),)
+    added = model.contributions(history.slots, position, history.ratios)
+    places = model.head[history.slots].tolist()
+    values = added.tolist()
+    order = np.argsort(-added, kind="stable").tolist()
+    said = [Contribution(item_id=model.item_ids[places[i]], contribution=values[i]) for i in order]
+    return (*said, Contribution(item_id=None, contribution=float(model.base[position])))
+
+
+def recommendations(model: ItemModel, ranked: Ranked) -> Iterator[Recommendation]:
+    """The items of a ranked list, without reasons."""
+    places, scores = ranked
+    titles = model.titles[places].tolist()
+    for place, title, score in zip(places.tolist(), titles, scores.tolist(), strict=True):
+        yield Recommendation(item_id=model.item_ids[place], score=score, title=title)
+
+
+def _popular(model: ItemModel, by: Identity, history: History | None, offer: Offer, n: int, because: bool) -> Answer:
+    """The list that is not personal, less the history where it was read."""
+    reason = NOT_ALLOWED if history is None else NO_WEIGHT if history.silent else NOTHING_USABLE
+    seen = history or UNREAD
+    return _packed(model, by, rank_popular(model, seen, offer, n), seen, reason, because)
+
+
+def _packed(model: ItemModel, by: Identity, ranked: Ranked, history: History, reason: str, because: bool) -> Answer:
+    """The answer around a ranked list."""
+    items = tuple(recommendations(model, ranked))
+    if because:
+        places = ranked[0].tolist()
+        items = tuple(
+            Recommendation(
+                item_id=item.item_id, score=item.score, title=item.title, because=parts(model, history, place)
+            )
+            for item, place in zip(items, places, strict=True)
+        )
+    return Answer(
+        items=items,
+        personalised=reason is PERSONAL,
+        reason=reason,
+        unknown=history.unknown,
+        withheld=history.withheld,
+        model=by.model,
+        version=by.version,
+        approval_id=by.approval_id,
+    )
