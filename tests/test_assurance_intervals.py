@@ -187,9 +187,9 @@ class TestSquares:
         assert 1.02 < (found.high - found.low) / (2 * Z * deviation / math.sqrt(n)) < 1.125
 
     def test_squares_drowned_in_noise_leave_the_middle_of_the_prior(self) -> None:
-        """Nothing known about the spread is half 0 or 1, half anything, so κ is three quarters."""
+        """Nothing known about the spread is seven tenths 0 or 1, the rest anything, so κ is 0.7 + 0.3 / 2."""
         found = spread(measured(80, 2), measured(1, 1e9), measured(400, 5), (0.0, 1.0))
-        assert found.share == pytest.approx(0.75, abs=1e-6)
+        assert found.share == pytest.approx(0.85, abs=1e-6)
 
     @pytest.mark.parametrize(("people", "noise"), [(50, 1.1), (200, 2.2), (2000, 5.2)])
     def test_squares_that_agree_with_0_and_1_are_taken_for_it(self, people: int, noise: float) -> None:
