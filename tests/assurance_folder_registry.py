@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,3 @@ class GoingAway:
             return result
 
         return call
-
-
-def every_step(run: Callable[[GoingAway], object], registry: Any) -> Iterator[int]:
-    """The number of each call of the registry's that a run makes, counted on a registry that stays."""
-    counted = GoingAway(registry, 0, "never", ConnectionError)
-    run(counted)
-    yield from range(1, len(counted.calls) + 1)

@@ -42,6 +42,7 @@ from tactful.assurance.model_history import history
 from tactful.assurance.registry import Registry
 from tactful.errors import NotFoundError
 from tactful.records.store import Records
+from tactful.scoring.signing import load_private, public_text
 from tactful.scoring.trust import Reviewers
 
 __all__ = ["Decision", "approve", "history", "record_candidate", "reject", "retire", "rollback"]
@@ -123,7 +124,8 @@ def rollback(
 ) -> Decision:
     """The champion before the last one is approved anew, by the rules of `approve`; one that was rejected is passed by.
 
-    Where the way back stands in the journal already and MLflow does not show it, this shows it.
+    Where the way back stands in the journal already and MLflow does not show it, this shows it. The very same call
+    again, by the same key for the same reason, is taken for that too, and never for the way forward again.
 
     Parameters
     ----------
@@ -151,7 +153,7 @@ def rollback(
     book = replay(records.entries(KINDS))
     if not any(each.candidate.model == model for each in book.candidates):
         raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
-    target = _unfinished(registry, book, model) or book.way_back(model)
+    target = _repeated(registry, book, model, public_text(load_private(key)), reason.strip()) or book.way_back(model)
     if target is None:
         refuse(
             "a rollback goes to the champion before the last one",
@@ -164,11 +166,13 @@ def rollback(
     return _approved(records, registry, case, overrides, rollback=True)
 
 
-def _unfinished(registry: Registry, book: Book, model: str) -> Decision | None:
-    """The way back that is the last decision about the model and that MLflow does not show yet."""
+def _repeated(registry: Registry, book: Book, model: str, key: str, reason: str) -> Decision | None:
+    """The way back that is the last decision about the model, if this call repeats it or MLflow does not show it."""
     last = book.last(model)
     if last is None or last != book.champion(model) or not last.rollback:
         return None
+    if (last.document.public_key, last.document.payload["reason"]) == (key, reason):
+        return last
     with asking():
         shown = registry.version(model, last.version)
     return None if shown.champion and shown.status == APPROVED else last
