@@ -83,6 +83,7 @@ def test_the_readmes_python_runs(demo: tuple[Run, subprocess.CompletedProcess[st
     assert "profiling is not allowed" in done.stdout
 
 
+@pytest.mark.prove
 def test_the_readmes_own_data_commands_run(workspace: Path) -> None:
     """Word for word on other tables, but with fewer trials; then the command that `train` ends with."""
     (workspace / "configs").mkdir()
@@ -119,6 +120,7 @@ def test_the_demo_can_be_forgotten_and_nothing_else(
     assert {path.name for path in here.iterdir()} <= {"mine", "evidence", "README.md"}
 
 
+@pytest.mark.prove
 def test_the_same_run_again_admits_the_same_and_draws_anew(
     demo: tuple[Run, subprocess.CompletedProcess[str]],
 ) -> None:

@@ -79,6 +79,7 @@ def test_the_real_release_stays_below_its_claim_and_much_of_it_is_seen() -> None
     assert 0.3 * 4.0 < seen(source=SeededNoise(4), trials=1000) < 4.0
 
 
+@pytest.mark.prove
 def test_evaluation_people_who_leak_into_training_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that forgets who is held out: the held-out person pays twice, and the audit exceeds the claim."""
 
@@ -212,6 +213,7 @@ def test_a_control_is_missed_only_where_a_sound_audit_sees_it() -> None:
     assert outcome(True, few) == "caught"
 
 
+@pytest.mark.prove
 def test_a_blind_attacker_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Who never says *present* misses what a sound audit sees: the audit does not hold."""
     watch = Attacker.watch
@@ -237,6 +239,7 @@ def test_a_bound_that_is_not_applied_is_seen(tmp_path: Path, monkeypatch: pytest
     assert not found.holds
 
 
+@pytest.mark.prove
 def test_too_few_trials_are_said_and_are_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ def test_every_value_of_every_step_is_looked_at(item_grams: bool) -> None:
     assert len(found.names) == len(found.values) == len(found.sigmas) == STEPS * sum(sizes.values())
 
 
+@pytest.mark.prove
 def test_a_config_with_dpals_is_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own releases are attacked, broken ones are caught, and nothing speaks against the claim."""
     monkeypatch.chdir(tmp_path)

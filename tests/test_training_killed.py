@@ -97,7 +97,11 @@ def everything_was_a_step(steps: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("step", "debits", "samples"),
-    [("appended budget.debited", 0, 0), ("drawn", 1, 1), ("after create_model_version", 1, 5)],
+    [
+        pytest.param("appended budget.debited", 0, 0, marks=pytest.mark.prove),
+        ("drawn", 1, 1),
+        pytest.param("after create_model_version", 1, 5, marks=pytest.mark.prove),
+    ],
 )
 def test_after_a_kill_the_next_run_is_as_good_as_any(scene: Scene, step: str, debits: int, samples: int) -> None:
     """Killed while it pays, with a sample in its hands, or between MLflow and the journal: the next run ends well."""
@@ -110,6 +114,7 @@ def test_after_a_kill_the_next_run_is_as_good_as_any(scene: Scene, step: str, de
     scene.names_nobody()
 
 
+@pytest.mark.prove
 def test_what_a_dead_run_opened_is_spent_and_what_it_did_not_can_be_given_back(
     workspace: Path, killer: Program
 ) -> None:

@@ -71,7 +71,9 @@ def _show_coverage(rows: Sequence[Row], worlds: int) -> None:
         f"half-width is under {NARROW:g} of what is possible (+)"
     )
     error = 196 * (0.95 * 0.05 / worlds) ** 0.5
-    show.say(f"with {worlds:,} worlds a row that covers 95 % is known to within {error:.1f} points: marks may be chance")
+    show.say(
+        f"with {worlds:,} worlds a row that covers 95 % is known to within {error:.1f} points: marks may be chance"
+    )
 
 
 def _mark(row: Row) -> str:
