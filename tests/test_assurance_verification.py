@@ -178,7 +178,7 @@ def test_signers_and_validity(world: World) -> None:
     world.approve("2", by="Grace")
     found = checked(world, reviewers=others)
     assert found.ok
-    assert any("not listed" in note for note in found.notes)
+    assert any("may no more" in note for note in found.notes)
 
 
 def test_overrides_are_told(world: World) -> None:

@@ -15,7 +15,7 @@ other than ``champion`` are nobody's evidence and not looked at, and neither are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,9 @@ from tactful.errors import MissingExtraError, NotFoundError, UsageError
 from tactful.records.store import Records
 from tactful.scoring import strict_json
 from tactful.scoring.seen import seen_place
-from tactful.scoring.trust import Reviewers
+from tactful.scoring.trust import Reviewers, Role
+
+_ROLES: Mapping[str, Role] = {"approved": "approve", "rejected": "reject", "retired": "retire"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ def verify(
 def _check_signers(
     book: Book, model: str, reviewers: Reviewers | None, champion: Decision | None, now: datetime, findings: Findings
 ) -> None:
-    """Whose decisions count made the model what it is, and the champion's approval holds still."""
+    """Whose decisions count made the model what it is, enough of them, and the champion's approval holds still."""
     if champion is not None and champion.expires_at <= now:
         what = f"the champion's approval ended at {champion.expires_at.isoformat()}"
         findings.add("approval_expired", what, version=champion.version)
@@ -158,15 +160,17 @@ def _check_signers(
         return
     decisions = [each for each in book.decisions if each.model == model]
     findings.count("signers", len({each.document.public_key for each in decisions}))
-    decides = champion or next(reversed(decisions), None)
-    for each in decisions:
-        if each.document.public_key in reviewers.keys:
-            continue
-        what = f"decision {each.sequence} ({each.document.payload['decision']}) is signed by a key that is not listed"
-        if each is decides:
+    last = champion or next(reversed(decisions), None)
+    decide = {each.id for each in (*last.joined, last)} if last else set()
+    for each in (one for one in decisions if not reviewers.may(one.document.public_key, _ROLES[one.decision], model)):
+        what = f"decision {each.sequence} ({each.decision}) is signed by a key that may not decide so"
+        if each.id in decide:
             findings.add("signer_not_reviewer", what, version=each.version)
         else:
-            findings.note(f"version {each.version}: {what} now; later decisions stand in its place")
+            findings.note(f"version {each.version}: {what}, or may no more; other decisions stand in its place")
+    if champion is not None and len(set(champion.signers)) < reviewers.needed(model):
+        what = f"{len(set(champion.signers))} signed for the champion, and {reviewers.needed(model)} must"
+        findings.add("approvals_too_few", what, version=champion.version)
 
 
 def _check_seen(registry: Registry, book: Book, model: str, findings: Findings) -> None:
