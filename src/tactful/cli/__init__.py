@@ -31,6 +31,7 @@ def main() -> None:
             fairness_benchmarks,
             forecasting,
             mitigating,
+            scoring_benchmark,
             suppressing,
             twins,
             verifying,
