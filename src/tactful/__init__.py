@@ -6,7 +6,6 @@ With a privacy guarantee that holds, and fairness that was measured.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,8 +16,10 @@ if TYPE_CHECKING:
     from tactful.scoring import Recommender
     from tactful.training import train
 
+    __version__: str
+
 __all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "plan", "train", "twin"]
-__version__ = _version("tactful")
+__version__: str
 
 _HOME = {
     "Recommender": "tactful.scoring",
@@ -32,6 +33,10 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that ``import tactful`` loads nothing heavy (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version  # which costs a service more to import than all of scoring
+
+        return version("tactful")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
