@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tactful.scoring import Recommender
     from tactful.training import train
 
-    __version__: str
-
 __all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "plan", "train", "twin"]
 __version__: str
 

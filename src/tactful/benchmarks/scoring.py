@@ -1,7 +1,7 @@
 """How fast an approved model answers, loads and imports, beside implicit and beside the product that nobody can skip.
 
 All items are in the head, histories have 50 items, and the whole public call is timed: text ids in, an `Answer` out,
-the approval's end looked at. The peer takes and gives positions. Everybody has one BLAS thread, and implicit one thread.
+the approval's end looked at. The peer takes and gives positions. Everybody has one thread.
 
 Notes
 -----
