@@ -200,7 +200,8 @@ def test_mlflow_loads_the_champion_and_refuses_a_candidate(world: World) -> None
     model = mlflow.pyfunc.load_model(f"models:/{world.model}@champion")
     answers = model.predict(pd.DataFrame({"history": [["100", "102"], ["101"]], "profiling": [True, False]}))
     recommender = Recommender.load(f"models:/{world.model}@champion")
-    assert answers[0] == recommender.recommend(["100", "102"], profiling=True).as_json()
+    expected = recommender.recommend(["100", "102"], profiling=True).as_json()
+    assert answers[0] == {**expected, "approval_id": recommender.approval_id}
     assert not answers[1]["personalised"]
     with pytest.raises(Exception, match="profiling"):
         model.predict(pd.DataFrame({"history": [["100"]]}))

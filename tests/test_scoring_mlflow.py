@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import json
 import shutil
 import subprocess
 import sys
@@ -11,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,7 +17,6 @@ from scoring_world import publish
 from tactful.errors import MissingExtraError, ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring import Recommender, recommender
 from tactful.scoring.address import resolve
-from tactful.scoring.pyfunc import PyfuncModel, _load_pyfunc
 from tactful.scoring.seen import SeenSequences
 from tactful.scoring.signing import new_key, public_text
 
@@ -183,59 +179,6 @@ def trusted(tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(path))
 
 
-@pytest.fixture
-def served(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> PyfuncModel:
-    return _load_pyfunc(str(publish(tmp_path / "artifact", key, **TODAY)))
-
-
-def test_every_kind_of_table_is_answered_alike(served: PyfuncModel) -> None:
-    """A DataFrame, records, columns and one record give the answers that `recommend` gives, as plain JSON."""
-    rows = [{"history": ["100", "102"], "profiling": True, "n": 3}, {"history": ["101"], "profiling": False, "n": 2}]
-    expected = served.predict(rows)
-    assert json.loads(json.dumps(expected)) == expected
-    assert [answer["personalised"] for answer in expected] == [True, False]
-    assert [[i["item_id"] for i in a["items"]] for a in expected] == [["104", "101", "103"], ["100", "101"]]
-    frame = pd.DataFrame(rows)
-    frame["history"] = [np.array(history, dtype=object) for history in frame["history"]]
-    assert served.predict(frame) == expected
-    assert served.predict({name: [row[name] for row in rows] for name in rows[0]}) == expected
-    assert served.predict({name: np.array([row[name] for row in rows], dtype=object) for name in rows[0]}) == expected
-    assert served.predict(rows[0]) == expected[:1]
-    assert served.predict([]) == []
-
-
-def test_profiling_must_be_said_in_every_row(served: PyfuncModel) -> None:
-    """No row falls back to a default, be the column missing or a cell empty; and "false" is not taken for yes."""
-    good = {"history": ["100"], "profiling": True}
-    for bad in ({"history": ["100"]}, good | {"profiling": None}, good | {"profiling": "false"}, {"profiling": True}):
-        with pytest.raises(UsageError):
-            served.predict([good, bad])
-        with pytest.raises(UsageError):
-            served.predict(pd.DataFrame([good, bad]))
-
-
-def test_optional_fields_and_parameters(served: PyfuncModel) -> None:
-    """An empty n is the default; parameters fill what a row leaves out; a field that is not known is an error."""
-    row = {"history": ["100"], "profiling": True}
-    frame = pd.DataFrame([row | {"n": 2}, row])
-    assert [len(answer["items"]) for answer in served.predict(frame)] == [2, 10]
-    assert len(served.predict([row | {"n": 2}], params={"n": 4})[0]["items"]) == 2
-    assert len(served.predict([row], params={"n": 4})[0]["items"]) == 4
-    assert served.predict([row], params={"because": True})[0]["items"][0]["because"]
-    ids = [item["item_id"] for item in served.predict([row | {"allowed_categories": ["health"]}])[0]["items"]]
-    assert "106" in ids
-    with pytest.raises(UsageError, match="not known: profilling"):
-        served.predict([row | {"profilling": True}])
-    with pytest.raises(UsageError, match="whole number"):
-        served.predict([row | {"n": 2.5}])
-
-
-@pytest.mark.parametrize("table", [None, "history", [["100"]], 3, {"history": [["100"], ["101"]], "profiling": [True]}])
-def test_other_inputs_are_errors(served: PyfuncModel, table: Any) -> None:
-    with pytest.raises(UsageError):
-        served.predict(table)
-
-
 def test_mlflow_loads_and_asks_it(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> None:
     """MLflow's own loader gets the model through this door, without pickle, and not once it was altered."""
     import mlflow.pyfunc
@@ -256,12 +199,3 @@ def test_mlflow_loads_and_asks_it(tmp_path: Path, key: Ed25519PrivateKey, truste
     (saved / "data" / "tiny" / "base.npy").write_bytes(b"")
     with pytest.raises(ModelRefusedError, match="base"):
         mlflow.pyfunc.load_model(str(saved), suppress_warnings=True)
-
-
-def test_an_unapproved_model_is_not_served(tmp_path: Path, key: Ed25519PrivateKey, trusted: None) -> None:
-    folder = publish(tmp_path / "artifact", key, **TODAY)
-    with pytest.raises(UsageError, match="model_config"):
-        _load_pyfunc(str(folder), {"trusted_keys": "mine"})
-    (folder / "approval.json").unlink()
-    with pytest.raises(ModelRefusedError):
-        _load_pyfunc(str(folder))

@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tactful.assurance.decision import Decision
 from tactful.assurance.model_book import Candidate
 from tactful.assurance.registry_store import (
     RegisteredVersion,
@@ -38,6 +39,7 @@ from tactful.assurance.registry_store import (
     plainly,
     quiet,
 )
+from tactful.assurance.version_page import decision_tags, version_text
 from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
@@ -269,9 +271,20 @@ class Registry:
         with plainly(f"looking up {model}"):
             return self._aliases(model).get(CHAMPION)
 
-    def set_status(self, model: str, version: str, status: str) -> None:
-        """The version's tag ``status`` reads so."""
+    def set_status(self, model: str, version: str, status: str, *, decisions: Sequence[Decision] = ()) -> None:
+        """The version's tag ``status`` reads so, and its page says who decided what about it, when and why.
+
+        Parameters
+        ----------
+        model, version, status : str
+        decisions : sequence of Decision
+            Every decision about this version, the earliest first; without any the page stays as it is.
+        """
         with plainly(f"tagging {model} version {version}"):
+            if decisions:
+                for name, value in decision_tags(decisions[-1]).items():
+                    self._client.set_model_version_tag(model, version, name, value)
+                self._client.update_model_version(model, version, description=version_text(status, decisions))
             self._client.set_model_version_tag(model, version, "status", status)
 
     def version(self, model: str, version: str) -> RegisteredVersion:
@@ -347,7 +360,7 @@ class Registry:
                 logged.artifact_location,  # models:/… would be resolved at the process-wide address, not at ours
                 run_id=run_id,
                 tags={**tags, "status": "candidate", "model_id": logged.model_id},
-                description="The fairness report, the model card and the privacy statement are artifacts of the run.",
+                description=version_text("candidate", ()),
                 model_id=logged.model_id,
             )
         except BaseException:
@@ -427,19 +440,22 @@ def _save_model(root: Path, artifact: Path, run_id: str, logged: LoggedModel) ->
 
 
 def _signature() -> Any:
-    """One row a person; `profiling` is required, so that whoever asks must say whether this person allows it."""
+    """What comes out, for MLflow's pages. What goes in is checked by `tactful.scoring.pyfunc`, which says why."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array
+    from mlflow.types.schema import Array, Object, Property
 
+    part = Object([Property("item_id", DataType.string, required=False), Property("contribution", DataType.double)])
+    item = [Property(name, DataType.string) for name in ("item_id", "title")]
+    item += [Property("score", DataType.double), Property("because", Array(part), required=False)]
+    texts, counts = ("reason", "model", "version", "approval_id"), ("unknown", "withheld")
     columns = [
-        ColSpec(Array(DataType.string), "history"),
-        ColSpec(DataType.boolean, "profiling"),
-        ColSpec(DataType.long, "n", required=False),
-        ColSpec(Array(DataType.string), "allowed_categories", required=False),
-        ColSpec(DataType.boolean, "because", required=False),
+        ColSpec(Array(Object(item)), "items"),
+        ColSpec(DataType.boolean, "personalised"),
+        *(ColSpec(DataType.long, name) for name in counts),
+        *(ColSpec(DataType.string, name) for name in texts),
     ]
-    return ModelSignature(inputs=Schema([*columns]))
+    return ModelSignature(outputs=Schema([*columns]))
 
 
 def _as_tables(names: Sequence[str]) -> dict[str, str]:

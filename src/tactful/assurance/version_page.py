@@ -1,0 +1,84 @@
+"""What MLflow's page of a version says about the decisions on it: for reading. What is trusted is the journal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from tactful.assurance.decision import Decision
+
+_LONGEST = 500  # characters of a reason in a tag; the description holds all of it
+_DOCUMENTS = (
+    "The fairness report (`report.html`), the model card and the privacy statement are artifacts of the source run."
+)
+
+
+def decision_tags(decision: Decision) -> Mapping[str, str]:
+    """Who decided last, when and why, as tags of the version.
+
+    Privacy
+    -------
+    Reads: a decision. Returns: what its signers chose to make public, and their names. Costs: nothing.
+    Assumes: the reason names nobody else.
+    """
+    return {
+        "decision": decision.decision,
+        "decided_by": ", ".join(decision.names),
+        "decided_at": decision.time.isoformat(timespec="seconds"),
+        "decision_reason": _one_line(decision.why)[:_LONGEST],
+        "approval_id": decision.id if decision.approved else "",
+        "approval_expires_at": decision.expires_at.isoformat(timespec="seconds") if decision.approved else "",
+    }
+
+
+def version_text(status: str, decisions: Sequence[Decision]) -> str:
+    """The description of a version, markdown: its status, the last decision in full, and all of them in a table.
+
+    Parameters
+    ----------
+    status : str
+        As `tactful models` says it.
+    decisions : sequence of Decision
+        All about this version, the earliest first.
+
+    Privacy
+    -------
+    As `decision_tags`.
+    """
+    if not decisions:
+        return f"**{status}**: nobody decided about it yet.\n\n{_DOCUMENTS}"
+    last = decisions[-1]
+    told = [f"**{status}**: {_sentence(last)}", f"> {_escaped(last.why)}"]
+    if last.approved:
+        told.append(f"Approval id: `{last.id}`")
+    if len(decisions) > 1:
+        rows = [f"| {_when(each)} | {each.decision} | {_names(each)} | {_escaped(each.why)} |" for each in decisions]
+        told.append("\n".join(["| when | decision | by | reason |", "|---|---|---|---|", *rows]))
+    told.append(f"{_DOCUMENTS} This page can be edited; what was signed is checked by `tactful verify {last.model}`.")
+    return "\n\n".join(told)
+
+
+def _sentence(decision: Decision) -> str:
+    """Who decided when, and how long it holds."""
+    said = f"{decision.decision} by {_names(decision)} on {_when(decision)}"
+    if not decision.approved:
+        return f"{said}."
+    waits = f"; {decision.missing} more must sign" if decision.missing else ""
+    return f"{said}, until {decision.expires_at:%Y-%m-%d %H:%M} UTC{waits}."
+
+
+def _when(decision: Decision) -> str:
+    return f"{decision.time:%Y-%m-%d %H:%M} UTC"
+
+
+def _names(decision: Decision) -> str:
+    return _escaped(", ".join(decision.names))
+
+
+def _escaped(text: str) -> str:
+    """The text as markdown shows it, in one line: no heading, link, table or tag of the writer's own."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&-])", r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
