@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from assurance_registry_world import PASSES, World, empty_store
+from assurance_registry_world import DOCUMENTS, PASSES, World, empty_store
 from scoring_world import checkerboard, meta, payload
 from tactful.assurance import approval_showing
 from tactful.assurance.approval import history
+from tactful.assurance.approval_checks import Evidence, check_evidence
+from tactful.assurance.candidates import replay
 from tactful.assurance.registry import Registry
 from tactful.errors import (
     ApprovalRefusedError,
@@ -244,7 +246,16 @@ def test_an_artifact_swapped_whole_is_refused(world: World) -> None:
         world.approve()
 
 
-@pytest.mark.parametrize(("name", "action"), [("report.html", "change"), ("config.toml", "remove")])
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("report.html", "change"),
+        ("config.toml", "remove"),
+        ("consent_manifest.yaml", "change"),
+        ("model_card.md", "remove"),
+        ("privacy_statement.yaml", "change"),
+    ],
+)
 def test_a_document_changed_in_mlflow_is_refused(world: World, name: str, action: str) -> None:
     """A reviewer must have read what was recorded, so a report changed afterwards stops the approval."""
     candidate = world.train()
@@ -254,6 +265,62 @@ def test_a_document_changed_in_mlflow_is_refused(world: World, name: str, action
     with pytest.raises(ApprovalRefusedError, match=name) as refused:
         world.approve()
     assert refused.value.fields["changed"] == (name,)
+
+
+def test_a_document_that_was_never_recorded_is_missed(world: World) -> None:
+    """A candidate that is on record without one of its five documents is not approved, whatever MLflow holds."""
+    candidate, digest = world.log()
+    world.record(candidate, digest)
+    entry = next(each for each in replay(world.records.entries("model.")).candidates)
+    found = Evidence.gather(world.registry, world.registry.version(world.model, "1"))
+    check_evidence(entry, found)
+    for name in DOCUMENTS:
+        lacking = replace(entry, documents={each: text for each, text in entry.documents.items() if each != name})
+        with pytest.raises(ApprovalRefusedError, match=name) as refused:
+            check_evidence(lacking, found)
+        assert refused.value.fields["changed"] == (name,)
+
+
+def test_where_no_rule_was_declared_that_is_overridden(world: World) -> None:
+    """Nothing was judged, so a reviewer says why to go on; and the journal believes the decision."""
+    world.train(verdicts={})
+    with pytest.raises(ApprovalRefusedError, match="no_rules"):
+        world.approve()
+    world.approve(overrides={"no_rules": "nothing is known about anybody here"})
+    assert champion(world).version == "1"
+    assert history(world.records)[0]["champion"]["now"] == "1"
+
+
+def test_retired_and_rolled_back_in_mlflow(world: World) -> None:
+    """In a real store: the way back, the retirement, and the new approval, each followed by whoever loads."""
+    world.train()
+    world.train()
+    world.approve("1")
+    world.approve("2")
+    assert champion(world).version == "2"
+    assert world.rollback().version == "1"
+    assert champion(world).version == "1"
+    world.retire("1", by="Grace")
+    assert world.registry.version(world.model, "1").status == "retired"
+    with pytest.raises(NotFoundError):
+        champion(world)
+    with pytest.raises(ModelRefusedError, match="the decision was"):
+        Recommender.load(f"models:/{world.model}/1")
+    world.approve("1", by="Grace")
+    assert champion(world).version == "1"
+
+
+def test_two_reviewers_in_mlflow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a real store: the first signature changes nothing but the tag, the second makes the champion."""
+    world.train()
+    world.reviewers = replace(world.reviewers, approvals_needed=2)
+    monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(world.reviewers_file()))
+    world.approve(by="Ada")
+    with pytest.raises(NotFoundError):
+        champion(world)
+    assert world.registry.version(world.model, "1").status == "half approved"
+    world.approve(by="Grace")
+    assert champion(world).version == "1"
 
 
 def test_a_model_that_brings_its_own_code_is_refused(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,20 @@ def test_nobody_to_trust_is_a_refusal(tmp_path: Path, monkeypatch: pytest.Monkey
         "approval_valid_days = '180'",
         "approval_valid_days = true",
         "not toml",
+        "approvals_needed = 0",
+        "approvals_needed = true",
+        "approvals_needed = 1.5",
+        "approval_needed = 2",
+        "models = 2",
+        "[models]\ngrocery = 2",
+        "[models.grocery]\napprovals_needed = 0",
+        "[models.grocery]\napproval_needed = 2",
+        "[models.grocery]\napprovals_needed = 2\nowner = 'Ada'",
+        f"[[reviewer]]\nname = 'Ada'\npublic_key = '{A}'\nroles = 'approve'",
+        f"[[reviewer]]\nname = 'Ada'\npublic_key = '{A}'\nroles = ['aprove']",
+        f"[[reviewer]]\nname = 'Ada'\npublic_key = '{A}'\nmodels = 'grocery'",
+        f"[[reviewer]]\nname = 'Ada'\npublic_key = '{A}'\nmodels = [1]",
+        f"[[reviewer]]\nname = 'Ada'\npublic_key = '{A}'\napprovals_needed = 2",
     ],
 )
 def test_a_reviewers_file_says_nothing_else(tmp_path: Path, text: str) -> None:
@@ -242,6 +257,28 @@ def test_a_reviewers_file_says_nothing_else(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError):
         Reviewers.load(path)
+
+
+def test_a_reviewers_file_says_who_decides_what_and_how_many_must(tmp_path: Path) -> None:
+    """Roles and models limit a reviewer, a model may need more; what is not said limits nobody."""
+    text = (
+        "approvals_needed = 2\n[models.grocery]\napprovals_needed = 3\n"
+        f"[[reviewer]]\nname = 'Ada'\npublic_key = '{A}'\nroles = ['approve']\nmodels = ['grocery']\n"
+        f"[[reviewer]]\nname = 'Bo'\npublic_key = '{B}'\nroles = []\n"
+    )
+    path = tmp_path / "reviewers.toml"
+    path.write_text(text)
+    found = Reviewers.load(path)
+    assert (found.needed("grocery"), found.needed("films")) == (3, 2)
+    assert found.may(A, "approve", "grocery")
+    assert not found.may(A, "reject", "grocery")
+    assert not found.may(A, "approve", "films")
+    assert not found.may(B, "retire", "grocery")
+    path.write_text(text.replace("roles = []\n", ""))
+    assert Reviewers.load(path).may(B, "retire", "films")
+    assert not found.may("ed25519:" + "1" * 64, "approve", "grocery")
+    assert Reviewers.of([A]).may(A, "reject", "anything")
+    assert Reviewers.of([A]).needed("anything") == 1
 
 
 def test_keys_given_directly_are_checked() -> None:
@@ -257,3 +294,17 @@ def test_the_digest_names_what_was_signed() -> None:
     assert document.digest == hashlib.sha256(b'{"a":"\\u00e9","b":[1,null]}').hexdigest()
     assert SignedDocument.from_json(document.to_json()).digest == document.digest
     assert SignedDocument.sign({"b": [1, None], "a": "e"}, new_key()).digest != document.digest
+
+
+def test_documents_beside_another_are_read_and_verified_with_it() -> None:
+    """They travel in one file, and one altered signature spoils it all; a signature for another purpose does too."""
+    first, last = (SignedDocument.sign({"n": n}, new_key()) for n in (1, 2))
+    whole = SignedDocument.from_json(replace(last, beside=(first,)).to_json())
+    whole.verify()
+    assert (whole.beside, whole.digest) == ((first,), last.digest)
+    for bad in (
+        replace(first, signature=last.signature),
+        SignedDocument.sign({"n": 1}, new_key(), purpose="candidate"),
+    ):
+        with pytest.raises(ModelRefusedError, match="signature must fit"):
+            replace(last, beside=(bad,)).verify()

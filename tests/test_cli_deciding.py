@@ -1,0 +1,146 @@
+"""Approving, rejecting, retiring, rolling back and looking, by command: exit codes, JSON, and what is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from assurance_registry_world import PASSES, World, empty_store
+from tactful.assurance.registry import Registry
+from tactful.cli import main
+
+
+class Called(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    json: Any
+    err: str
+
+
+Tactful = Callable[..., Called]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store, to be copied."""
+    return empty_store(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def world(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two candidates, and an environment in which commands find them."""
+    shutil.copy(store, tmp_path / "mlflow.db")
+    made = World.make(tmp_path, Registry(f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.registry.uri)
+    monkeypatch.setenv("TACTFUL_RECORDS", f"sqlite:///{tmp_path / 'records.db'}")
+    monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(made.reviewers_file()))
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.chdir(tmp_path)
+    made.train()
+    made.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
+    return made
+
+
+@pytest.fixture
+def tactful(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tactful:
+    """Calls the command line with ``--json``; the object is the last line of standard output, and the only one."""
+
+    def call(*arguments: str) -> Called:
+        monkeypatch.setattr(sys, "argv", ["tactful", *arguments, "--json"])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        lines = captured.out.splitlines()
+        assert len(lines) == (0 if stopped.value.code else 1)
+        return Called(int(stopped.value.code or 0), json.loads(lines[0]) if lines else None, captured.err)
+
+    return call
+
+
+def by(name: str, why: str = "said so") -> tuple[str, ...]:
+    """The options of whoever decides."""
+    return "--key", f"{name}.pem", "--reason", why
+
+
+def test_a_champions_life(world: World, tactful: Tactful) -> None:
+    """Approve, approve the next with an override, roll back, retire, and see all of it told."""
+    model = world.model
+    first = tactful("approve", model, "1", *by("Ada"))
+    assert (first.code, first.json["status"], first.json["missing"]) == (0, "approved", 0)
+    second = tactful("approve", model, "2", *by("Grace"), "--override", "ndcg_by_age=known")
+    assert second.json["overrides"] == {"ndcg_by_age": "known"}
+    back = tactful("rollback", model, *by("Ada", "repeats itself"))
+    assert (back.json["version"], back.json["rollback"], back.json["status"]) == ("1", True, "approved")
+    assert "version 1 is champion until" in back.err
+    gone = tactful("retire", model, "1", *by("Grace", "too old"))
+    assert (gone.code, gone.json["status"], gone.json["expires_at"]) == (0, "retired", None)
+    found = tactful("models", model)
+    (told,) = found.json["models"]
+    assert [turn["version"] for turn in told["champions"]] == ["1", "2", "1", None]
+    assert [turn["approval_id"] for turn in told["champions"]] == [
+        each.json["approval_id"] for each in (first, second, back, gone)
+    ]
+    assert told["mlflow_unavailable"] is None
+    for words in ("rollback by Ada: repeats itself", "retired by Grace: too old", "ndcg_by_age overridden: known"):
+        assert words in found.err
+    assert tactful("rollback", model, *by("Ada"), "--override", "ndcg_by_age=known").json["version"] == "2"
+
+
+def test_half_approved_is_said(world: World, tactful: Tactful) -> None:
+    """The first of two is told that one more must; the list says so until the second did."""
+    world.reviewers = replace(world.reviewers, needed_for={world.model: 2})
+    world.reviewers_file()
+    first = tactful("approve", world.model, "1", *by("Ada"))
+    assert (first.code, first.json["status"], first.json["missing"]) == (0, "half approved", 1)
+    assert "1 more reviewer must approve it" in first.err
+    found = tactful("models")
+    assert found.json["models"][0]["versions"][0]["status"] == "half approved"
+    assert "half approved, 1 more reviewer must approve it" in found.err
+    assert tactful("approve", world.model, "1", *by("Ada")).code == 3
+    assert tactful("approve", world.model, "1", *by("Grace")).json["signed_by"] == ["Ada", "Grace"]
+
+
+def test_refusals_exit_3_and_mistakes_2(world: World, tactful: Tactful) -> None:
+    """One line each, that says what must hold, what was given and what to do."""
+    for code, arguments in (
+        (3, ("rollback", world.model, *by("Ada"))),
+        (3, ("retire", world.model, "1", *by("Ada"))),
+        (3, ("approve", world.model, "1", *by("Trainer"))),
+        (3, ("approve", world.model, "2", *by("Ada"))),
+        (2, ("rollback", "nothing", *by("Ada"))),
+        (2, ("retire", world.model, "7", *by("Ada"))),
+        (2, ("approve", world.model, "1", *by("nobody"))),
+        (2, ("models", "nothing")),
+    ):
+        called = tactful(*arguments)
+        assert called.code == code, called.err
+        assert len(called.err.strip().splitlines()[-1].split("; ")) > 1
+        assert "Traceback" not in called.err
+
+
+@pytest.mark.parametrize("gone", ["no server", "no store"])
+def test_without_mlflow_the_journal_is_told_and_nothing_is_decided(
+    world: World, tactful: Tactful, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gone: str
+) -> None:
+    """A server that does not answer, or a store that is not there: looking works, and says so; deciding exits 2."""
+    tactful("approve", world.model, "1", *by("Ada"))
+    uri = "http://127.0.0.1:9" if gone == "no server" else f"sqlite:///{tmp_path}/elsewhere.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    found = tactful("models", world.model)
+    assert (found.code, found.json["models"][0]["champion"]["now"]) == (0, "1")
+    assert found.json["models"][0]["mlflow_unavailable"]
+    assert "MLflow could not be asked" in found.err
+    assert not (tmp_path / "elsewhere.db").exists()
+    if gone == "no server":
+        refused = tactful("reject", world.model, "1", *by("Ada"))
+        assert refused.code == 2
+        assert "Nothing was decided" in refused.err
+        assert world.kinds()[-1] == "model.approved"
