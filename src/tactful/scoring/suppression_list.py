@@ -123,6 +123,8 @@ def write_list(
             given="this one does not",
             do="Make it with tactful.personal.objections",
         )
+    if path.exists() and not path.is_file():
+        raise UsageError("a list replaces a list or nothing", given=f"{path} is no plain file", do="Correct the path")
     _check_not_older(path, made_at)
     payload = {
         "schema": _SCHEMA,
@@ -266,3 +268,8 @@ def _replace(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)  # or a loss of power could put the list before back
+    finally:
+        os.close(folder)
