@@ -21,12 +21,15 @@ from tactful.assurance.fairness_record import (
     fairness_tags,
 )
 from tactful.assurance.figures import FIGURES, figures_document
+from tactful.assurance.influence import influence
+from tactful.assurance.main_parameters import MAIN_PARAMETERS, main_parameters
 from tactful.assurance.registry import Registry
 from tactful.assurance.report import fairness_report
 from tactful.assurance.report_mitigation import MitigationFacts
 from tactful.assurance.statement import privacy_statement
 from tactful.assurance.summary import RunSummary
 from tactful.records.store import Records
+from tactful.scoring.artifact import read_artifact
 
 
 def submit(
@@ -79,6 +82,9 @@ def submit(
     verdicts = {name: verdict.status for name, verdict in assessment.verdicts.items()}
     params, metrics = _params(summary), {**summary.metrics, **fairness_metrics(assessment)}
     tags = {"noise": summary.noise, **fairness_tags(assessment)}
+    documents[MAIN_PARAMETERS] = main_parameters(
+        summary, influence(read_artifact(artifact)), attributes=tuple(assessment.attributes), mitigated=mitigated
+    )
     documents[FIGURES] = figures_document(params=params, metrics=metrics, tags=tags)
     candidate = registry.log_candidate(
         model=summary.model,
