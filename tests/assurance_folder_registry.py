@@ -62,7 +62,7 @@ class FolderRegistry:
         """The version that the alias points at."""
         return self.aliases.get(model)
 
-    def set_status(self, model: str, version: str, status: str) -> None:
+    def set_status(self, model: str, version: str, status: str, **_: Any) -> None:
         """The tag reads so."""
         self.shown[model, version] = replace(self.shown[model, version], status=status)
 

@@ -155,6 +155,44 @@ def test_versions_aliases_and_names_are_told(world: World) -> None:
         registry.version(world.model, "first")
 
 
+def test_the_page_of_a_version_says_who_decided_what_when_and_why(world: World) -> None:
+    """Tags for lists and filters, a description for reading; each later decision is added, none is lost."""
+    world.train()
+    page = client(world).get_model_version(world.model, "1")
+    assert page.description.startswith("**candidate**: nobody decided about it yet.")
+    approval = world.approve(reason="fit for its *purpose*,\n# <b>and</b> [more](http://x)")
+    page = client(world).get_model_version(world.model, "1")
+    assert page.tags["decision"] == "approved"
+    assert page.tags["decided_by"] == "Ada"
+    assert page.tags["decided_at"] == approval.time.isoformat(timespec="seconds")
+    assert page.tags["decision_reason"] == "fit for its *purpose*, # <b>and</b> [more](http://x)"
+    assert page.tags["approval_id"] == approval.id
+    assert page.tags["status"] == "approved"
+    assert page.description.startswith(f"**approved**: approved by Ada on {approval.time:%Y-%m-%d %H:%M} UTC, until ")
+    assert r"> fit for its \*purpose\*, \# \<b\>and\</b\> \[more\]\(http://x\)" in page.description
+    assert f"`{approval.id}`" in page.description
+    world.reject(by="Grace", reason="serves one group worse")
+    page = client(world).get_model_version(world.model, "1")
+    assert (page.tags["decision"], page.tags["decided_by"], page.tags["approval_id"]) == ("rejected", "Grace", "")
+    assert page.description.startswith("**rejected**: rejected by Grace on ")
+    rows = [line for line in page.description.splitlines() if line.startswith("| 20")]
+    assert [row.split(" | ")[1:3] for row in rows] == [["approved", "Ada"], ["rejected", "Grace"]]
+
+
+def test_mlflow_shows_what_comes_out_and_converts_nothing_that_goes_in(world: World) -> None:
+    """A signature of outputs alone: with one of inputs MLflow takes the text "no" for a yes to profiling."""
+    import mlflow.pyfunc
+
+    world.train()
+    world.approve()
+    model = mlflow.pyfunc.load_model(f"models:/{world.model}@champion")
+    assert model.metadata.signature.inputs is None
+    (answer,) = model.predict([{"history": ["100"], "profiling": True, "because": True}])
+    assert {column.name for column in model.metadata.signature.outputs} == set(answer)
+    with pytest.raises(UsageError, match="profiling is True or False"):
+        model.predict([{"history": ["100"], "profiling": "no"}])
+
+
 def test_names_and_figures_that_mlflow_cannot_take_are_the_callers_mistake(world: World) -> None:
     """What MLflow refuses comes back as a usage error, and nothing is registered."""
     for changes in ({"model": "a/b"}, {"metrics": {"what?": 1.0}}, {"params": {"what?": 1.0}}):

@@ -79,7 +79,7 @@ def _show(records: Records, registry: Registry, entry: CandidateEntry) -> None:
         before, book = book, replay(records.entries(KINDS))
         if len(book.decisions) == len(before.decisions):
             break
-    _remember(registry, book, entry)
+    remember(registry, book, entry)
 
 
 def _show_decision(registry: Registry, book: Book, entry: CandidateEntry) -> None:
@@ -91,7 +91,7 @@ def _show_decision(registry: Registry, book: Book, entry: CandidateEntry) -> Non
         registry.clear_champion(model, version)
         with suppress(ModelRefusedError):  # an MLmodel file that was altered is no reason to leave the version unmarked
             registry.publish_approval(model, version, found.published)
-    registry.set_status(model, version, book.status(entry))
+    registry.set_status(model, version, book.status(entry), decisions=book.about(entry))
 
 
 def _show_champion(registry: Registry, book: Book, model: str) -> None:
@@ -100,8 +100,20 @@ def _show_champion(registry: Registry, book: Book, model: str) -> None:
         registry.set_champion(model, champion.version)
 
 
-def _remember(registry: Registry, book: Book, entry: CandidateEntry) -> None:
-    """Loading on this machine refuses what came before these decisions, also if it was never loaded here."""
+def remember(registry: Registry, book: Book, entry: CandidateEntry) -> None:
+    """Loading on this machine refuses what came before these decisions, also if it was never loaded here.
+
+    Parameters
+    ----------
+    registry : Registry
+    book : Book
+    entry : CandidateEntry
+
+    Raises
+    ------
+    ModelRefusedError
+        The file of what was seen cannot be read or written, or holds a higher number than the journal.
+    """
     seen, model, digest = seen_place(store=registry.uri), entry.candidate.model, entry.manifest_digest
     for decision in book.about(entry):
         if decision.decision == "rejected":
