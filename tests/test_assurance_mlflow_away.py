@@ -152,6 +152,21 @@ def test_the_calls_are_what_they_are_thought_to_be(scene: Callable[[], World]) -
     assert made["rollback"] == made["approve"]
 
 
+@pytest.mark.parametrize("verb", ["approve", "retire"])
+def test_what_could_not_be_remembered_is_remembered_by_calling_again(scene: Callable[[], World], verb: str) -> None:
+    """The file of what was seen is broken: the decision stands, and the same command remembers it once it is mended."""
+    world = scene()
+    seen = world.folder / "seen.json"
+    before = seen.read_text()
+    seen.write_text("{")
+    with pytest.raises(UsageError, match="The decision stands"):
+        VERBS[verb](world)
+    seen.write_text(before)
+    with pytest.raises(ApprovalRefusedError, match="once"):
+        VERBS[verb](world)
+    assert seen.read_text() != before
+
+
 def test_the_history_is_told_without_mlflow(scene: Callable[[], World]) -> None:
     """The journal knows it all; that MLflow could not be asked is said, without what it said."""
     world = scene()

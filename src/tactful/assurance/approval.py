@@ -34,7 +34,7 @@ from tactful.assurance.approval_checks import (
     refuse,
 )
 from tactful.assurance.approval_ends import reject, retire
-from tactful.assurance.approval_showing import asking, show
+from tactful.assurance.approval_showing import asking, remember, show
 from tactful.assurance.candidates import KINDS, record_candidate, replay
 from tactful.assurance.decision import APPROVED
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
@@ -194,6 +194,7 @@ def _approved(
             payload = _payload(book, entry, case, joined, said) | ({"rollback": True} if rollback else {})
             decision = case.journal(transaction, payload, joined)
         else:
+            remember(registry, book, entry)  # in case only that had failed
             _refuse_if_shown(decision, book, entry, case, found)
     show(records, registry, entry, decision)
     return decision

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tactful.assurance.approval_case import Case
 from tactful.assurance.approval_checks import refuse
-from tactful.assurance.approval_showing import show
+from tactful.assurance.approval_showing import remember, show
 from tactful.assurance.decision import REJECTED, RETIRED
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
 from tactful.assurance.registry import Registry
@@ -54,7 +54,7 @@ def reject(
     )
     with records.transaction() as transaction:
         book, entry = case.known(transaction)
-        decision = _standing(book, entry, case, REJECTED)
+        decision = _standing(registry, book, entry, case, REJECTED)
         if decision is None:
             decision = case.journal(transaction, case.payload(book, entry, REJECTED))
     show(records, registry, entry, decision)
@@ -101,7 +101,7 @@ def retire(
     )
     with records.transaction() as transaction:
         book, entry = case.known(transaction)
-        decision, latest = _standing(book, entry, case, RETIRED), book.latest(entry)
+        decision, latest = _standing(registry, book, entry, case, RETIRED), book.latest(entry)
         if decision is None and (latest is None or not latest.approved):
             given = "nobody approved this one" if latest is None else f"this one is {latest.decision}"
             refuse("only what was approved is retired", given=given, do="Leave it, or reject it: tactful reject")
@@ -111,11 +111,12 @@ def retire(
     return decision
 
 
-def _standing(book: Book, entry: CandidateEntry, case: Case, wanted: str) -> Decision | None:
+def _standing(registry: Registry, book: Book, entry: CandidateEntry, case: Case, wanted: str) -> Decision | None:
     """The same decision, where it stands in the journal and only has to be shown; refused where it is shown too."""
     latest = book.latest(entry)
     if latest is None or latest.decision != wanted:
         return None
+    remember(registry, book, entry)  # in case only that had failed
     if case.shown.status == wanted and not case.shown.champion:
         refuse(f"a version is {wanted} once", given=f"this one is {wanted}", do="Nothing is to be done")
     return replace(latest, resumed=True)
