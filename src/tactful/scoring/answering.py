@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from tactful.scoring.answers import Answer, Contribution, Recommendation
+from tactful.scoring.batches import candidates_of_many, worth_it
 from tactful.scoring.histories import UNREAD, History
 from tactful.scoring.item_model import ItemModel
 from tactful.scoring.offers import Offer
-from tactful.scoring.ranking import Ranked, rank_personal, rank_popular, rough_scores
+from tactful.scoring.ranking import Ranked, best_of, exact_scores, rank_personal, rank_popular
 
 PERSONAL = "ranked by what the items of the history say"
 NOT_ALLOWED = "profiling is not allowed for this person: the history was not read"
 NOTHING_USABLE = "no item of the history is one the model can use"
 NO_WEIGHT = "no item of the history has a weight above 0"
+
+_TOO_MANY = 2**14  # candidates of all people in a batch, who have a few dozen each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +36,36 @@ def answer(model: ItemModel, by: Identity, history: History | None, offer: Offer
     if history is None or not len(history.slots):
         return _popular(model, by, history, offer, n, because)
     taste = model.taste(history.slots, history.ratios)
-    rough = np.dot(model.decoder, taste.astype(np.float32))
-    ranked = rank_personal(model, history, offer, n, taste=taste, rough=rough)
-    return _packed(model, by, ranked, history, PERSONAL, because)
+    return _packed(model, by, rank_personal(model, history, offer, n, taste=taste), history, PERSONAL, because)
 
 
 def answers(
     model: ItemModel, by: Identity, histories: Sequence[History | None], offer: Offer, n: int, because: bool
 ) -> Iterator[Answer]:
-    """What `answer` says of each history, in their order, the products of all of them computed at once."""
-    tastes = [model.taste(h.slots, h.ratios) for h in histories if h is not None and len(h.slots)]
-    computed = zip(tastes, rough_scores(model, tastes), strict=True) if tastes else iter(())
+    """What `answer` says of each history, in their order; the scores of all of them are computed together."""
+    personal = [history for history in histories if history is not None and len(history.slots)]
+    if not worth_it(model, n, len(personal)):
+        yield from (answer(model, by, history, offer, n, because) for history in histories)
+        return
+    ranked = _ranked(model, personal, offer, n)
     for history in histories:
         if history is None or not len(history.slots):
             yield _popular(model, by, history, offer, n, because)
         else:
-            taste, rough = next(computed)
-            ranked = rank_personal(model, history, offer, n, taste=taste, rough=rough)
-            yield _packed(model, by, ranked, history, PERSONAL, because)
+            yield _packed(model, by, next(ranked), history, PERSONAL, because)
+
+
+def _ranked(model: ItemModel, histories: Sequence[History], offer: Offer, n: int) -> Iterator[Ranked]:
+    """What `rank_personal` says of each history."""
+    tastes = np.array([model.taste(history.slots, history.ratios) for history in histories])
+    people, slots = candidates_of_many(model, histories, tastes, offer, n)
+    ends = np.searchsorted(people, np.arange(len(histories) + 1)).tolist()
+    if len(slots) > _TOO_MANY:  # ties; a row of factors for each of them would not fit
+        yield from (rank_personal(model, h, offer, n, taste=t) for h, t in zip(histories, tastes, strict=True))
+        return
+    scores = exact_scores(model, slots, tastes[people])
+    for history, start, stop in zip(histories, ends, ends[1:], strict=False):
+        yield best_of(model, history, offer, n, slots=slots[start:stop], scores=scores[start:stop])
 
 
 def parts(model: ItemModel, history: History, position: int) -> tuple[Contribution, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from numbers import Real
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[n
     Assumes: the person allows profiling; `allowed` is what they opted into.
     """
     weights = _weights(history) if type(history) is not list and isinstance(history, Mapping) else None
-    known, unknown = _matched(model, _distinct(history) if weights is None else weights)
+    known, unknown = _matched(model, history if weights is None else weights)
     held = _rows(model, known)
     permitted = known[allowed[model.sensitive[known]]] if model.bundles else known
     slots, ratios = (held, None) if permitted is known else (_rows(model, permitted), None)
@@ -107,10 +108,18 @@ def _weighed(
     return slots, given / given.max()
 
 
-def _matched(model: ItemModel, ids: Collection[str]) -> tuple[NDArray[np.intp], int]:
+def _matched(model: ItemModel, ids: Iterable[object]) -> tuple[NDArray[np.intp], int]:
     """Catalogue positions of the ids that the catalogue has, and how many it has not."""
-    places = [place for place in map(model.position.get, ids) if place is not None]
-    return np.array(places, dtype=np.intp), len(ids) - len(places)
+    places: set[int | None] = {None}
+    if type(ids) is list:
+        with suppress(TypeError):  # something in it cannot be looked up
+            places = set(map(model.position.get, ids))
+    unknown = 0
+    if None in places:  # an id is unknown, or an integer
+        distinct = _distinct(ids)
+        places = set(map(model.position.get, distinct)) - {None}
+        unknown = len(distinct) - len(places)
+    return np.array(list(places), dtype=np.intp), unknown
 
 
 def _distinct(history: Iterable[object]) -> set[str]:

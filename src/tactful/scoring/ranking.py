@@ -13,7 +13,6 @@ reaches the n-th largest of all those maxima, so that at least n scores reach it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,9 @@ from tactful.scoring.offers import Offer
 
 _EPSILON = float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float32).tiny)
-_LOWEST = float(np.finfo(np.float32).min)  # anything but minus infinity
+LOWEST = float(np.finfo(np.float32).min)
+"""Anything but minus infinity."""
 _ROWS = 1024  # rows scored in 64 bits at a time
-_COLUMNS = 2048  # items in one product for many people; their factors and scores stay in the cache
 _LONGEST_BLOCK = 32
 
 Ranked = tuple[NDArray[np.intp], NDArray[np.float64]]
@@ -39,28 +38,31 @@ def rank_popular(model: ItemModel, history: History, offer: Offer, n: int) -> Ra
     return best, model.popularity[best].astype(np.float64)
 
 
-def rank_personal(
-    model: ItemModel,
-    history: History,
-    offer: Offer,
-    n: int,
-    *,
-    taste: NDArray[np.float64],
-    rough: NDArray[np.float32],
-) -> Ranked:
+def rank_personal(model: ItemModel, history: History, offer: Offer, n: int, *, taste: NDArray[np.float64]) -> Ranked:
     """The n items of the highest score that are on offer and not in the history; fewer if fewer are left.
 
     Parameters
     ----------
     taste : float array of shape (rank,)
         From `ItemModel.taste`.
-    rough : float32 array of shape (n_head,)
-        ``decoder @ taste`` in any order of summation; it is overwritten.
     """
+    rough: NDArray[np.float32] = np.dot(model.decoder, taste.astype(np.float32))
     rough += offer.head_base
     rough[history.held] = -np.inf
     slots = candidates(rough, n, error_bound(model, taste))
-    scores = exact_scores(model, slots, taste)
+    return best_of(model, history, offer, n, slots=slots, scores=exact_scores(model, slots, taste))
+
+
+def best_of(
+    model: ItemModel,
+    history: History,
+    offer: Offer,
+    n: int,
+    *,
+    slots: NDArray[np.intp],
+    scores: NDArray[np.float64],
+) -> Ranked:
+    """The n best of these rows of the head and of what is outside of it, ties in catalogue order."""
     places = model.head[slots]
     if len(offer.tail):
         outside = _first(model, offer.tail, history, offer, n)
@@ -70,22 +72,13 @@ def rank_personal(
     return places[order], scores[order]
 
 
-def rough_scores(model: ItemModel, tastes: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
-    """``decoder @ taste`` for each taste in 32 bits, of shape (n_tastes, n_head)."""
-    narrow = np.array(tastes, dtype=np.float32)
-    rough = np.empty((len(narrow), len(model.head)), dtype=np.float32)
-    for start in range(0, len(model.head), _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
-        np.matmul(narrow, model.decoder[columns].T, out=rough[:, columns])
-    return rough
-
-
-def exact_scores(model: ItemModel, slots: NDArray[np.intp], taste: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores of head items in 64 bits; each depends on its own row alone, not on what else is asked."""
+def exact_scores(model: ItemModel, slots: NDArray[np.intp], tastes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores of head items in 64 bits, for one taste or one each; each depends on its own row and taste alone."""
     if len(slots) > _ROWS:
-        blocks = range(0, len(slots), _ROWS)
-        return np.concatenate([exact_scores(model, slots[start : start + _ROWS], taste) for start in blocks])
-    scores: NDArray[np.float64] = np.add.reduce(model.decoder.take(slots, axis=0) * taste, axis=1)
+        blocks = [slice(start, start + _ROWS) for start in range(0, len(slots), _ROWS)]
+        own = tastes.ndim > 1
+        return np.concatenate([exact_scores(model, slots[b], tastes[b] if own else tastes) for b in blocks])
+    scores: NDArray[np.float64] = np.add.reduce(model.decoder.take(slots, axis=0) * tastes, axis=1)
     scores += model.head_base[slots]
     return scores
 
@@ -104,7 +97,7 @@ def candidates(rough: NDArray[np.float32], n: int, error: float) -> NDArray[np.i
     """
     length = max(1, min(_LONGEST_BLOCK, len(rough) // (16 * n)))
     blocks = len(rough) // length
-    lowest = _LOWEST
+    lowest = LOWEST
     if n < blocks:
         maxima = np.maximum.reduce(rough[: length * blocks].reshape(length, blocks), axis=0)
         maxima.partition(blocks - n)

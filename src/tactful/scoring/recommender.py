@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tactful.scoring.following import Follower
 
 _TOGETHER = 32  # people whose scores are computed in one product
-_SCORES = 2**21  # at most so many of them, 8 MiB, which caches of today hold
+_SCORES = 2**22  # at most so many of them, 16 MiB
 
 Given = Iterable[object] | Mapping[Any, float]
 """A history: item ids, or a mapping from item id to weight."""
