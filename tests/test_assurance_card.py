@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,11 @@ from assurance_report_worlds import rich_assessment
 from assurance_worlds import planted, summary
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
 from tactful.assurance.card import model_card, unknowns
+from tactful.assurance.champion import read_champion
+from tactful.assurance.champion_record import ChampionRecord
 from tactful.assurance.fairness import FairnessRule, assess
+from tactful.assurance.fairness_record import fairness_document
+from tactful.assurance.figures import Figures, figures_document
 from tactful.privacy.sums import Measured
 
 CANARY = "<b>can|ary</b> [x](y) `z`\n# head"
@@ -41,6 +47,11 @@ def test_it_says_what_a_card_says() -> None:
         "| tiny | about 4 (2 to 6) | too small |",
         "How age groups with too few people are served: “tiny”.",
         "epsilon = 8.0",
+        "a linear item-to-item recommender",
+        "Evaluated on 20% of people",
+        "- age: “young”",
+        "tactful verify grocery",
+        "Items of family\\_planning, diet\\_aids can tell something intimate",
     ):
         assert said in card, said
 
@@ -56,7 +67,7 @@ def test_groups_are_told_by_the_metrics_of_rules_alone() -> None:
     assert tables["age × household"] == "| age × household | people | status | nDCG@10 |"
     assert "The report has “nDCG@10”" not in card
     assert "“Cost of noise, nDCG@10” too, with every interval." in card
-    assert len(card.splitlines()) < 150
+    assert len(card.splitlines()) < 180
 
 
 @pytest.mark.parametrize(
@@ -145,6 +156,70 @@ def test_a_count_that_was_not_released_is_said_in_words() -> None:
 def test_without_rules_it_says_that_nothing_was_judged() -> None:
     """Silence would read like a pass."""
     assert "nothing was judged" in model_card(summary(), assess(planted({}), [], levels={}, minimum_people=50))
+
+
+class TestChampion:
+    """The candidate beside the champion, with no difference told that intervals do not allow."""
+
+    @staticmethod
+    def record(**changes: Any) -> ChampionRecord:
+        """A champion whose figures are those of `summary()`, but for Recall@20 and those who were admitted."""
+        run = summary()
+        text = figures_document(
+            params={"epsilon": 4.0, "delta": 1e-6, "method": "tactful"},
+            metrics=run.metrics,
+            tags={},
+            intervals={**run.metric_intervals, "recall@20": (0.01, 0.02)},
+            consent={**run.consent, "admitted": Measured(value=900.0, sigma=4.0)},
+        )
+        given: dict[str, Any] = {
+            "version": "7",
+            "trained": datetime(2026, 10, 1, tzinfo=UTC),
+            "figures": Figures.parse(text.encode()),
+            "groups": read_champion("7", fairness_document(ASSESSED, created="2026-10-01T08:00:00+00:00")),
+            "config": run.config_text.replace("epsilon = 8.0", "epsilon = 4.0"),
+        }
+        return ChampionRecord(**{**given, **changes})
+
+    def test_without_a_champion_there_is_no_comparison(self) -> None:
+        """The first model of a name replaces none."""
+        assert "champion" not in model_card(summary(), ASSESSED)
+
+    def test_it_tells_what_intervals_allow(self) -> None:
+        """Recall is higher, everything that is the same cannot be told apart, and more people agreed."""
+        card = model_card(summary(), ASSESSED, champion=self.record())
+        section = card.split("## Against the champion")[1].split("\n## ")[0]
+        assert "Version 7, trained on 1 October 2026, is the champion." in section
+        rows = {line.split(" | ")[0].removeprefix("| "): line for line in section.splitlines() if line[:2] == "| "}
+        assert rows["Recall@20"].endswith("| higher |")
+        others = [line for name, line in rows.items() if name in ("Lift over popularity", "ratio of nDCG@10 by age")]
+        assert others
+        assert all(line.endswith("| cannot tell |") for line in others)
+        assert rows["ε of the run"] == "| ε of the run | 4 | 8 |  |"
+        assert "about 900 (892 to 908)" in rows["used: at least one row was consented to"]
+        assert rows["used: at least one row was consented to"].endswith("| higher |")
+        assert "-epsilon = 4.0\n+epsilon = 8.0" in section
+        assert "```diff" in section
+
+    def test_what_was_changed_since_is_not_believed(self) -> None:
+        """Documents that are not the journalled ones are named, and nothing is compared with them."""
+        changed = {"figures": None, "groups": None, "changed": ("figures.json", "fairness.json")}
+        card = model_card(summary(), ASSESSED, champion=self.record(**changed))
+        assert "are not used: figures.json, fairness.json.**" in card
+        assert "this candidate |" not in card
+
+    def test_the_same_settings_are_said_to_be_the_same(self) -> None:
+        """No empty block."""
+        card = model_card(summary(), ASSESSED, champion=self.record(config=summary().config_text))
+        assert "The configuration is the same." in card
+
+    def test_no_configuration_becomes_markup(self) -> None:
+        """A difference stays in its block, and names in their cells."""
+        odd = self.record(config="x = 1\n```\n# head\n", version=CANARY)
+        card = model_card(summary(config_text="````"), ASSESSED, champion=odd)
+        assert "`````diff" in card
+        assert "\n# head" not in card
+        assert "Version <b>" not in card
 
 
 class TestAttacks:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
+from tactful.assurance.card_champion import against_champion
+from tactful.assurance.card_details import considerations, details, factors, measured
+from tactful.assurance.card_markdown import bullets, code, fenced, plain, table
+from tactful.assurance.champion_record import ChampionRecord
 from tactful.assurance.intervals import Estimate
 from tactful.assurance.judgement import left_out, left_out_in_words
 from tactful.assurance.report_figures import everything, reach, rule_metrics, said
@@ -15,16 +18,25 @@ from tactful.assurance.summary import RunSummary, about, in_order, listed, metri
 from tactful.privacy.sums import Measured
 
 
-def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
+def model_card(summary: RunSummary, assessment: FairnessAssessment, *, champion: ChampionRecord | None = None) -> str:
     """What the model is, for whom, what it cost in privacy, how well it serves whom, and what is not known.
+
+    Parameters
+    ----------
+    summary : RunSummary
+    assessment : FairnessAssessment
+    champion : ChampionRecord, optional
+        What the candidate would replace; the card puts them side by side.
 
     Notes
     -----
     **Privacy.** *Reads* released values and configuration. *Returns* text. *Costs* nothing. *Assumes* nothing.
     """
     sections = [
-        f"# Model card: {_plain(summary.model)}",
+        f"# Model card: {plain(summary.model)}",
         _lead(summary),
+        "## What it is",
+        details(summary),
         "## What it is for",
         _purpose(summary),
         "## What it learned from",
@@ -34,16 +46,22 @@ def model_card(summary: RunSummary, assessment: FairnessAssessment) -> str:
         "### What attacks found",
         _audit(summary.audit),
         _membership(summary.membership),
+        "## How it was measured",
+        measured(summary),
         "## How well it recommends",
         _quality(summary),
         "## How differently groups are served",
+        factors(assessment),
         _verdicts(assessment),
         *(_groups(name, result, rule_metrics(assessment, name)) for name, result in everything(assessment).items()),
         _more(assessment),
+        against_champion(summary, assessment, champion),
+        "## What to consider",
+        considerations(summary),
         "## What is not known",
-        _bullets(unknowns(assessment)),
+        bullets(unknowns(assessment)),
         "## Configuration",
-        _fenced(summary.config_text),
+        fenced(summary.config_text, "toml"),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -93,26 +111,26 @@ def _causes(assessment: FairnessAssessment) -> str:
 
 def _lead(summary: RunSummary) -> str:
     """Who made it, when, and what every reader must see first."""
-    made = f"Made {summary.created:%Y-%m-%d} with tactful {_plain(summary.tactful)}"
-    by = f", started with the key `{_code(summary.actor)}`" if summary.actor else ", by nobody who gave a key"
-    who = f"; {_plain(summary.trainer)} answers for it" if summary.trainer else ""
+    made = f"Made {summary.created:%Y-%m-%d} with tactful {plain(summary.tactful)}"
+    by = f", started with the key `{code(summary.actor)}`" if summary.actor else ", by nobody who gave a key"
+    who = f"; {plain(summary.trainer)} answers for it" if summary.trainer else ""
     lines = [f"{made}{by}{who}. A candidate: this card approves nothing."]
     if summary.noise == "reproducible":
         lines.append("**Made with reproducible noise, for tests. It protects nobody and cannot be approved.**")
-    lines += [f"> {_plain(note)}" for note in summary.notes]
+    lines += [f"> {plain(note)}" for note in summary.notes]
     return "\n\n".join(lines)
 
 
 def _purpose(summary: RunSummary) -> str:
     """Intended use and what is outside it."""
-    return f"{_plain(summary.intended_use)}\n\nNot for:\n\n{_bullets(summary.not_covered)}"
+    return f"{plain(summary.intended_use)}\n\nNot for:\n\n{bullets(summary.not_covered)}"
 
 
 def _data(summary: RunSummary) -> str:
     """Consent and bounds."""
     sensitive = ", ".join(summary.policy.sensitive_categories) or "none declared"
     features = ", ".join(summary.features) or "none"
-    return _bullets(
+    return bullets(
         [
             (
                 f"Rows of people who consented to {summary.purpose} without a break from the interaction to the "
@@ -131,7 +149,7 @@ def _data(summary: RunSummary) -> str:
 
 def _privacy(summary: RunSummary) -> str:
     """The guarantee and what it adds up to."""
-    table = [
+    rows = [
         [name, f"{mu:.4f}", f"{epsilon:.4g}", f"{summary.budget.delta:g}"]
         for name, (mu, epsilon) in summary.partition_loss.items()
     ]
@@ -141,22 +159,22 @@ def _privacy(summary: RunSummary) -> str:
         else "**With this noise nothing is guaranteed.** With noise from the system the same run would have"
     )
     text = (
-        f"Unit: {_plain(summary.unit).rstrip('.')}. {claim} ε = {summary.budget.epsilon:g}, δ = "
+        f"Unit: {plain(summary.unit).rstrip('.')}. {claim} ε = {summary.budget.epsilon:g}, δ = "
         f"{summary.budget.delta:g}. Everything released since the first debit amounts to ε = "
         f"{summary.since_first} at δ = {summary.limit.delta:g}; the limit is ε = "
         f"{summary.limit.epsilon:g}. The privacy statement has every figure."
     )
-    return f"{text}\n\n{_table(['people', 'μ', 'ε', 'δ'], table)}"
+    return f"{text}\n\n{table(['people', 'μ', 'ε', 'δ'], rows)}"
 
 
 def _audit(audit: AuditFacts | Unmeasured) -> str:
     """How much of the claim an attack on the releases themselves could show."""
     if isinstance(audit, Unmeasured):
-        return f"Audit of the releases: {_plain(audit.reason)}."
+        return f"Audit of the releases: {plain(audit.reason)}."
     caught = sum(control.outcome == "caught" for control in audit.controls.values())
     easiest, (_, present) = max(audit.people.items(), key=lambda person: person[1])
     claim = f"ε = {audit.epsilon_lower_bound:.4g} of the claimed {audit.epsilon_claimed:g} at δ = {audit.delta:g}"
-    text = _plain(
+    text = plain(
         f"Audit of the releases ({audit.created}, tactful {audit.tactful}): an attacker who knows everybody else and "
         f"sees all that leaves could show at least {claim}, with confidence {audit.confidence:g}, from "
         f"{audit.trials:,} releases of a synthetic world without the person and {present:,} with them; the person "
@@ -173,9 +191,9 @@ def _audit(audit: AuditFacts | Unmeasured) -> str:
 def _membership(found: MembershipFacts | Unmeasured) -> str:
     """How well members were told from recommendation lists, beside what ε allows."""
     if isinstance(found, Unmeasured):
-        return f"Membership inference from recommendation lists: {_plain(found.reason)}."
+        return f"Membership inference from recommendation lists: {plain(found.reason)}."
     world = ", ".join(f"{readable(name)} {value}" for name, value in found.world.items())
-    text = _plain(
+    text = plain(
         f"Membership inference from recommendation lists ({found.created}, tactful {found.tactful}), on a world of "
         f"nobody's ({world}), with the noise of this run (ε = {found.epsilon:g}, δ = {found.delta:g}), at most "
         f"{found.k} items a person and a head of {found.head} there: {found.shadows:,} shadow models on random halves, "
@@ -188,7 +206,7 @@ def _membership(found: MembershipFacts | Unmeasured) -> str:
         for name, row in found.models.items()
     ]
     rows.append(["the most that any attack can reach at this ε", f"{found.bound_auc:.4f}", f"{found.bound_tpr:.4f}"])
-    return f"{text}\n\n{_table(['model', 'AUC (interval)', 'members found at 1 % false alarms (interval)'], rows)}"
+    return f"{text}\n\n{table(['model', 'AUC (interval)', 'members found at 1 % false alarms (interval)'], rows)}"
 
 
 def _quality(summary: RunSummary) -> str:
@@ -197,7 +215,7 @@ def _quality(summary: RunSummary) -> str:
         [metric_name(m), f"{summary.metrics[m]:.4f}", _range(summary.metric_intervals.get(m)), metric_meaning(m)]
         for m in in_order(summary.metrics)
     ]
-    return _table(["metric", "released value", "interval", "meaning"], rows)
+    return table(["metric", "released value", "interval", "meaning"], rows)
 
 
 def _verdicts(assessment: FairnessAssessment) -> str:
@@ -205,7 +223,7 @@ def _verdicts(assessment: FairnessAssessment) -> str:
     rows = [
         [name, v.status, f"{v.rule.statistic} {v.rule.asks}", v.explanation] for name, v in assessment.verdicts.items()
     ]
-    return _table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
+    return table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
 
 
 def _groups(name: str, result: AttributeResult, wanted: Sequence[str]) -> str:
@@ -217,7 +235,7 @@ def _groups(name: str, result: AttributeResult, wanted: Sequence[str]) -> str:
         for label, group in result.by_group.items()
     ]
     header = [readable(name), "people", "status", *(metric_name(m) for m in metrics)]
-    return f"### By {_plain(readable(name))}\n\n{_table(header, rows)}"
+    return f"### By {plain(readable(name))}\n\n{table(header, rows)}"
 
 
 def _more(assessment: FairnessAssessment) -> str:
@@ -236,32 +254,3 @@ def _estimate(estimate: Estimate) -> str:
 def _range(interval: tuple[float, float] | None) -> str:
     """An interval in words."""
     return f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table with every cell escaped."""
-    lines = [header, ["---"] * len(header), *([_plain(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [[_plain(h) for h in lines[0]], *lines[1:]])
-
-
-def _bullets(items: Iterable[str]) -> str:
-    """A markdown list with every item escaped."""
-    return "\n".join(f"- {_plain(item)}" for item in items)
-
-
-def _plain(text: str) -> str:
-    """Text that markdown shows as it is, on one line."""
-    one_line = re.sub(r"\s+", " ", text)
-    marked = re.sub(r"([\\`*_{}\[\]#|~!])", r"\\\1", one_line)
-    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _code(text: str) -> str:
-    """Text for an inline code span."""
-    return re.sub(r"[`\s]+", " ", text)
-
-
-def _fenced(text: str) -> str:
-    """A code block whose fence is longer than any run of backticks inside."""
-    fence = "`" * (max([2, *(len(run) for run in re.findall(r"`+", text))]) + 1)
-    return f"{fence}toml\n{text.rstrip()}\n{fence}"

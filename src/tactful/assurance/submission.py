@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tactful.assurance.candidates import Candidate, record_candidate
 from tactful.assurance.card import model_card
 from tactful.assurance.champion import champion_facts
+from tactful.assurance.champion_record import champion_record
 from tactful.assurance.consent_manifest import consent_manifest
 from tactful.assurance.fairness import FairnessAssessment
 from tactful.assurance.fairness_record import (
@@ -68,11 +69,11 @@ def submit(
     **Privacy.** *Reads* released values, public inputs and configuration. *Returns* MLflow's ids. *Costs* nothing.
     *Assumes* that nothing exact is in the summary, which has no field for it.
     """
-    champion = champion_facts(registry, summary.model)
+    champion, record = champion_facts(registry, summary.model), champion_record(records, registry, summary.model)
     report = fairness_report(summary, assessment, champion=champion, mitigation=mitigation, mitigated=mitigated)
     documents = {
         "report.html": report,
-        "model_card.md": model_card(summary, assessment),
+        "model_card.md": model_card(summary, assessment, champion=record),
         "privacy_statement.yaml": privacy_statement(summary),
         "consent_manifest.yaml": consent_manifest(summary),
         "config.toml": summary.config_text,
@@ -85,7 +86,9 @@ def submit(
     documents[MAIN_PARAMETERS] = main_parameters(
         summary, influence(read_artifact(artifact)), attributes=tuple(assessment.attributes), mitigated=mitigated
     )
-    documents[FIGURES] = figures_document(params=params, metrics=metrics, tags=tags)
+    documents[FIGURES] = figures_document(
+        params=params, metrics=metrics, tags=tags, intervals=summary.metric_intervals, consent=summary.consent
+    )
     candidate = registry.log_candidate(
         model=summary.model,
         artifact=artifact,
