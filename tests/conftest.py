@@ -16,7 +16,13 @@ from sqlalchemy.pool import NullPool
 from records_postgresql import cluster
 from world import settings, write_world
 
-_ENVIRONMENT = ("TACTFUL_ACTOR_KEY", "TACTFUL_PSEUDONYM_KEY", "TACTFUL_STORAGE_KEY", "TACTFUL_ASSIGNMENT_KEY")
+_ENVIRONMENT = (
+    "TACTFUL_ACTOR_KEY",
+    "TACTFUL_PSEUDONYM_KEY",
+    "TACTFUL_STORAGE_KEY",
+    "TACTFUL_ASSIGNMENT_KEY",
+    "TACTFUL_SUPPRESSION_KEY",
+)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -82,6 +82,7 @@ ROWS = (
     "tactful.personal.grams",
     "tactful.personal.halves",
     "tactful.personal.matrices",
+    "tactful.personal.objections",
     "tactful.personal.people_solves",
     "tactful.personal.split",
     "tactful.privacy.exposures",

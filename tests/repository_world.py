@@ -26,7 +26,12 @@ from tactful.personal.policy import Policy
 from tactful.scoring.signing import new_key, public_text, write_private
 
 TRAINING, ASSESSMENT = "personalization.training", "fairness.assessment"
-SECRETS = {"TACTFUL_PSEUDONYM_KEY": "11" * 32, "TACTFUL_STORAGE_KEY": "22" * 32, "TACTFUL_ASSIGNMENT_KEY": "33" * 32}
+SECRETS = {
+    "TACTFUL_PSEUDONYM_KEY": "11" * 32,
+    "TACTFUL_STORAGE_KEY": "22" * 32,
+    "TACTFUL_ASSIGNMENT_KEY": "33" * 32,
+    "TACTFUL_SUPPRESSION_KEY": "44" * 32,
+}
 _ITEMS = 48
 _AGES = ("young", "old")
 _CONFIG = """

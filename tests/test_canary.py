@@ -30,8 +30,9 @@ from tactful.personal.bounding import BoundedInteractions, bound
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.log import InteractionLog
 from tactful.personal.split import hold_out
-from tactful.scoring import Recommender
+from tactful.scoring import Recommender, Suppressions
 from tactful.scoring.pyfunc import PyfuncModel
+from tactful.scoring.signing import load_private, public_text
 from tactful.training import train
 
 CANARY = "CANARY-7f3a"
@@ -95,7 +96,7 @@ def done(_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def working_day(recorder: Recorder, world: World) -> None:
-    """Train, try to approve, approve, list, recommend, look at the books, reject."""
+    """Train, try to approve, approve, list, recommend, look at the books, say who may be profiled, retire, reject."""
     code, line = recorder.command("train", str(world.config), "--json")
     found = json.loads(line)
     assert (code, found["status"]) == (0, "candidate")
@@ -110,11 +111,28 @@ def working_day(recorder: Recorder, world: World) -> None:
     for command in ("models", "budget"):
         assert recorder.command(command, "--json")[0] == 0
     assert recorder.command("journal", "verify", "--json")[0] == 0
+    assert recorder.command("verify", "canary", "--json")[0] == 0
     model = recorder.attempt("load", lambda: Recommender.load("models:/canary@champion"))
     recorder.attempt("answer", lambda: model.recommend([user_id(1), "item01"], 5, profiling=True, because=True))
     recorder.attempt("explain", lambda: model.explain(["item01", user_id(1)], "item03"))
-    recorder.attempt("serve", lambda: PyfuncModel(model).predict([{"history": [user_id(1)], "profiling": True}]))
+    rows = [{"history": [user_id(1)], "profiling": True}]
+    recorder.attempt("serve", lambda: PyfuncModel(lambda: model).predict(rows))
+    recorder.attempt("similar", lambda: model.similar("item01", 5))
+    listed_people(recorder, world)
+    assert recorder.command("rollback", "canary", "--reason", "a test", "--key", "reviewer.key", "--json")[0] == 3
+    assert recorder.command("retire", *decide, "--key", "reviewer.key")[0] == 0
     assert recorder.command("reject", *decide, "--key", "reviewer.key")[0] == 0
+
+
+def listed_people(recorder: Recorder, world: World) -> None:
+    """Who may be profiled is listed, and asked."""
+    signer = public_text(load_private(Path("trainer.key")))
+    written = ("suppressions", str(world.config), "--key", "trainer.key", "--out", "may.list", "--purpose", TRAINING)
+    assert recorder.command(*written)[0] == 0
+    listed = recorder.attempt("list", lambda: Suppressions("may.list", trusted_keys=signer, purpose=TRAINING))
+    asked = recorder.attempt("ask", lambda: [listed.allows(user_id(number)) for number in range(40)])
+    recorder.attempt("show", lambda: (repr(listed), str(listed.check()), listed.reason))
+    assert True in asked
 
 
 def stages(recorder: Recorder, world: World) -> None:
