@@ -107,8 +107,8 @@ def _param(told: Figures, name: str) -> str:
 def _consent(summary: RunSummary, told: Figures) -> str:
     """How many people each had, by what the consent gate made of them."""
     rows = []
-    for code, meaning, now in summary.outcomes:
-        before = told.consent.get(code)
+    for outcome, meaning, now in summary.outcomes:
+        before = told.consent.get(outcome)
         if before is not None and (_noticeable(before) or _noticeable(now)):
             rows.append([meaning, about(before), about(now), _apart(_interval(before), _interval(now))])
     return f"### People\n\n{table(['people', 'champion', 'this candidate', 'now'], rows)}" if rows else ""
