@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assurance_registry_world import DOCUMENTS, World, empty_store
+from scoring_service import post, running
 from tactful.assurance.registry import LOADER, Registry
 from tactful.errors import ApprovalRefusedError, MissingExtraError, ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring import Recommender
@@ -260,6 +254,40 @@ def test_mlflow_serves_no_model_under_the_name_of_another(world: World) -> None:
     assert mlflow.pyfunc.load_model(f"models:/{world.model}/1").predict([{"history": [], "profiling": False}])
 
 
+def test_a_service_that_follows_the_alias_goes_by_what_people_decided(world: World) -> None:
+    """A new champion answers; an alias that vanished or points at a candidate, and a store that is gone, change nothing
+    and are told; a rejection of what answers ends it although the alias is gone then; the next approval begins anew."""
+    for _ in range(3):
+        world.train()
+    world.approve("1")
+    with Recommender.follow(f"models:/{world.model}@champion", every=3600.0) as follower:
+        world.approve("2")
+        assert follower.check().version == "2"
+        client(world).delete_registered_model_alias(world.model, "champion")
+        health = follower.check()
+        assert (health.version, health.serving) == ("2", True)
+        assert "must be registered" in str(health.newer)
+        client(world).set_registered_model_alias(world.model, "champion", "3")
+        assert "approved by a reviewer" in str(follower.check().newer)
+        file = world.folder / "mlflow.db"
+        file.rename(world.folder / "away.db")
+        health = follower.check()
+        assert (health.version, health.serving) == ("2", True)
+        assert "mlflow.db is none" in str(health.newer)
+        (world.folder / "away.db").rename(file)
+        world.registry.set_champion(world.model, "2")
+        assert follower.check().newer is None
+        world.reject("2")
+        assert world.registry.champion(world.model) is None
+        health = follower.check()
+        assert health.stopped == f"{world.model} version 2 was rejected by a reviewer"
+        with pytest.raises(ModelRefusedError, match="rejected"):
+            follower.recommend(["100"], profiling=True)
+        world.approve("1", by="Grace")
+        assert follower.check().serving
+        assert follower.recommend(["100"], profiling=True).version == "1"
+
+
 def test_an_artifact_is_logged_under_its_models_name(world: World) -> None:
     """Its folder's name is what a model loaded through MLflow is compared with."""
     with pytest.raises(UsageError, match="name of its model"):
@@ -289,62 +317,11 @@ def test_mlflow_models_serve_answers_over_http(world: World) -> None:
     world.train()
     world.approve()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{world.model}@champion"]
-    with _server([*command, "--env-manager", "local", "-w", "1"], world, "/ping") as port:
-        status, answer = _post(port, {"dataframe_records": [{"history": ["100", "102"], "profiling": True, "n": 1}]})
+    with running([*command, "--env-manager", "local", "-w", "1"], world.folder, "/ping") as port:
+        status, answer = post(port, {"dataframe_records": [{"history": ["100", "102"], "profiling": True, "n": 1}]})
         assert status == 200
         assert [item["item_id"] for item in answer["predictions"][0]["items"]] == ["104"]
-        assert _post(port, {"dataframe_records": [{"history": ["100"]}]})[0] == 400
-
-
-@contextmanager
-def _server(command: list[str], world: World, health: str) -> Iterator[int]:
-    """The port of a server that answers; it and its workers are gone afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with (
-        (world.folder / "server.log").open("wb") as log,
-        subprocess.Popen(
-            [*command, "-p", str(port)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=world.folder,
-            env=os.environ | {"PATH": path},
-            start_new_session=True,
-        ) as server,
-    ):
-        try:
-            _wait(f"http://127.0.0.1:{port}{health}", server)
-            yield port
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-
-
-def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(120):
-        assert server.poll() is None
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail("the server did not start within a minute")
-
-
-def _post(port: int, body: dict[str, Any]) -> tuple[int, Any]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
+        assert post(port, {"dataframe_records": [{"history": ["100"]}]})[0] == 400
 
 
 @pytest.mark.prove
@@ -354,7 +331,7 @@ def test_the_whole_path_works_through_an_mlflow_server(
     """Over HTTP, where artifacts go through the server: log, approve, load, and refuse a document that was changed."""
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", world.registry.uri]
     place = ["--artifacts-destination", str(world.folder / "remote"), "--host", "127.0.0.1", "--workers", "1"]
-    with _server([*command, *place], world, "/health") as port:
+    with running([*command, *place], world.folder, "/health") as port:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         monkeypatch.chdir(world.folder)
         (world.folder / "models").mkdir()  # where what was seen is kept: a remote store has no folder here
@@ -364,6 +341,14 @@ def test_the_whole_path_works_through_an_mlflow_server(
         world.approve("1")
         answer = Recommender.load(f"models:/{world.model}@champion").recommend(["100", "102"], n=1, profiling=True)
         assert [item.item_id for item in answer.items] == ["104"]
+        with Recommender.follow(f"models:/{world.model}@champion", every=3600.0) as follower:
+            world.train()
+            world.approve("3")
+            assert follower.check().version == "3"
+            client(world).delete_registered_model_alias(world.model, "champion")
+            assert follower.check().serving
+            world.reject("3")
+            assert not follower.check().serving
         client(world).log_text(candidate.run_id, "all is well", "report.html")
         with pytest.raises(ApprovalRefusedError, match=r"report\.html"):
             world.approve("2")
