@@ -90,7 +90,7 @@ def test_a_champion_is_exchanged_under_load_without_a_lost_request(
     waits = 1000 * np.array([answered - asked for asked, answered, *_ in answers])
     record_property(
         "evidence",
-        f"{len(answers)} bodies answered and {len(found['refusals'])} wrong ones refused in {SECONDS:.0f} s by 2 workers "
+        f"{len(answers)} bodies answered, {len(found['refusals'])} wrong ones refused in {SECONDS:.0f} s by 2 workers "
         f"to {CLIENTS} clients without a pause, p50 {np.median(waits):.0f} ms, p99 {np.quantile(waits, 0.99):.0f} ms; "
         f"looking every {EVERY:.0f} s, the old version answered for {max(late, default=0.0):.1f} s after "
         "the new one's approval",
