@@ -306,3 +306,184 @@ def test_a_model_that_learned_nothing(tmp_path: Path, shape: tuple[int, int]) ->
     arrays = checkerboard() | {"head": np.arange(shape[0], dtype=np.int32), "encoder": factors, "decoder": factors}
     answer = recommender(tmp_path / "a", arrays).recommend(["100"], 2, profiling=True)
     assert (ids(answer), answer.personalised) == (["101", "102"], False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_weights_agree_with_the_definition(
+    worlds: list[tuple[dict[str, Any], Recommender]], data: st.DataObject
+) -> None:
+    """Scores are base + Σ aᵢ / ‖a‖₂ · what item i says, over the items that weigh anything; reasons sum to them."""
+    world, model = data.draw(st.sampled_from(worlds))
+    ids = st.sampled_from([*world["item_ids"].tolist(), "x"])
+    history = data.draw(st.dictionaries(ids, st.sampled_from([0, 0.25, 1, 3.5]), max_size=12))
+    answer = model.recommend(history, 8, profiling=True, because=True)
+    row = {world["item_ids"][j]: k for k, j in enumerate(world["head"].tolist())}
+    place = {item: j for j, item in enumerate(world["item_ids"].tolist())}
+    heard = {item: a for item, a in history.items() if a and item in row and not world["sensitive"][place[item]]}
+    assert answer.personalised == bool(heard)
+    for item in answer.items:
+        assert item.item_id not in history
+        if heard and item.item_id in row:
+            target = world["decoder"][row[item.item_id]].astype(float)
+            said = [a * float(world["encoder"][row[i]].astype(float) @ target) for i, a in heard.items()]
+            expected = sum(said) / np.linalg.norm(list(heard.values())) + float(world["base"][place[item.item_id]])
+            assert item.score == pytest.approx(expected, abs=1e-9)
+        assert sum(part.contribution for part in item.because or ()) == pytest.approx(item.score, abs=1e-5)
+        assert item.because == model.explain(history, item.item_id)
+        assert len(item.because) == len(heard) + 1
+
+
+def test_only_the_ratios_of_weights_matter(worlds: list[tuple[dict[str, Any], Recommender]]) -> None:
+    """Equal weights are no weights, to the last bit; so is a common factor of 2, even where sums would overflow."""
+    world, model = worlds[3]
+    items = world["item_ids"][:9].tolist()
+    plain = model.recommend(items, profiling=True)
+    for equal in (1, 0.1, 5e-324, 1e308, np.float32(3), np.int64(7)):
+        assert model.recommend(dict.fromkeys(items, equal), profiling=True) == plain
+    weights = {item: 1.0 + k for k, item in enumerate(items)}
+    one = model.recommend(weights, profiling=True)
+    assert one.items != plain.items
+    for factor in (2, 2.0**-900, 2.0**900):
+        assert model.recommend({item: a * factor for item, a in weights.items()}, profiling=True) == one
+    almost_gone = model.recommend(weights | {items[0]: 1e-13}, profiling=True)
+    gone = model.recommend(weights | {items[0]: 0}, profiling=True)
+    assert [i.score for i in gone.items] == pytest.approx([i.score for i in almost_gone.items], abs=1e-9)
+
+
+def test_what_weighs_nothing_is_known_and_says_nothing(board: Recommender) -> None:
+    """It is not recommended; where nothing weighs anything the list is not personal, and says why."""
+    answer = board.recommend({"100": 2, "103": 0, 105: 0.0, "x": 0}, 20, profiling=True)
+    assert not {"100", "103", "105"} & set(ids(answer))
+    assert answer.unknown == 1
+    assert [part.item_id for part in board.explain({"100": 2, "103": 0}, "104")] == ["100", None]
+    silent = board.recommend({"100": 0, "x": 0}, 20, profiling=True)
+    assert (silent.personalised, silent.reason) == (False, "no item of the history has a weight above 0")
+    assert "100" not in ids(silent)
+    for useless in ({}, {"x": 1, "100": 0}):
+        assert board.recommend(useless, profiling=True).reason == "no item of the history is one the model can use"
+
+
+def test_two_keys_that_are_one_id_add_up(board: Recommender) -> None:
+    both = board.recommend({100: 1, "100": 1, "101": 2}, profiling=True)
+    assert both == board.recommend(["100", "101"], profiling=True)
+
+
+@pytest.mark.parametrize("weight", [-1, -0.1, np.nan, np.inf, -np.inf, 10**400, "1", None, True, 1j, [1]])
+def test_a_weight_is_a_finite_number_from_0(board: Recommender, weight: Any) -> None:
+    """Anything else is an error, which does not repeat the history; an overflow of two keys as well."""
+    with pytest.raises(UsageError, match="finite number from 0") as error:
+        board.recommend({"100": 1, "101": weight}, profiling=True)
+    assert "10" not in str(error.value)
+    with pytest.raises(UsageError, match="finite number from 0"):
+        board.recommend({100: 1e308, "100": 1e308}, profiling=True)
+
+
+def test_weights_are_not_read_without_profiling(board: Recommender) -> None:
+    assert board.recommend({"100": -1}, 2, profiling=False) == board.recommend([], 2, profiling=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_lists_of_items(worlds: list[tuple[dict[str, Any], Recommender]], data: st.DataObject) -> None:
+    """What comes back is the whole list less what is denied and what is not on the allow list, personal or not."""
+    world, model = data.draw(st.sampled_from(worlds))
+    listed = st.lists(st.sampled_from([*world["item_ids"].tolist(), "unknown"]), max_size=40)
+    history, allow, deny = data.draw(listed), data.draw(st.none() | listed), data.draw(listed)
+    profiling, categories = data.draw(st.booleans()), data.draw(st.sets(st.sampled_from(["health", "family"])))
+    n = data.draw(st.integers(1, 30))
+    whole = model.recommend(history, 1000, profiling=profiling, allowed_categories=categories)
+    kept = [i for i in whole.items if i.item_id not in deny and (allow is None or i.item_id in allow)]
+    options: dict[str, Any] = {"allow_items": allow, "deny_items": deny, "allowed_categories": categories}
+    answer = model.recommend(history, n, profiling=profiling, **options)
+    assert list(answer.items) == kept[:n]
+    assert (answer.unknown, answer.withheld, answer.reason) == (whole.unknown, whole.withheld, whole.reason)
+    assert model.recommend_batch([history] * 3, n, profiling=profiling, **options) == [answer] * 3
+
+
+def test_an_allow_list_opens_no_sensitive_category(board: Recommender) -> None:
+    """Being on the list is not the person's consent, which shows it in every kind of answer."""
+    for history, profiling in ((["100"], True), ([], True), ([], False)):
+        assert ids(board.recommend(history, 5, profiling=profiling, allow_items=["106", "104"])) == ["104"]
+        opened = board.recommend(history, 5, profiling=profiling, allow_items=["106"], allowed_categories=["health"])
+        assert ids(opened) == ["106"]
+    assert board.recommend(["100"], profiling=True, allow_items=[]).items == ()
+    assert [i.item_id for i in board.similar("100", allow_items=["106", 104], deny_items=[104])] == []
+
+
+@pytest.mark.parametrize("wrong", ["104", b"104", 104, [104.0], ["104", None], [["104"]], [True]])
+def test_lists_hold_ids(board: Recommender, wrong: Any) -> None:
+    """What is no id is an error and is not ignored: 104.0, which a table with gaps makes of 104, would deny nothing."""
+    for name in ("allow_items", "deny_items"):
+        with pytest.raises(UsageError, match=f"{name} is a list of item ids"):
+            board.recommend(["100"], profiling=True, **{name: wrong})
+
+
+def test_similar_items(worlds: list[tuple[dict[str, Any], Recommender]]) -> None:
+    """They are those with the largest cosine between rows of the decoder, above 0, without sensitive ones."""
+    for world, model in worlds:
+        decoder = world["decoder"].astype(float)
+        unit = decoder / np.linalg.norm(decoder, axis=1)[:, None]
+        places = world["head"].tolist()
+        for slot, place in list(enumerate(places))[:20]:
+            if world["sensitive"][place]:
+                continue
+            cosines = {p: float(unit[slot] @ unit[k]) for k, p in enumerate(places) if k != slot}
+            near = [p for p, cosine in cosines.items() if cosine > 1e-9 and not world["sensitive"][p]]
+            expected = [str(world["item_ids"][p]) for p in sorted(near, key=lambda p: -cosines[p])[:6]]
+            found = model.similar(str(world["item_ids"][place]), 6)
+            assert [item.item_id for item in found] == expected
+            assert [item.score for item in found] == pytest.approx(
+                [cosines[p] for p in sorted(near, key=lambda p: -cosines[p])[:6]]
+            )
+
+
+def test_similar_respects_what_is_sensitive_and_unknown(board: Recommender) -> None:
+    assert [(i.item_id, i.score, i.because) for i in board.similar(100)] == [("102", 1, None), ("104", 1, None)]
+    assert "106" in [i.item_id for i in board.similar("100", allowed_categories=["health"])]
+    assert board.similar("109") == (), "an item outside the head has no row"
+    with pytest.raises(NotFoundError):
+        board.similar("nothing")
+    with pytest.raises(UsageError, match="sensitive"):
+        board.similar("106")
+    with pytest.raises(UsageError, match="whole number"):
+        board.similar("100", 0)
+
+
+def test_rows_that_point_nowhere_are_similar_to_nothing(tmp_path: Path) -> None:
+    """Zero rows, and rows so short that 32 bits cannot square them, warn about nothing and match nothing."""
+    world = random_world(1, n_items=40, n_head=40, rank=3)
+    world["decoder"][:5] = 0
+    world["decoder"][5:10] *= np.float32(1e-30)
+    world["decoder"][10:15] *= np.float32(1e-12)
+    world["sensitive"][:] = 0
+    model = recommender(tmp_path / "a", world)
+    names = [str(world["item_ids"][place]) for place in world["head"]]
+    assert [model.similar(name) for name in names[:10]] == [()] * 10
+    short = set(names[:10])
+    for name in names[10:]:
+        assert not short & {item.item_id for item in model.similar(name, 40)}
+    assert set(names[10:15]) & {item.item_id for item in model.similar(names[20], 40)}
+
+
+def test_the_record_of_an_answer(board: Recommender) -> None:
+    """It says what answered and why, and neither the history nor any item."""
+    record = board.recommend(["100", "canary-7"], 3, profiling=True, because=True).record()
+    assert record == {
+        "model": "tiny",
+        "version": "unapproved",
+        "approval_id": None,
+        "personalised": True,
+        "reason": "ranked by what the items of the history say",
+        "items": 3,
+    }
+    assert board.recommend([], 4, profiling=False).record()["items"] == 4
+
+
+def test_histories_may_be_any_iterable(board: Recommender) -> None:
+    """A list, a tuple, a set, a generator, an array: the same answer."""
+    items = ["100", "103", "x"]
+    answers = [board.recommend(kind(items), profiling=True) for kind in (list, tuple, set, iter, np.array)]
+    assert answers == [answers[0]] * 5
+    with pytest.raises(UsageError, match="list of histories"):
+        board.recommend_batch({"100": 1}, profiling=True)
