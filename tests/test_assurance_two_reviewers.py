@@ -19,6 +19,7 @@ from tactful.assurance import approval_showing
 from tactful.assurance.approval import history
 from tactful.errors import ApprovalRefusedError, JournalBrokenError, ModelRefusedError
 from tactful.scoring import Recommender, recommender
+from tactful.scoring.approval import as_approval, read_statement
 from tactful.scoring.artifact import write_artifact
 from tactful.scoring.seen import SeenSequences
 from tactful.scoring.signing import SignedDocument, load_private, new_key, public_text
@@ -261,6 +262,27 @@ def test_two_honest_signatures_load(signers: Signers) -> None:
         signers.load(signers.sign("Grace", 5, joins=(late,)), late)
 
 
+def test_half_an_approval_is_none_whatever_the_file_asks_for(signers: Signers) -> None:
+    """Who signed was told that two must: a file that asks for one, and bare keys, do not make it enough."""
+    lone = signers.sign("Ada", 4)
+    with pytest.raises(ModelRefusedError, match="2 reviewers approved it; 1"):
+        signers.load(lone, reviewers=replace(signers.reviewers, approvals_needed=1))
+    with pytest.raises(ModelRefusedError, match="2 reviewers approved it; 1"):
+        Recommender.load(signers.folder, trusted_keys=list(signers.reviewers.names), now=lambda: NOW)
+
+
+def test_the_last_signer_must_be_one_who_may_approve(signers: Signers) -> None:
+    """Even where one is enough, and an earlier approval by somebody who may lies beside it."""
+    first = signers.sign("Ada", 4, approvals_needed=1)
+    last = signers.sign("Grace", 5, approvals_needed=1, joins=(first,))
+    one = replace(signers.reviewers, approvals_needed=1)
+    assert signers.load(last, first, reviewers=one).version == "3"
+    statement = read_statement(signers.folder, trusted=one.keys)
+    may_not = replace(one, roles={last.public_key: frozenset({"reject"})})
+    with pytest.raises(ModelRefusedError, match="no reviewer of this model"):
+        as_approval(statement, now=NOW, valid_days=180, reviewers=may_not)
+
+
 def attack(name: str, s: Signers) -> tuple[SignedDocument, tuple[SignedDocument, ...]]:
     """What lies beside the model, put there by one reviewer, Grace, who has her own key and old signatures of Ada's."""
     ada: Mapping[str, Callable[[], SignedDocument]] = {
@@ -413,5 +435,20 @@ def test_the_journal_counts_keys_and_not_entries(world: World) -> None:
     assert history(world.records)[0]["versions"][0]["missing"] == 1
     body, key = entry_of(world, "Ada", joins=[first.id], sequence=3)
     world.write("model.approved", body, key, name="Ada the Third")
+    with pytest.raises(JournalBrokenError, match="joins others"):
+        history(world.records)
+
+
+@pytest.mark.parametrize("who", ["oneself", "enough"])
+def test_nobody_joins_oneself_or_those_who_are_enough(world: World, who: str) -> None:
+    """An approval that names the signer's own before it, or a round that two closed, is none."""
+    world.train()
+    joins = [world.approve(by="Ada").id]
+    key = load_private(world.key("Ada"))
+    if who == "enough":
+        joins.append(world.approve(by="Grace").id)
+        key = new_key()
+    body, _ = entry_of(world, "Ada", joins=joins, sequence=len(joins) + 1)
+    world.write("model.approved", body, key, name="Ada")
     with pytest.raises(JournalBrokenError, match="joins others"):
         history(world.records)
