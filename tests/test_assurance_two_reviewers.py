@@ -452,3 +452,26 @@ def test_nobody_joins_oneself_or_those_who_are_enough(world: World, who: str) ->
     world.write("model.approved", body, key, name="Ada")
     with pytest.raises(JournalBrokenError, match="joins others"):
         history(world.records)
+
+
+def test_the_second_of_three_lowers_nothing(world: World) -> None:
+    """Signed past the checks with a smaller number: the journal and services take the largest of the round."""
+    world.reviewers = replace(world.reviewers, approvals_needed=3)
+    world.train()
+    first = world.approve(by="Ada")
+    body, key = entry_of(world, "Grace", joins=[first.id], approvals_needed=1)
+    world.write("model.approved", body, key, name="Grace")
+    told = history(world.records)[0]
+    assert (told["champion"]["now"], told["versions"][0]["missing"]) == (None, 1)
+    folder = world.registry.artifact_folder(world.model, "1")
+    whole = replace(SignedDocument.sign(body, key), beside=(first.document,))
+    (folder / "approval.json").write_text(whole.to_json())
+    with pytest.raises(ModelRefusedError, match="3 reviewers approved it; 2"):
+        Recommender.load(folder, trusted_keys=list(world.reviewers.names))
+
+
+def test_a_decision_counts_keys(world: World) -> None:
+    """One key twice is one key, wherever the round came from."""
+    world.train()
+    first = world.approve(by="Ada")
+    assert replace(first, joined=(first,)).missing == 1
