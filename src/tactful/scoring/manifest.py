@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 DTYPE = re.compile(r"<(f4|f8|i2|i4|i8|U[1-9][0-9]{0,5})")
+_LONGEST = 2**31  # of an array in one dimension; numpy cannot even make an empty one that is much longer
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -74,7 +75,7 @@ def _parse_entry(name: str, entry: Any) -> Entry:
         and DTYPE.fullmatch(dtype)
         and isinstance(shape, list)
         and len(shape) <= 2
-        and all(map(_is_count, shape))
+        and all(_is_count(length) and length < _LONGEST for length in shape)
     )
     if not sound:
         raise altered(MANIFEST, "describes an array in a way that no artifact does")
