@@ -153,24 +153,25 @@ def test_the_page_of_a_version_says_who_decided_what_when_and_why(world: World) 
     """Tags for lists and filters, a description for reading; each later decision is added, none is lost."""
     world.train()
     page = client(world).get_model_version(world.model, "1")
-    assert page.description.startswith("**candidate**: nobody decided about it yet.")
+    assert page.description.startswith("Candidate: nobody decided about it yet.")
+    assert "`dataframe_records`" in client(world).get_registered_model(world.model).description
     approval = world.approve(reason="fit for its *purpose*,\n# <b>and</b> [more](http://x)")
     page = client(world).get_model_version(world.model, "1")
-    assert page.tags["decision"] == "approved"
     assert page.tags["decided_by"] == "Ada"
     assert page.tags["decided_at"] == approval.time.isoformat(timespec="seconds")
     assert page.tags["decision_reason"] == "fit for its *purpose*, # <b>and</b> [more](http://x)"
     assert page.tags["approval_id"] == approval.id
     assert page.tags["status"] == "approved"
-    assert page.description.startswith(f"**approved**: approved by Ada on {approval.time:%Y-%m-%d %H:%M} UTC, until ")
+    assert page.description.startswith(f"Approved by Ada on {approval.time:%Y-%m-%d %H:%M} UTC, until ")
     assert r"> fit for its \*purpose\*, \# \<b\>and\</b\> \[more\]\(http://x\)" in page.description
     assert f"`{approval.id}`" in page.description
     world.reject(by="Grace", reason="serves one group worse")
     page = client(world).get_model_version(world.model, "1")
-    assert (page.tags["decision"], page.tags["decided_by"], page.tags["approval_id"]) == ("rejected", "Grace", "")
-    assert page.description.startswith("**rejected**: rejected by Grace on ")
-    rows = [line for line in page.description.splitlines() if line.startswith("| 20")]
-    assert [row.split(" | ")[1:3] for row in rows] == [["approved", "Ada"], ["rejected", "Grace"]]
+    assert (page.tags["status"], page.tags["decided_by"]) == ("rejected", "Grace")
+    assert not {"approval_id", "approval_expires_at"} & set(page.tags)
+    assert page.description.startswith("Rejected by Grace on ")
+    (before,) = [line for line in page.description.splitlines() if line.startswith("- ")]
+    assert before.startswith(f"- {approval.time:%Y-%m-%d %H:%M} UTC, approved by Ada: fit for its")
 
 
 def test_mlflow_shows_what_comes_out_and_converts_nothing_that_goes_in(world: World) -> None:

@@ -39,7 +39,7 @@ from tactful.assurance.registry_store import (
     plainly,
     quiet,
 )
-from tactful.assurance.version_page import decision_tags, version_text
+from tactful.assurance.version_page import decision_tags, model_text, version_text
 from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
@@ -283,7 +283,10 @@ class Registry:
         with plainly(f"tagging {model} version {version}"):
             if decisions:
                 for name, value in decision_tags(decisions[-1]).items():
-                    self._client.set_model_version_tag(model, version, name, value)
+                    if value is None:
+                        self._client.delete_model_version_tag(model, version, name)
+                    else:
+                        self._client.set_model_version_tag(model, version, name, value)
                 self._client.update_model_version(model, version, description=version_text(status, decisions))
             self._client.set_model_version_tag(model, version, "status", status)
 
@@ -376,7 +379,7 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.create_registered_model(model)
+            self._client.create_registered_model(model, description=model_text(model))
         except MlflowException as error:
             if error.error_code not in {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}:
                 raise

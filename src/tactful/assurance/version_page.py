@@ -12,9 +12,21 @@ _DOCUMENTS = (
     "The fairness report (`report.html`), the model card and the privacy statement are artifacts of the source run."
 )
 
+_MODEL = """\
+A recommender made by tactful from what people agreed to. Services load the version with the alias `champion`, and only
+while a reviewer's signed approval of it holds.
 
-def decision_tags(decision: Decision) -> Mapping[str, str]:
-    """Who decided last, when and why, as tags of the version.
+Who decided what, when and why is on the page of each version. The trail that counts is the journal:
+`tactful models {model}`, `tactful verify {model}`.
+
+To serve it: `mlflow models serve -m models:/{model}@champion --env-manager local`. A body has one row for each person
+under `dataframe_records`; a row has `history` (a list of item ids) and `profiling` (true or false, no default), and may
+have `weights`, `n`, `allowed_categories`, `allow_items`, `deny_items` and `because`.
+"""
+
+
+def decision_tags(decision: Decision) -> Mapping[str, str | None]:
+    """Who decided last, when and why, as tags of the version; None for one that is to go.
 
     Privacy
     -------
@@ -22,17 +34,16 @@ def decision_tags(decision: Decision) -> Mapping[str, str]:
     Assumes: the reason names nobody else.
     """
     return {
-        "decision": decision.decision,
         "decided_by": ", ".join(decision.names),
         "decided_at": decision.time.isoformat(timespec="seconds"),
         "decision_reason": _one_line(decision.why)[:_LONGEST],
-        "approval_id": decision.id if decision.approved else "",
-        "approval_expires_at": decision.expires_at.isoformat(timespec="seconds") if decision.approved else "",
+        "approval_id": decision.id if decision.approved else None,
+        "approval_expires_at": decision.expires_at.isoformat(timespec="seconds") if decision.approved else None,
     }
 
 
 def version_text(status: str, decisions: Sequence[Decision]) -> str:
-    """The description of a version, markdown: its status, the last decision in full, and all of them in a table.
+    """The description of a version, markdown: the last decision in full, and a line for each one before.
 
     Parameters
     ----------
@@ -46,21 +57,26 @@ def version_text(status: str, decisions: Sequence[Decision]) -> str:
     As `decision_tags`.
     """
     if not decisions:
-        return f"**{status}**: nobody decided about it yet.\n\n{_DOCUMENTS}"
+        return f"{status.capitalize()}: nobody decided about it yet.\n\n{_DOCUMENTS}"
     last = decisions[-1]
-    told = [f"**{status}**: {_sentence(last)}", f"> {_escaped(last.why)}"]
+    told = [_sentence(last), f"> {_escaped(last.why)}"]
     if last.approved:
         told.append(f"Approval id: `{last.id}`")
     if len(decisions) > 1:
-        rows = [f"| {_when(each)} | {each.decision} | {_names(each)} | {_escaped(each.why)} |" for each in decisions]
-        told.append("\n".join(["| when | decision | by | reason |", "|---|---|---|---|", *rows]))
+        lines = [f"- {_when(each)}, {each.decision} by {_names(each)}: {_escaped(each.why)}" for each in decisions[:-1]]
+        told.append("\n".join(["Before that:\n", *reversed(lines)]))
     told.append(f"{_DOCUMENTS} This page can be edited; what was signed is checked by `tactful verify {last.model}`.")
     return "\n\n".join(told)
 
 
+def model_text(model: str) -> str:
+    """The description of a registered model, markdown: what its versions say, and how to ask it for recommendations."""
+    return _MODEL.format(model=model)
+
+
 def _sentence(decision: Decision) -> str:
-    """Who decided when, and how long it holds."""
-    said = f"{decision.decision} by {_names(decision)} on {_when(decision)}"
+    """Who decided when, how long it holds, and what it waits for."""
+    said = f"{decision.status.capitalize()} by {_names(decision)} on {_when(decision)}"
     if not decision.approved:
         return f"{said}."
     waits = f"; {decision.missing} more must sign" if decision.missing else ""
