@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from tactful.cli import main
 from tactful.records.store import Records
 from tactful.scoring.signing import SignedDocument, load_private
 from tampering_world import Shop, approved, ended, entered, make_shop, trained
@@ -443,6 +445,36 @@ def _document(shop: Shop, name: str) -> Path:
 def test_what_nobody_touched_agrees_and_is_served(shop: Shop) -> None:
     """The copy is whole: whatever is found below was made there."""
     assert (shop.verified().mismatches, shop.refusal()) == ((), "")
+
+
+def test_the_command_says_what_it_finds(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 0 where all agrees, 3 with each mismatch by name, 2 for a model that nobody knows; JSON on one line."""
+
+    def call(*arguments: str) -> tuple[int, dict[str, Any]]:
+        monkeypatch.setattr(sys, "argv", ["tactful", "verify", *arguments, "--json"])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        lines = capsys.readouterr().out.splitlines()
+        return int(stopped.value.code or 0), json.loads(lines[-1]) if lines else {}
+
+    code, found = call("shop", "--trusted-keys", "reviewers.toml")
+    assert (code, found["ok"], found["mismatches"]) == (0, True, [])
+    assert found["checked"]["versions"] == 2
+    head = found["head"]
+    shop.client.log_text(shop.run(), ACTIVE, "report.html")
+    code, found = call("shop", "--head", head)
+    (mismatch,) = found["mismatches"]
+    assert (code, found["ok"]) == (3, False)
+    assert set(found) == {"ok", "model", "checked", "mismatches", "notes", "head"}
+    assert (mismatch["name"], mismatch["version"]) == ("document_altered", "2")
+    assert set(mismatch) == {"name", "version", "what", "do"}
+    assert call("nothing")[0] == 2
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shop.folder}/nowhere.db")
+    code, found = call("shop")
+    assert (code, [each["name"] for each in found["mismatches"]]) == (3, ["mlflow_unreachable"])
+    assert not (shop.folder / "nowhere.db").exists()
 
 
 def _ids(tampering: Tampering) -> str:
