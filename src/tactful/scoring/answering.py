@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tactful.scoring.answers import Answer, Contribution, Recommendation
+from tactful.scoring.answers import Answer, Contribution, Recommendation, recommended
 from tactful.scoring.batches import candidates_of_many, worth_it
 from tactful.scoring.histories import UNREAD, History
 from tactful.scoring.item_model import ItemModel
@@ -80,12 +80,11 @@ def parts(model: ItemModel, history: History, position: int) -> tuple[Contributi
     return (*said, Contribution(item_id=None, contribution=float(model.base[position])))
 
 
-def recommendations(model: ItemModel, ranked: Ranked) -> Iterator[Recommendation]:
+def recommendations(model: ItemModel, ranked: Ranked) -> tuple[Recommendation, ...]:
     """The items of a ranked list, without reasons."""
-    places, scores = ranked
-    titles = model.titles[places].tolist()
-    for place, title, score in zip(places.tolist(), titles, scores.tolist(), strict=True):
-        yield Recommendation(item_id=model.item_ids[place], score=score, title=title)
+    places = ranked[0].tolist()
+    titles = model.titles[ranked[0]].tolist()
+    return tuple(map(recommended, map(model.item_ids.__getitem__, places), ranked[1].tolist(), titles))
 
 
 def _popular(model: ItemModel, by: Identity, history: History | None, offer: Offer, n: int, because: bool) -> Answer:
@@ -97,7 +96,7 @@ def _popular(model: ItemModel, by: Identity, history: History | None, offer: Off
 
 def _packed(model: ItemModel, by: Identity, ranked: Ranked, history: History, reason: str, because: bool) -> Answer:
     """The answer around a ranked list."""
-    items = tuple(recommendations(model, ranked))
+    items = recommendations(model, ranked)
     if because:
         places = ranked[0].tolist()
         items = tuple(

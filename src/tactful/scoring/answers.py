@@ -52,6 +52,21 @@ class Recommendation:
         return {"item_id": self.item_id, "score": self.score, "title": self.title, "because": because}
 
 
+_SET_ITEM_ID, _SET_SCORE, _SET_TITLE, _SET_BECAUSE = (
+    vars(Recommendation)[name].__set__ for name in ("item_id", "score", "title", "because")
+)
+
+
+def recommended(item_id: str, score: float, title: str) -> Recommendation:
+    """A recommendation without reasons, past the constructor, which takes a tenth of the time of a whole request."""
+    made = Recommendation.__new__(Recommendation)
+    _SET_ITEM_ID(made, item_id)
+    _SET_SCORE(made, score)
+    _SET_TITLE(made, title)
+    _SET_BECAUSE(made, None)
+    return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A list of recommendations and how it came about.

@@ -329,9 +329,8 @@ class Recommender:
             As `explain`.
         """
         count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
-        return tuple(
-            recommendations(self._items, rank_similar(self._items, self._position(item_id, shown), shown, count))
-        )
+        position = self._position(item_id, shown)
+        return recommendations(self._items, rank_similar(self._items, position, shown, count))
 
     def _offer(self, categories: Collection[str], allow: Iterable[object] | None, deny: Iterable[object]) -> Offer:
         """What may be shown now, if anything may be."""
