@@ -178,3 +178,22 @@ def test_the_history_is_told_without_mlflow(scene: Callable[[], World]) -> None:
     shown = {"mlflow_unavailable", "shown_champion", "versions"}
     assert {k: v for k, v in with_it.items() if k not in shown} == {k: v for k, v in without.items() if k not in shown}
     assert [each["status"] for each in without["versions"]] == [each["status"] for each in with_it["versions"]]
+
+
+def test_what_did_not_answer_is_not_asked_for_each_model(scene: Callable[[], World]) -> None:
+    """Whoever waits for a server that is gone waits once."""
+    world = scene()
+    world.model = "another"
+    world.train()
+
+    class Gone:
+        asked = 0
+
+        def versions(self, model: str) -> None:
+            """No answer."""
+            self.asked += 1
+            raise ConnectionError(model)
+
+    gone: Any = Gone()
+    assert [each["mlflow_unavailable"] for each in history(world.records, gone)] == ["ConnectionError"] * 2
+    assert gone.asked == 1

@@ -475,3 +475,16 @@ def test_a_decision_counts_keys(world: World) -> None:
     world.train()
     first = world.approve(by="Ada")
     assert replace(first, joined=(first,)).missing == 1
+
+
+def test_an_approval_of_another_version_joins_nothing(world: World) -> None:
+    """Grace approves version 2 and names Ada's approval of version 1: the journal does not take that for two."""
+    world.train()
+    world.train()
+    first = world.approve("1", by="Ada")
+    stated = world.records.entries("model.candidate")[1].body["payload"]
+    same = {name: stated[name] for name in ("version", "run_id", "manifest_digest", "documents", "verdicts")}
+    body, key = entry_of(world, "Grace", joins=[first.id], **same)
+    world.write("model.approved", body, key, name="Grace")
+    with pytest.raises(JournalBrokenError, match="joins others"):
+        history(world.records)

@@ -44,8 +44,12 @@ def history(records: Records, registry: Registry | None = None, model: str | Non
     known = {each.candidate.model for each in book.candidates}
     if model is not None and model not in known:
         raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
-    names = sorted(known) if model is None else [model]
-    return [_model_history(book, registry, name, records.now()) for name in names]
+    found, unavailable = [], None
+    for name in sorted(known) if model is None else [model]:
+        shown, failed = _shown(None if unavailable else registry, name)  # what does not answer is not asked again
+        unavailable = unavailable or failed
+        found.append(_model_history(book, shown, name, records.now()) | {"mlflow_unavailable": unavailable})
+    return found
 
 
 def champions(book: Book, model: str, now: datetime) -> list[dict[str, Any]]:
@@ -98,8 +102,7 @@ def _until(champion: Decision | None, following: datetime | None, now: datetime)
     return min(ends).isoformat() if ends else None
 
 
-def _model_history(book: Book, registry: Registry | None, model: str, now: datetime) -> dict[str, Any]:
-    shown, unavailable = _shown(registry, model)
+def _model_history(book: Book, shown: Mapping[str, RegisteredVersion], model: str, now: datetime) -> dict[str, Any]:
     entries = [each for each in book.candidates if each.candidate.model == model]
     champion, before = book.champion(model), book.champion_before(model)
     return {
@@ -107,7 +110,6 @@ def _model_history(book: Book, registry: Registry | None, model: str, now: datet
         "champion": {"now": champion.version if champion else None, "before": before.version if before else None},
         "champions": champions(book, model, now),
         "shown_champion": next((each.version for each in shown.values() if each.champion), None),
-        "mlflow_unavailable": unavailable,
         "versions": [_version_history(book, entry, shown, now) for entry in entries],
     }
 

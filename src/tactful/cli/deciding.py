@@ -165,9 +165,9 @@ def _more(missing: int) -> str:
 
 def _show_models(found: Sequence[Mapping[str, Any]]) -> None:
     """Every version of every model, who decided what and why; and who was champion when."""
+    for reason in dict.fromkeys(model["mlflow_unavailable"] for model in found if model["mlflow_unavailable"]):
+        show.say(f"MLflow could not be asked ({reason}): this is what the journal says")
     for model in found:
-        if model["mlflow_unavailable"]:
-            show.say(f"MLflow could not be asked ({model['mlflow_unavailable']}): this is what the journal says")
         for version in model["versions"]:
             _show_version(model, version)
         if model["champions"]:
@@ -175,8 +175,8 @@ def _show_models(found: Sequence[Mapping[str, Any]]) -> None:
         for turn in model["champions"]:
             until = turn["until"][:16] if turn["until"] else "now"
             who = f"version {turn['version']}" if turn["version"] else "none"
-            why = f"{turn['decision']} by {', '.join(turn['by'])}: {turn['why']}"
-            show.say(f"    {turn['from'][:16]} to {until:16s}  {who}  ({why})")
+            why = turn["why"] if len(turn["by"]) > 1 else f"{turn['by'][0]}: {turn['why']}"
+            show.say(f"    {turn['from'][:16]} to {until:16s}  {who}  {turn['decision']} by {why}")
 
 
 def _show_version(model: Mapping[str, Any], version: Mapping[str, Any]) -> None:
