@@ -76,10 +76,12 @@ def test_the_model_folder_holds_no_pickle_no_code_and_no_history(world: World) -
 
 
 def test_mlflow_learns_nothing_of_the_machine(world: World) -> None:
-    """No automatic tag with a user's name, a commit or a source file; what is written is what was passed."""
+    """No automatic tag with a user's name, a commit or a source file; what is written is what was passed, and where to
+    look."""
     candidate, _ = world.log()
     tags = client(world).get_run(candidate.run_id).data.tags
-    assert set(tags) == {"noise", "verdict.ndcg_by_age", "mlflow.runName"}
+    assert set(tags) == {"noise", "verdict.ndcg_by_age", "mlflow.runName", "mlflow.note.content"}
+    assert "`report.html`" in tags["mlflow.note.content"]
 
 
 def test_a_refused_run_is_shown_and_not_registered(world: World) -> None:
@@ -151,11 +153,12 @@ def test_versions_aliases_and_names_are_told(world: World) -> None:
 
 def test_the_page_of_a_version_says_who_decided_what_when_and_why(world: World) -> None:
     """Tags for lists and filters, a description for reading; each later decision is added, none is lost."""
-    world.train()
+    world.train(verdicts={"ndcg_by_age": "fail"})
     page = client(world).get_model_version(world.model, "1")
     assert page.description.startswith("Candidate: nobody decided about it yet.")
     assert "`dataframe_records`" in client(world).get_registered_model(world.model).description
-    approval = world.approve(reason="fit for its *purpose*,\n# <b>and</b> [more](http://x)")
+    words = {"ndcg_by_age": "the group is small"}
+    approval = world.approve(reason="fit for its *purpose*,\n# <b>and</b> [more](http://x)", overrides=words)
     page = client(world).get_model_version(world.model, "1")
     assert page.tags["decided_by"] == "Ada"
     assert page.tags["decided_at"] == approval.time.isoformat(timespec="seconds")
@@ -163,7 +166,8 @@ def test_the_page_of_a_version_says_who_decided_what_when_and_why(world: World) 
     assert page.tags["approval_id"] == approval.id
     assert page.tags["status"] == "approved"
     assert page.description.startswith(f"Approved by Ada on {approval.time:%Y-%m-%d %H:%M} UTC, until ")
-    assert r"> fit for its \*purpose\*, \# \<b\>and\</b\> \[more\]\(http://x\)" in page.description
+    assert r"Reason: fit for its \*purpose\*, \# \<b\>and\</b\> \[more\]\(http://x\)" in page.description
+    assert r"Although ndcg\_by\_age did not pass: the group is small" in page.description
     assert f"`{approval.id}`" in page.description
     world.reject(by="Grace", reason="serves one group worse")
     page = client(world).get_model_version(world.model, "1")

@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 
 from tactful.assurance.decision import Decision
 from tactful.assurance.model_book import Candidate
+from tactful.assurance.pages import decision_tags, model_text, run_text, version_text
 from tactful.assurance.registry_store import (
     RegisteredVersion,
     ShownFigures,
@@ -39,7 +40,6 @@ from tactful.assurance.registry_store import (
     plainly,
     quiet,
 )
-from tactful.assurance.version_page import decision_tags, model_text, version_text
 from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
@@ -54,6 +54,8 @@ LOADER = "tactful.scoring.pyfunc"
 REQUIREMENTS = ("tactful[registry]",)
 LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
 """The tag by which MLflow knows which documents of a run are tables."""
+NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as the description of a run."""
 _BATCH = 1000  # figures that MLflow takes at once
 
 _SWITCHES = {
@@ -140,7 +142,7 @@ class Registry:
             )
         with plainly("writing a candidate"):
             experiment = self._experiment(model)
-            marked = {**tags, **_as_tables(tables)}
+            marked = {**tags, **_as_tables(tables), NOTE: run_text(documents)}
             run_id = self._client.create_run(experiment, run_name=model, tags=marked).info.run_id
             logged: LoggedModel | None = None
             try:

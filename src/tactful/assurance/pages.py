@@ -1,9 +1,9 @@
-"""What MLflow's page of a version says about the decisions on it: for reading. What is trusted is the journal."""
+"""What MLflow's pages say about a model, its versions and runs: for reading. What is trusted is the journal."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tactful.assurance.decision import Decision
 
@@ -13,15 +13,15 @@ _DOCUMENTS = (
 )
 
 _MODEL = """\
-A recommender made by tactful from what people agreed to. Services load the version with the alias `champion`, and only
-while a reviewer's signed approval of it holds.
+A recommender made by tactful from what people agreed to. Services load the version with the alias `champion`, and \
+only while a reviewer's signed approval of it holds.
 
-Who decided what, when and why is on the page of each version. The trail that counts is the journal:
+Who decided what, when and why is on the page of each version. The trail that counts is the journal: \
 `tactful models {model}`, `tactful verify {model}`.
 
-To serve it: `mlflow models serve -m models:/{model}@champion --env-manager local`. A body has one row for each person
-under `dataframe_records`; a row has `history` (a list of item ids) and `profiling` (true or false, no default), and may
-have `weights`, `n`, `allowed_categories`, `allow_items`, `deny_items` and `because`.
+To serve it: `mlflow models serve -m models:/{model}@champion --env-manager local`. A body has one row for each person \
+under `dataframe_records`; a row has `history` (a list of item ids) and `profiling` (true or false, no default), and \
+may have `weights`, `n`, `allowed_categories`, `allow_items`, `deny_items` and `because`.
 """
 
 
@@ -59,8 +59,9 @@ def version_text(status: str, decisions: Sequence[Decision]) -> str:
     if not decisions:
         return f"{status.capitalize()}: nobody decided about it yet.\n\n{_DOCUMENTS}"
     last = decisions[-1]
-    told = [_sentence(last), f"> {_escaped(last.why)}"]
+    told = [_sentence(last), f"Reason: {_escaped(last.why)}"]
     if last.approved:
+        told += [f"Although {_escaped(rule)} did not pass: {_escaped(text)}" for rule, text in _overridden(last)]
         told.append(f"Approval id: `{last.id}`")
     if len(decisions) > 1:
         lines = [f"- {_when(each)}, {each.decision} by {_names(each)}: {_escaped(each.why)}" for each in decisions[:-1]]
@@ -74,6 +75,12 @@ def model_text(model: str) -> str:
     return _MODEL.format(model=model)
 
 
+def run_text(documents: Iterable[str]) -> str:
+    """The description of a run, markdown: where to read what it made."""
+    names = ", ".join(f"`{name}`" for name in sorted(documents))
+    return f"Under *Artifacts*: {names}. To begin with: `report.html`, how well the model serves whom."
+
+
 def _sentence(decision: Decision) -> str:
     """Who decided when, how long it holds, and what it waits for."""
     said = f"{decision.status.capitalize()} by {_names(decision)} on {_when(decision)}"
@@ -81,6 +88,14 @@ def _sentence(decision: Decision) -> str:
         return f"{said}."
     waits = f"; {decision.missing} more must sign" if decision.missing else ""
     return f"{said}, until {decision.expires_at:%Y-%m-%d %H:%M} UTC{waits}."
+
+
+def _overridden(decision: Decision) -> list[tuple[str, str]]:
+    """The rules that did not pass, each with why the approval was given all the same."""
+    everybody = [*decision.joined, decision]
+    return sorted(
+        {(rule, text) for each in everybody for rule, text in each.document.payload.get("overrides", {}).items()}
+    )
 
 
 def _when(decision: Decision) -> str:
