@@ -48,7 +48,7 @@ def test_it_says_what_a_card_says() -> None:
         "How age groups with too few people are served: “tiny”.",
         "epsilon = 8.0",
         "a linear item-to-item recommender",
-        "Evaluated on 20% of people",
+        "Evaluated on 20 % of people",
         "- age: “young”",
         "tactful verify grocery",
         "Items of family\\_planning, diet\\_aids can tell something intimate",
@@ -195,7 +195,7 @@ class TestChampion:
         others = [line for name, line in rows.items() if name in ("Lift over popularity", "ratio of nDCG@10 by age")]
         assert others
         assert all(line.endswith("| cannot tell |") for line in others)
-        assert rows["ε of the run"] == "| ε of the run | 4 | 8 |  |"
+        assert rows["ε of the run"] == "| ε of the run | 4 | 8 |"
         assert "about 900 (892 to 908)" in rows["used: at least one row was consented to"]
         assert rows["used: at least one row was consented to"].endswith("| higher |")
         assert "-epsilon = 4.0\n+epsilon = 8.0" in section

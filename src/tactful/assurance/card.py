@@ -123,7 +123,10 @@ def _lead(summary: RunSummary) -> str:
 
 def _purpose(summary: RunSummary) -> str:
     """Intended use and what is outside it."""
-    return f"{plain(summary.intended_use)}\n\nNot for:\n\n{bullets(summary.not_covered)}"
+    unfit = (
+        f"Not for:\n\n{bullets(summary.not_covered)}" if summary.not_covered else "What it is not for was not stated."
+    )
+    return f"{plain(summary.intended_use)}\n\n{unfit}"
 
 
 def _data(summary: RunSummary) -> str:
@@ -210,20 +213,21 @@ def _membership(found: MembershipFacts | Unmeasured) -> str:
 
 
 def _quality(summary: RunSummary) -> str:
-    """Released means over everybody evaluated."""
-    rows = [
-        [metric_name(m), f"{summary.metrics[m]:.4f}", _range(summary.metric_intervals.get(m)), metric_meaning(m)]
-        for m in in_order(summary.metrics)
-    ]
-    return table(["metric", "released value", "interval", "meaning"], rows)
+    """Released means over everybody evaluated; what they mean stands below, as MLflow gives every column one width."""
+    metrics = in_order(summary.metrics)
+    rows = [[metric_name(m), f"{summary.metrics[m]:.4f}", _range(summary.metric_intervals.get(m))] for m in metrics]
+    meanings = bullets(f"{metric_name(m)}: {metric_meaning(m)}" for m in metrics if metric_meaning(m))
+    return f"{table(['metric', 'released value', 'interval'], rows)}\n\n{meanings}"
 
 
 def _verdicts(assessment: FairnessAssessment) -> str:
-    """One row for each rule."""
-    rows = [
-        [name, v.status, f"{v.rule.statistic} {v.rule.asks}", v.explanation] for name, v in assessment.verdicts.items()
-    ]
-    return table(["rule", "verdict", "asks", "why"], rows) if rows else "No rule was declared, so nothing was judged."
+    """One row for each rule, and why below."""
+    found = assessment.verdicts.items()
+    if not found:
+        return "No rule was declared, so nothing was judged."
+    rows = [[name, verdict.status, f"{verdict.rule.statistic} {verdict.rule.asks}"] for name, verdict in found]
+    why = bullets(f"{name}: {verdict.explanation}" for name, verdict in found)
+    return f"{table(['rule', 'verdict', 'asks'], rows)}\n\n{why}"
 
 
 def _groups(name: str, result: AttributeResult, wanted: Sequence[str]) -> str:

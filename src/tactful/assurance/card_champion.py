@@ -53,18 +53,18 @@ def _lead(champion: ChampionRecord) -> str:
 
 
 def _figures(summary: RunSummary, assessment: FairnessAssessment, champion: ChampionRecord, told: Figures) -> str:
-    """Figures over everybody, gaps of rules and privacy, side by side."""
-    rows = [
-        *_quality(summary, told),
-        *_gaps(assessment, champion),
-        ["ε of the run", _param(told, "epsilon"), f"{summary.budget.epsilon:g}", ""],
-        ["δ of the run", _param(told, "delta"), f"{summary.budget.delta:g}", ""],
-        ["ε since the first debit", _param(told, "epsilon_since_first_debit"), summary.since_first, ""],
-        ["method", told.params.get("method", ""), summary.method, ""],
-        ["head, items", told.params.get("head_size", ""), str(summary.head_size), ""],
-        ["rank", told.params.get("rank", ""), str(summary.rank), ""],
+    """Figures over everybody, gaps of rules, and privacy: a table each, as MLflow scrolls within a long one."""
+    header = ["figure", "champion", "this candidate", "this one is"]
+    tables = [table(header, rows) for rows in (_quality(summary, told), _gaps(assessment, champion)) if rows]
+    made = [
+        ["ε of the run", _param(told, "epsilon"), f"{summary.budget.epsilon:g}"],
+        ["δ of the run", _param(told, "delta"), f"{summary.budget.delta:g}"],
+        ["ε since the first debit", _param(told, "epsilon_since_first_debit"), summary.since_first],
+        ["method", _param(told, "method"), summary.method],
+        ["head, items", _param(told, "head_size"), str(summary.head_size)],
+        ["rank", _param(told, "rank"), str(summary.rank)],
     ]
-    return table(["figure", "champion", "this candidate", "this one is"], rows)
+    return "\n\n".join([*tables, "### Privacy and size", table(header[:3], made)])
 
 
 def _quality(summary: RunSummary, told: Figures) -> list[list[str]]:

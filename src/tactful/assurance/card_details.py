@@ -55,8 +55,8 @@ def measured(summary: RunSummary) -> str:
     return bullets(
         [
             (
-                f"Evaluated on {summary.evaluation_share:.0%} of people, set aside by a keyed hash before anything was "
-                "learned: nothing was learned from them"
+                f"Evaluated on {100 * summary.evaluation_share:.0f} % of people, set aside by a keyed hash before "
+                "anything was learned: nothing was learned from them"
             ),
             (
                 "The earlier 80 % of a person's items are the history, the later 20 % are hidden and looked for among "

@@ -84,12 +84,19 @@ def _made_from(summary: RunSummary, found: Influence) -> list[str]:
                 f"items of the last {summary.policy.retention_days} days.{known}"
             ),
             "How popular each item is among the same people.",
-            (
-                f"{found.reachable:,} of {summary.catalogue_size:,} items can come up because of your history; the "
-                "others by how popular they are alone."
-            ),
+            _reach(summary, found),
             *(["Some items are lifted by a fixed amount, the same for everybody, see below."] if found.lifted else []),
         ]
+    )
+
+
+def _reach(summary: RunSummary, found: Influence) -> str:
+    """How much of the catalogue a history can bring up."""
+    if found.reachable >= summary.catalogue_size:
+        return "Every item can come up because of your history."
+    return (
+        f"{found.reachable:,} of {summary.catalogue_size:,} items can come up because of your history; the others by "
+        "how popular they are alone."
     )
 
 
@@ -100,10 +107,10 @@ def _measured(found: Influence) -> list[str]:
     )
     same = 1 - found.own
     lines = [
-        f"Your own history: {found.own:.0%} of the differences between the scores of items.",
+        f"Your own history: {_percent(found.own)} of the differences between the scores of items.",
         (
-            f"What is the same for everybody: {same:.0%} of them. How popular items are explains {found.popular:.0%} "
-            "of that."
+            f"What is the same for everybody: {_percent(same)} of them. How popular items are explains "
+            f"{_percent(found.popular)} of that."
         ),
         (
             f"Of the first {found.places} places of a list, {found.kept:.1f} on average hold an item that would be "
@@ -174,6 +181,10 @@ def _protected(summary: RunSummary) -> list[str]:
             f"{summary.budget.epsilon:g} and delta = {summary.budget.delta:g}. The privacy statement has every figure."
         )
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _section(title: str, paragraphs: Iterable[str]) -> str:
