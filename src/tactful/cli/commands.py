@@ -95,6 +95,8 @@ def recommend(
         bool, typer.Option("--profiling/--no-profiling", help="Does this person allow it? One of the two must be said.")
     ],
     n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
+    allow: Annotated[str | None, typer.Option(help="Item ids, separated by commas: recommend nothing else.")] = None,
+    deny: Annotated[str, typer.Option(help="Item ids, separated by commas: do not recommend these.")] = "",
     because: Annotated[bool, typer.Option("--because", help="Say what each score is made of.")] = False,
     json: Json = False,
 ) -> None:
@@ -107,11 +109,21 @@ def recommend(
         say(f"verifying {address}")
         recommender = Recommender.load(address)
     answer = recommender.recommend(
-        [item.strip() for item in history.split(",") if item.strip()], n, profiling=profiling, because=because
+        _listed(history),
+        n,
+        profiling=profiling,
+        allow_items=None if allow is None else _listed(allow),
+        deny_items=_listed(deny),
+        because=because,
     )
     show.recommendations(answer)
     if json:
         show.as_json(answer.as_json())
+
+
+def _listed(ids: str) -> list[str]:
+    """The ids of a text that separates them by commas."""
+    return [item.strip() for item in ids.split(",") if item.strip()]
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""The one class that services use: load an approved model, then ask it."""
+"""The one class that services use: load an approved model, then ask it.
+
+The file is longer than most: all that a service may call stands here, with what each call promises about people.
+"""
 
 from __future__ import annotations
 
@@ -351,7 +354,7 @@ class Recommender:
             raise NotFoundError("the item must be in the catalogue", given="it is not", do="Check the id")
         if not shown.allowed[self._items.sensitive[position]]:
             raise UsageError(
-                "an item of a sensitive category is explained to whoever opted in",
+                "an item of a sensitive category is shown and explained to whoever opted in",
                 given="its categories are not all in allowed_categories",
                 do="Pass what this person opted into",
             )
