@@ -98,7 +98,11 @@ def _retold(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     (folder / "manifest.json").write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("name", ["../base", "/etc/passwd", "a/b", "..", "", "base.npy", "BASE", "b\x00", "con\n"])
+ODD_NAMES = "../base|/etc/passwd|a/b|..||base.npy|BASE|b\x00|con\n|base.|base |a\\b|C:base|~base|-base|base%2e|./base"
+LOOK_ALIKES = "b\u0430se|\uff42ase|base\u200b|bas\u0065\u0301"
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES.split("|"), *LOOK_ALIKES.split("|"), "a" * 65])
 def test_names_cannot_lead_out_of_the_folder(folder: Path, name: str) -> None:
     """A path in place of a name is refused before any file is opened."""
     shutil.copy(folder / "base.npy", folder.parent / "base.npy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tactful.scoring.item_model import ItemModel
 from tactful.scoring.offers import offer
 
 ALL = np.array([True, True, True])
+ANY = ("health", "family")
 
 
 def large(seed: int, kind: str, *, n_items: int = 4100, rank: int = 9) -> dict[str, NDArray[Any]]:
@@ -163,3 +165,25 @@ def test_small_heads(tmp_path: Path, n_head: int, n: int) -> None:
     if answer.personalised:
         assert [item.item_id for item in answer.items] == brute_force(model._items, history, n)
     assert model.recommend_batch([history] * 3, n, profiling=True) == [answer] * 3
+
+
+def test_many_threads_share_one_model(models: dict[str, Recommender]) -> None:
+    """Sixteen threads that ask about one person or many, with lists of items or without, get what one alone gets."""
+    model = models["few values"]
+    rng = np.random.default_rng(7)
+    histories = [rng.choice(model._items.item_ids, 20).tolist() for _ in range(96)]
+    denied = list(model._items.item_ids[::3])
+
+    def ask(start: int) -> list[Any]:
+        mine = histories[start : start + 6]
+        lists: list[Any] = [model.recommend(history, 9, profiling=True, deny_items=denied) for history in mine]
+        return [
+            *lists,
+            *model.recommend_batch(mine, 9, profiling=True),
+            model.similar(mine[0][0], allowed_categories=ANY),
+        ]
+
+    starts = list(range(0, 96, 6)) * 4
+    alone = [ask(start) for start in starts[:16]]
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(ask, starts)) == alone * 4
