@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 LOADER = "tactful.scoring.pyfunc"
-REQUIREMENTS = ("tactful[registry]",)
+REQUIREMENTS = ("tactful[registry]", "pandas>=2.2")  # what serving takes: MLflow's server reads bodies with pandas
 LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
 """The tag by which MLflow knows which documents of a run are tables."""
 NOTE = "mlflow.note.content"
