@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -135,14 +137,20 @@ def test_every_broken_row_is_named(world: World) -> None:
     assert "alias_moved" not in found.names
 
 
-@pytest.mark.parametrize("cut", ["candidate", "decision"])
-def test_a_cut_tail_is_seen_from_outside(world: World, cut: str) -> None:
+@pytest.mark.parametrize(
+    ("cut", "statement"),
+    [
+        ("candidate", "DELETE FROM journal"),
+        ("decision", "DELETE FROM journal WHERE sequence > 1"),
+    ],
+)
+def test_a_cut_tail_is_seen_from_outside(world: World, cut: str, statement: str) -> None:
     """The journal alone holds; what was cut off is known to MLflow, to this machine, and to whoever noted the head."""
     world.train()
     head = world.records.verify().head
     world.approve("1")
     later = world.records.verify().head
-    tamper(world, "DELETE FROM journal WHERE sequence > " + ("1" if cut == "decision" else "0"))
+    tamper(world, statement)
     found = checked(world, head=later)
     assert world.records.verify().ok
     assert {"head_missing", "journal_behind"} <= found.names
@@ -179,6 +187,45 @@ def test_signers_and_validity(world: World) -> None:
     found = checked(world, reviewers=others)
     assert found.ok
     assert any("may no more" in note for note in found.notes)
+
+
+def test_half_an_approval_agrees_and_counts_for_nothing(world: World) -> None:
+    """Where two must sign, one signature is a state of its own, and so is each signature of the two."""
+    two = replace(world.reviewers, approvals_needed=2)
+    world.train()
+    world.approve("1", by="Ada", reviewers=two)
+    assert (checked(world, reviewers=two).mismatches, world.published()) == ((), "")
+    world.approve("1", by="Grace", reviewers=two)
+    assert checked(world, reviewers=two).mismatches == ()
+    alone = replace(two, names={k: n for k, n in world.reviewers.names.items() if n != "Ada"})
+    assert checked(world, reviewers=alone).names == {"signer_not_reviewer"}
+    assert checked(world, reviewers=replace(two, approvals_needed=3)).names == {"approvals_too_few"}
+    barred = replace(two, roles={k: frozenset({"reject"}) for k, n in world.reviewers.names.items() if n == "Grace"})
+    assert checked(world, reviewers=barred).names == {"signer_not_reviewer"}
+
+
+def test_what_was_not_written_back_yet_is_read_too(world: World) -> None:
+    """A journal whose last writer died keeps its end in a log beside it, which is read and left there."""
+    world.train()
+    path = world.folder / "records.db"
+    with closing(sqlite3.connect(path)) as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT count(*) FROM journal").fetchone()  # whoever reads keeps the log from being written back
+        world.reject("1")
+        assert path.with_name("records.db-wal").stat().st_size > 0
+        found = checked(world)
+        assert (found.mismatches, found.checked["signed statements"]) == ((), 2)
+
+
+@pytest.mark.prove
+def test_postgresql_is_looked_at_and_not_written(postgresql: str) -> None:
+    """Through the same door, in a session that may not write."""
+    with Records.open(postgresql) as records, records.transaction() as transaction:
+        transaction.append("note.made", {})
+    looking = Records.look(postgresql)
+    assert [row.kind for row in looking.stored()] == ["note.made"]
+    with pytest.raises(Exception, match="read-only"), looking.transaction() as transaction:
+        transaction.append("note.made", {})
 
 
 def test_overrides_are_told(world: World) -> None:

@@ -389,6 +389,11 @@ MORE = [
         verify="status_differs",
     ),
     Tampering(
+        what="the tag of who decided edited",
+        do=lambda shop: shop.client.set_model_version_tag("shop", "2", "decided_by", "Grace"),
+        verify="tag_differs",
+    ),
+    Tampering(
         what="a metric edited",
         do=lambda shop: shop.client.log_metric(shop.run(), "ndcg_at_10", 0.99),
         verify="figure_differs",

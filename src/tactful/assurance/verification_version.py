@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from tactful.assurance.figures import FIGURES, Figures, as_shown
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
+from tactful.assurance.pages import decision_tags
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion, ShownFigures
 from tactful.assurance.verification_files import check_files
@@ -142,6 +143,10 @@ class VersionCheck:
         wanted = self.book.status(self.entry)
         if shown.status != wanted:
             self._add("status_differs", f"MLflow shows the status {shown.status or 'none'}; the journal says {wanted}")
+        for decision in self.book.about(self.entry)[-1:]:
+            for name, value in decision_tags(decision).items():
+                if shown.tags.get(name, value) != value:  # one that is gone misleads nobody
+                    self._add("tag_differs", f"the version has the tag {name}: {shown.tags[name]}; it was {value}")
 
     def _files(self) -> None:
         """The files that MLflow loads."""
