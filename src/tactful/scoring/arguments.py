@@ -76,7 +76,7 @@ def _is_bool(value: object) -> bool:
 
 def require_bool(profiling: object) -> None:
     """Raise unless `profiling` is one clear answer."""
-    if not _is_bool(profiling):
+    if profiling is not True and profiling is not False and not _is_bool(profiling):
         raise _profiling_error("it was neither")
 
 

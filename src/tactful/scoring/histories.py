@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from numbers import Real
 from typing import NamedTuple
 
@@ -92,7 +91,8 @@ def as_id(item: object) -> str | None:
 def _rows(model: ItemModel, places: NDArray[np.intp]) -> NDArray[np.intp]:
     """Rows of the factors of those items that have one, rising."""
     rows = model.slot[places]
-    rows = rows[rows >= 0]
+    if len(model.tail):
+        rows = rows[rows >= 0]
     rows.sort()
     return rows
 
@@ -110,11 +110,12 @@ def _weighed(
 
 def _matched(model: ItemModel, ids: Iterable[object]) -> tuple[NDArray[np.intp], int]:
     """Catalogue positions of the ids that the catalogue has, and how many it has not."""
-    places: set[int | None] = {None}
-    if type(ids) is list:
-        with suppress(TypeError):  # something in it cannot be looked up
-            places = set(map(model.position.get, ids))
     unknown = 0
+    places: set[int | None]
+    try:
+        places = set(map(model.position.get, ids)) if type(ids) is list else {None}
+    except TypeError:  # something in it cannot be looked up
+        places = {None}
     if None in places:  # an id is unknown, or an integer
         distinct = _distinct(ids)
         places = set(map(model.position.get, distinct)) - {None}

@@ -102,7 +102,7 @@ def candidates(rough: NDArray[np.float32], n: int, error: float) -> NDArray[np.i
         maxima = np.maximum.reduce(rough[: length * blocks].reshape(length, blocks), axis=0)
         maxima.partition(blocks - n)
         lowest = max(lowest, float(maxima[blocks - n]) - 3 * error)
-    return (rough >= np.float32(lowest)).nonzero()[0]
+    return (rough >= lowest).nonzero()[0]
 
 
 def _first(model: ItemModel, ordered: NDArray[np.intp], history: History, offer: Offer, n: int) -> NDArray[np.intp]:
