@@ -20,28 +20,24 @@ A reviewer's key that is taken off the list ends what it approved at the next lo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, SupportsIndex, TypeVar
+from typing import Generic, Self, TypeVar
 
 from tactful.errors import ModelRefusedError, TactfulError, UsageError
 from tactful.scoring.address import named_version
-from tactful.scoring.answers import Answer, Contribution, Recommendation
 from tactful.scoring.approval import Statement
-from tactful.scoring.sighting import Health, Model, Sighting, ends, sight
+from tactful.scoring.asked import Asked, Model
+from tactful.scoring.sighting import Health, Sighting, ends, sight
 from tactful.scoring.trust import Reviewers
 from tactful.scoring.watching import Watch
 
 _LOG = logging.getLogger("tactful.scoring")
 _LONGEST_PAUSE = 64  # checks between two attempts to load what was refused and looks the same
-
-Given = Iterable[object] | Mapping[Any, float]
-"""A history: item ids, or a mapping from item id to weight."""
-
 
 M = TypeVar("M", bound=Model)
 
@@ -70,7 +66,7 @@ class _Refused:
     left: int
 
 
-class Follower(Generic[M]):
+class Follower(Asked, Generic[M]):
     """Answers as a `Recommender` does, with what is approved at an address now. Safe to share between threads.
 
     Parameters
@@ -158,89 +154,6 @@ class Follower(Generic[M]):
             "a model answers while its approval holds",
             given=stopped,
             do="Have a version reviewed and approved, and let the address name it",
-        )
-
-    def recommend(
-        self,
-        history: Given,
-        n: SupportsIndex = 10,
-        *,
-        profiling: bool,
-        allowed_categories: Collection[str] = (),
-        allow_items: Iterable[object] | None = None,
-        deny_items: Iterable[object] = (),
-        because: bool = False,
-    ) -> Answer:
-        """As `Recommender.recommend`.
-
-        Privacy
-        -------
-        As `Recommender.recommend`.
-        """
-        return self.current.recommend(
-            history,
-            n,
-            profiling=profiling,
-            allowed_categories=allowed_categories,
-            allow_items=allow_items,
-            deny_items=deny_items,
-            because=because,
-        )
-
-    def recommend_batch(
-        self,
-        histories: Iterable[Given],
-        n: SupportsIndex = 10,
-        *,
-        profiling: bool | Sequence[bool],
-        allowed_categories: Collection[str] = (),
-        allow_items: Iterable[object] | None = None,
-        deny_items: Iterable[object] = (),
-        because: bool = False,
-    ) -> list[Answer]:
-        """As `Recommender.recommend_batch`; everybody is answered by one model.
-
-        Privacy
-        -------
-        As `Recommender.recommend_batch`.
-        """
-        return self.current.recommend_batch(
-            histories,
-            n,
-            profiling=profiling,
-            allowed_categories=allowed_categories,
-            allow_items=allow_items,
-            deny_items=deny_items,
-            because=because,
-        )
-
-    def explain(
-        self,
-        history: Given,
-        item_id: object,
-        *,
-        allowed_categories: Collection[str] = (),
-    ) -> tuple[Contribution, ...]:
-        """As `Recommender.explain`; to explain an answer, ask one `current` for both.
-
-        Privacy
-        -------
-        As `Recommender.explain`.
-        """
-        return self.current.explain(history, item_id, allowed_categories=allowed_categories)
-
-    def similar(
-        self,
-        item_id: object,
-        n: SupportsIndex = 10,
-        *,
-        allowed_categories: Collection[str] = (),
-        allow_items: Iterable[object] | None = None,
-        deny_items: Iterable[object] = (),
-    ) -> tuple[Recommendation, ...]:
-        """As `Recommender.similar`."""
-        return self.current.similar(
-            item_id, n, allowed_categories=allowed_categories, allow_items=allow_items, deny_items=deny_items
         )
 
     def health(self) -> Health:

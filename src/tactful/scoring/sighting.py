@@ -3,63 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tactful.errors import ModelRefusedError
 from tactful.scoring.address import glance
-from tactful.scoring.answers import Answer, Contribution, Recommendation
 from tactful.scoring.approval import Statement, ends_model, read_statement
 from tactful.scoring.artifact import APPROVAL, read_document
 from tactful.scoring.trust import Reviewers
-
-
-class Model(Protocol):
-    """What is followed: a `Recommender`. Said so that neither module needs the other to be read."""
-
-    @property
-    def model(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """What was approved."""
-        ...
-
-    @property
-    def approval_id(self) -> str | None:
-        """By what it was approved."""
-        ...
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When the approval ends."""
-        ...
-
-    @property
-    def recommend(self) -> Callable[..., Answer]:
-        """The n best items for one person."""
-        ...
-
-    @property
-    def recommend_batch(self) -> Callable[..., list[Answer]]:
-        """The same for many."""
-        ...
-
-    @property
-    def explain(self) -> Callable[..., tuple[Contribution, ...]]:
-        """What a score is made of."""
-        ...
-
-    @property
-    def similar(self) -> Callable[..., tuple[Recommendation, ...]]:
-        """Items like one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
