@@ -173,6 +173,16 @@ class Shop:
                 connection.execute(statement)
         connection.close()
 
+    def exchange(self, row: int, field: str, value: Any) -> Any:
+        """A field of an entry is another; what it was before."""
+        self.sql()
+        with sqlite3.connect(self.folder / "records.db") as connection:
+            query = f"SELECT {field} FROM journal WHERE sequence = ?"  # noqa: S608  (ours)
+            (before,) = connection.execute(query, (row,)).fetchone()
+            connection.execute(f"UPDATE journal SET {field} = ? WHERE sequence = ?", (value, row))  # noqa: S608  (ours)
+        connection.close()
+        return before
+
     def entries(self, kind: str = "model.") -> list[int]:
         """The numbers of the journal's entries of this kind."""
         with sqlite3.connect(self.folder / "records.db") as connection:

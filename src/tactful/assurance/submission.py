@@ -69,7 +69,8 @@ def submit(
     **Privacy.** *Reads* released values, public inputs and configuration. *Returns* MLflow's ids. *Costs* nothing.
     *Assumes* that nothing exact is in the summary, which has no field for it.
     """
-    champion, record = champion_facts(registry, summary.model), champion_record(records, registry, summary.model)
+    record = champion_record(records, registry, summary.model)
+    champion = record.groups if record else champion_facts(registry, summary.model)
     report = fairness_report(summary, assessment, champion=champion, mitigation=mitigation, mitigated=mitigated)
     documents = {
         "report.html": report,
