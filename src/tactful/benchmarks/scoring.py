@@ -33,7 +33,7 @@ ITEMS, FACTORS, CALLS = 20_000, 64, 600
 HISTORY, N = 50, 10
 PEER = "implicit.als.AlternatingLeastSquares.recommend(recalculate_user=True), one thread"
 _IN_A_ROW = 20  # calls of one before it is the next one's turn
-_PEOPLE, _BATCHES = 320, 7
+_PEOPLE, _BATCHES = 384, 11
 _LOADS = _IMPORTS = 5
 _IMPORTED = """
 import json, time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,8 +65,16 @@ def _ranked(model: ItemModel, histories: Sequence[History], offer: Offer, n: int
         yield from (rank_personal(model, h, offer, n, taste=t) for h, t in zip(histories, tastes, strict=True))
         return
     scores = exact_scores(model, slots, tastes[people])
-    for history, start, stop in zip(histories, ends, ends[1:], strict=False):
-        yield best_of(model, history, offer, n, slots=slots[start:stop], scores=scores[start:stop])
+    if len(offer.tail):
+        for history, (start, stop) in zip(histories, pairwise(ends), strict=True):
+            yield best_of(model, history, offer, n, slots=slots[start:stop], scores=scores[start:stop])
+        return
+    places = model.head[slots]
+    order = np.lexsort((places, -scores, people))
+    places, scores = places[order], scores[order]
+    for start, stop in pairwise(ends):
+        best = slice(start, min(start + n, stop))
+        yield places[best], scores[best]
 
 
 def parts(model: ItemModel, history: History, position: int) -> tuple[Contribution, ...]:

@@ -120,7 +120,7 @@ def _matched(model: ItemModel, ids: Iterable[object]) -> tuple[NDArray[np.intp],
         distinct = _distinct(ids)
         places = set(map(model.position.get, distinct)) - {None}
         unknown = len(distinct) - len(places)
-    return np.array(list(places), dtype=np.intp), unknown
+    return np.fromiter(places, np.intp, len(places)), unknown
 
 
 def _distinct(history: Iterable[object]) -> set[str]:

@@ -28,7 +28,7 @@ from tactful.scoring.trust import Reviewers
 if TYPE_CHECKING:
     from tactful.scoring.following import Follower
 
-_TOGETHER = 32  # people whose scores are computed in one product
+_TOGETHER = 128  # people whose scores are computed in one product
 _SCORES = 2**22  # at most so many of them, 16 MiB
 
 Given = Iterable[object] | Mapping[Any, float]
