@@ -232,9 +232,9 @@ def test_a_run_that_tells_is_found(world: World, template: Path, monkeypatch: py
     def _params(summary: Any) -> Any:
         return {**honest_params(summary), "rows": known["rows"]}
 
-    def _card(*arguments: Any) -> str:
+    def _card(*arguments: Any, **named: Any) -> str:
         old = int((known["exact"].groups["age"] == 1).sum())
-        return honest_card(*arguments) + f"\nOf them {old:,} are old.\n"
+        return honest_card(*arguments, **named) + f"\nOf them {old:,} are old.\n"
 
     watch = Exact.watch
 
