@@ -419,6 +419,17 @@ def test_lists_hold_ids(board: Recommender, wrong: Any) -> None:
             board.recommend(["100"], profiling=True, **{name: wrong})
 
 
+def test_lists_may_be_any_iterable(board: Recommender) -> None:
+    """A list, a set, a generator, an array: the same; and categories may be any collection."""
+    for kind in (list, tuple, set, iter, np.array, frozenset):
+        answer = board.recommend(["100"], profiling=True, allow_items=kind(["104", "106"]), deny_items=kind(["102"]))
+        assert ids(answer) == ["104"]
+    for kinds in ([], set(), frozenset(), {}, ()):
+        assert "106" not in ids(board.recommend(["100"], profiling=True, allowed_categories=kinds))
+    for kinds in (["health"], {"health"}, ("health",), {"health": 1}):
+        assert "106" in ids(board.recommend(["100"], profiling=True, allowed_categories=kinds))
+
+
 def test_similar_items(worlds: list[tuple[dict[str, Any], Recommender]]) -> None:
     """They are those with the largest cosine between rows of the decoder, above 0, without sensitive ones."""
     for world, model in worlds:

@@ -343,7 +343,7 @@ class Recommender:
                 given=f"that of {self.model} version {self.version} ended at {self.expires_at.isoformat()}",
                 do="Have it reviewed and approved again, then load it again",
             )
-        if categories == () and allow is None and deny == ():
+        if allow is None and type(categories) is type(deny) is tuple and not categories and not deny:
             return self._everything
         return offer(self._items, categories, allow=allow, deny=deny)
 
