@@ -258,6 +258,47 @@ def test_what_is_no_end_of_what_is_served_does_not_stop_it(shop: Shop) -> None:
         assert health.newer
 
 
+def test_only_whose_it_is_to_reject_ends_what_is_served(shop: Shop, tmp_path: Path) -> None:
+    """A reviewer who may approve and not reject signs a rejection: it is told, and nothing stops."""
+    other, file = new_key(), tmp_path / "reviewers.toml"
+    people = ((shop.key, '["approve", "reject"]'), (other, '["approve"]'))
+    file.write_text(
+        "".join(
+            f'[[reviewer]]\nname = "R{number}"\npublic_key = "{public_text(key)}"\nroles = {roles}\n'
+            for number, (key, roles) in enumerate(people)
+        )
+    )
+    folder = shop.put()
+    with shop.follow(trusted_keys=file) as follower:
+        digest = read_artifact(folder).manifest_digest
+        approve(folder, digest, other, decision="rejected", version="1", sequence=2)
+        assert follower.check().newer
+        assert follower.health().serving
+        approve(folder, digest, shop.key, decision="rejected", version="1", sequence=3)
+        assert not follower.check().serving
+
+
+def test_what_changes_while_it_is_loaded_is_taken_at_the_next_check(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A follower never answers under one approval and remembers another."""
+    load, meanwhile = Recommender.load, [lambda: None]
+
+    def slow(*args: Any, **kwargs: Any) -> Recommender:
+        meanwhile.pop()()
+        return load(*args, **kwargs)
+
+    monkeypatch.setattr(Recommender, "load", slow)
+    shop.put()
+    with shop.follow() as follower:
+        shop.put()
+        meanwhile += [lambda: None, lambda: shop.put() and None]
+        health = follower.check()
+        assert (health.version, health.serving) == ("1", True)
+        assert "stays the same while it is loaded" in str(health.newer)
+        assert follower.check().version == "3" == version(follower)
+
+
 def test_the_end_of_an_approval_ends_the_answers(shop: Shop) -> None:
     """To the second, without any check; health says beforehand when, and an approval renewed in time goes on."""
     folder = shop.put(expires_at=(NOW + HOUR).isoformat())
