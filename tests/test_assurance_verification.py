@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from assurance_registry_world import DOCUMENTS, PASSES, World, empty_store
+from assurance_registry_world import DOCUMENTS, PASSES, World
 from tactful.assurance.approval import record_candidate
 from tactful.assurance.figures import FIGURES, figures_document
 from tactful.assurance.registry import Registry
@@ -25,9 +26,11 @@ from tactful.scoring.trust import Reviewers
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+def store(_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """One MLflow store for all tests here: each has a model name of its own."""
-    return Registry(f"sqlite:///{empty_store(tmp_path_factory.mktemp('mlflow'))}")
+    folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(_template / "mlflow.db", folder)
+    return Registry(f"sqlite:///{folder}/mlflow.db")
 
 
 @pytest.fixture
