@@ -423,6 +423,22 @@ def test_it_looks_by_itself_and_stops_with_its_owner(shop: Shop) -> None:
     wait_for(lambda: gc.collect() >= 0 and gone() is None and not thread.is_alive())
 
 
+def test_the_thread_survives_a_check_that_raises() -> None:
+    """Whatever is raised, the next check comes."""
+
+    class Owner:
+        looks = 0
+
+        def check(self) -> None:
+            self.looks += 1
+            raise OSError("no disk")
+
+    owner = Owner()
+    watch = watching.Watch(owner, every=0.01)
+    wait_for(lambda: owner.looks > 2)
+    watch.stop()
+
+
 @pytest.fixture
 def forked() -> Iterator[Any]:
     """Runs a function in a forked process and gives what it returns, as JSON."""
