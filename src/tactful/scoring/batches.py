@@ -19,7 +19,7 @@ from tactful.scoring.offers import Offer
 from tactful.scoring.ranking import LOWEST, error_bound
 
 _LENGTH = 32  # rows of a block
-_BLOCKS = 8  # of them at least for each item that is wanted, or the threshold says little
+_BLOCKS = 4  # of them at least for each item that is wanted, or the threshold says little
 
 
 def worth_it(model: ItemModel, n: int, people: int) -> bool:
