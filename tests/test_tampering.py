@@ -367,6 +367,17 @@ MORE = [
         load="seen was 2",
     ),
     Tampering(
+        what="all files of the model removed",
+        do=lambda shop: shutil.rmtree(shop.saved()),
+        verify="artifact_missing",
+        load="files are not",
+    ),
+    Tampering(
+        what="all documents of the run removed",
+        do=lambda shop: shutil.rmtree(_document(shop, "report.html").parent),
+        verify="document_missing",
+    ),
+    Tampering(
         what="the logged model deleted",
         do=lambda shop: shop.client.delete_logged_model(shop.registry.version("shop", "2").model_id),
         verify="logged_model_missing",

@@ -16,8 +16,8 @@ which Cauchy and Schwarz bound from below by (Σx)²/Σx²). κ is the mean of i
 their bounds for many people, as Recall does for everybody with one hidden item, without being declared to, and a prior
 that makes nothing of that takes κ below 1 whenever there is noise. With one half in place of seven tenths, the same
 `tactful benchmark coverage` finds such metrics covered less than 93 % of the time. So κ is near 1 where squares agree
-with that, is 0.85 where noise drowns them, and is never nothing because noise, or twenty people who happen to be alike, make it
-look so: it is at least 1.5/(n + 1), as if somebody unlike them had nearly been met.
+with that, is 0.85 where noise drowns them, and is never nothing because noise, or twenty people who happen to be alike,
+make it look so: it is at least 1.5/(n + 1), as if somebody unlike them had nearly been met.
 
 *How sure that is.* Student's t (1908) with the degrees of freedom of Satterthwaite (1946): the variance of the sum is
 one part known noise and one part estimated, and what is estimated is as uncertain as its posterior.

@@ -23,7 +23,7 @@ from typing import Any
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
-from tactful.assurance.verification_findings import Findings, Mismatch
+from tactful.assurance.verification_findings import Findings, Mismatch, said
 from tactful.assurance.verification_journal import read_journal
 from tactful.assurance.verification_version import VersionCheck, overrides
 from tactful.errors import MissingExtraError, NotFoundError, UsageError
@@ -129,8 +129,8 @@ def verify(
         findings.add("model_missing", f"MLflow does not know it: {error.given}")
     except MissingExtraError:
         raise
-    except UsageError as error:
-        findings.add("mlflow_unreachable", f"MLflow was not compared, or not to the end: {error.given}")
+    except (UsageError, OSError) as error:
+        findings.add("mlflow_unreachable", f"MLflow was not compared, or not to the end: {said(error)}")
     if not entries and not findings.mismatches:
         raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
     _tell_overrides(book, entries, findings)

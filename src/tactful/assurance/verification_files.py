@@ -28,6 +28,9 @@ _INSTALLS = re.compile(
 def check_files(folder: Path, registry: Registry, book: Book, entry: CandidateEntry, findings: Findings) -> None:
     """Each file of the folder that MLflow loads is as it was journalled; what is not is among the findings."""
     version = str(entry.candidate.version)
+    if not (folder / "MLmodel").exists():
+        findings.add("artifact_missing", "the files of the model are not there", version=version)
+        return
     try:
         artifact = registry.artifact_in(folder, entry.candidate.model, version)
     except ModelRefusedError as error:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tactful.errors import TactfulError
+
 _RETRAIN = "Find out who changed it; train again and have that reviewed, or restore it from a copy"
 _RECORDS = "Find out who can write to the records, and restore them from a copy"
 _RESTORE = "Find out who can write to MLflow, and restore the decision: decide anew with `tactful approve` or `reject`"
@@ -110,3 +112,8 @@ class Findings:
         """Something that a reader should know and that is no mismatch."""
         if text not in self.notes:
             self.notes.append(text)
+
+
+def said(error: Exception) -> str:
+    """What went wrong, without what another library put into its message."""
+    return error.given if isinstance(error, TactfulError) else f"it gave {type(error).__name__}"

@@ -13,8 +13,8 @@ from tactful.assurance.pages import decision_tags
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion, ShownFigures
 from tactful.assurance.verification_files import check_files
-from tactful.assurance.verification_findings import Findings
-from tactful.errors import NotFoundError, TactfulError
+from tactful.assurance.verification_findings import Findings, said
+from tactful.errors import NotFoundError, UsageError
 
 
 class VersionCheck:
@@ -68,11 +68,13 @@ class VersionCheck:
 
     @contextmanager
     def _missing(self, name: str, what: str) -> Iterator[None]:
-        """What MLflow does not have is missing, and the rest is compared still."""
+        """What MLflow does not give is missing, and the rest is compared still; unless MLflow is not there at all."""
         try:
             yield
-        except (NotFoundError, OSError) as error:
-            self._add(name, f"{what}: {error.given if isinstance(error, TactfulError) else 'a file is not there'}")
+        except (UsageError, OSError) as error:
+            if not isinstance(error, NotFoundError):
+                self.registry.models()  # raises where MLflow does not answer
+            self._add(name, f"{what}: {said(error)}")
 
     def _documents(self) -> Figures:
         """Every document of the run against its digest; the figures of the training, where that document is right."""

@@ -54,4 +54,4 @@ def _digits(user_id: object) -> str:
     """A whole number as text."""
     if isinstance(user_id, bool):
         raise TypeError("a truth value is no id")
-    return str(operator.index(user_id))  # type: ignore[arg-type]  (raises TypeError where it is no integer)
+    return str(operator.index(user_id))  # type: ignore[arg-type]  # raises where it is no integer
