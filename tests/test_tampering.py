@@ -370,7 +370,7 @@ MORE = [
         what="all files of the model removed",
         do=lambda shop: shutil.rmtree(shop.saved()),
         verify="artifact_missing",
-        load="files are not",
+        load="it is not",
     ),
     Tampering(
         what="all documents of the run removed",
