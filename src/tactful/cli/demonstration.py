@@ -90,5 +90,6 @@ def _where_to_look(found: TrainingOutcome) -> None:
     show.say(
         f"the report, the card and the statement:  mlflow ui --backend-store-uri {uri}   (run {found.run_id})\n"
         f"ask it yourself:  export TACTFUL_TRUSTED_KEYS={TRUSTED}\n"
-        f'                  tactful recommend {found.model} --history "{asked}" -n 5 --profiling --because',
+        f'                  tactful recommend {found.model} --history "{asked}" -n 5 --profiling --because\n'
+        f"who decided what, and whether it still is so:  tactful models {found.model};  tactful verify {found.model}",
     )
