@@ -93,6 +93,15 @@ def test_a_spent_budget_refuses_before_a_row_is_read(workspace: Path) -> None:
     assert Registry().versions("shop")[-1].version == "1"
 
 
+def test_a_store_that_does_not_answer_costs_nothing(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose candidate could be shown nowhere is refused before anything is debited."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UsageError, match="MLflow"):
+        train(workspace / "shop.toml")
+    assert Records.open().entries("budget.debited") == []
+
+
 def consent_of(workspace: Path, people: int) -> None:
     """Only so many people who gave everything they were asked for keep their consent events; nobody else has any."""
     events = pd.read_csv(workspace / "consents.csv", dtype=str)

@@ -171,7 +171,10 @@ class _Run:
         self.registry = Registry()
 
     def price(self) -> None:
-        """Raise unless the run fits what is left of the budget and δ fits the declared population. Reads no row."""
+        """Raise unless the run fits what is left of the budget, δ fits the declared population and MLflow answers.
+
+        Reads no row.
+        """
         self._check_delta(self.settings.privacy.population_at_most, "declared")
         replay(self.records.entries(KINDS))  # a journal that does not hold is no place to put a candidate
         price = self.ledger.price(
@@ -180,6 +183,7 @@ class _Run:
         self.prices = {"requested": price.requested, "spent": price.spent, "remaining": price.remaining}
         if not price.fits:
             raise BudgetExceededError(**self.prices, limit=price.limit, delta=price.delta)
+        self.registry.models()  # a store that is away shows now, not after paying
 
     def train(self) -> TrainingOutcome:
         """The whole run."""
