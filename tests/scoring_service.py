@@ -34,13 +34,13 @@ def saved(artifact: Path, folder: Path) -> Path:
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    from tactful.assurance.registry import LOADER, _signature
+    from tactful.assurance.registry_folder import LOADER, signature
 
     mlflow.pyfunc.save_model(
         folder,
         loader_module=LOADER,
         data_path=str(artifact),
-        mlflow_model=Model(signature=_signature()),
+        mlflow_model=Model(signature=signature()),
         pip_requirements=["tactful[registry]"],
     )
     return folder

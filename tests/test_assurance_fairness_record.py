@@ -29,6 +29,7 @@ from tactful.assurance.fairness_record import (
 )
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.registry import Registry
+from tactful.assurance.registry_writing import CandidateWriter
 from tactful.assurance.submission import submit
 from tactful.errors import ApprovalRefusedError
 from tactful.scoring.artifact import write_artifact
@@ -98,7 +99,8 @@ def test_the_table_is_the_one_that_log_table_would_write(world: tuple[World, Any
     client = made.registry._client
     logged = made.registry.documents(made.model, "1")[TABLE]
     table = client.load_table(client.get_run(first.run_id).info.experiment_id, TABLE, run_ids=[first.run_id])
-    run = client.create_run(made.registry._experiment("tables")).info.run_id
+    experiment = CandidateWriter(client, made.registry.uri).experiment("tables")
+    run = client.create_run(experiment).info.run_id
     told = json.loads(logged)
     client.log_table(run, {name: [row[i] for row in told["data"]] for i, name in enumerate(told["columns"])}, TABLE)
     path = client.download_artifacts(run, TABLE, str(tmp_path))
@@ -161,7 +163,7 @@ def test_more_figures_than_mlflow_takes_at_once_are_all_logged(
 ) -> None:
     """In parts, none of them empty-handed."""
     made, _, _ = world
-    monkeypatch.setattr("tactful.assurance.registry._BATCH", 7)
+    monkeypatch.setattr("tactful.assurance.registry_writing._BATCH", 7)
     wide = World(
         folder=made.folder,
         registry=made.registry,

@@ -14,7 +14,8 @@ import pytest
 
 from assurance_registry_world import DOCUMENTS, World, empty_store
 from scoring_service import post, running
-from tactful.assurance.registry import LOADER, Registry
+from tactful.assurance.registry import Registry
+from tactful.assurance.registry_folder import LOADER
 from tactful.errors import ApprovalRefusedError, MissingExtraError, ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring import Recommender
 
@@ -303,8 +304,9 @@ def test_an_artifact_is_logged_under_its_models_name(world: World) -> None:
 def test_a_default_store_lies_under_models(tmp_path: Path) -> None:
     """Without an address: models/mlflow.db and models/mlartifacts of the working folder; quiet on standard output."""
     code = (
-        "import os, sys; from tactful.assurance.registry import Registry; r = Registry();"
-        "print(r.models()); print(r._client.get_experiment_by_name('x')); r._experiment('x');"
+        "from tactful.assurance.registry import Registry; r = Registry();"
+        "from tactful.assurance.registry_writing import CandidateWriter;"
+        "print(r.models()); print(r._client.get_experiment_by_name('x')); CandidateWriter(r._client, r.uri).experiment('x');"
         "print(r._client.get_experiment_by_name('x').artifact_location)"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}

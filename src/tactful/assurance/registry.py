@@ -1,8 +1,10 @@
 """The MLflow registry: where candidates are shown, and where the approved one is found.
 
-This module is the only home of mlflow in the assurance room. MLflow is a shop window here, never the authority: it
-keeps no history of aliases and lets tags, artifacts and reports be changed afterwards. What was decided, by whom and
-about which bytes is in the journal and under a signature (`tactful.assurance.approval`).
+This module, with the two that it calls (how a candidate is written: `tactful.assurance.registry_writing`; the folder
+that MLflow keeps of a model: `tactful.assurance.registry_folder`), is the home of mlflow in the assurance room. MLflow
+is a shop window here, never the authority: it keeps no history of aliases and lets tags, artifacts and reports be
+changed afterwards. What was decided, by whom and about which bytes is in the journal and under a signature
+(`tactful.assurance.approval`).
 
 Everything that is written here leaves the trust boundary, so callers pass released values, public inputs and
 configuration, and nothing else.
@@ -11,53 +13,41 @@ Notes
 -----
 Only `mlflow.MlflowClient` is used, with its address given: no active run, no process-wide tracking address. A caller
 with a run of their own open keeps it, and mlflow's automatic tags (user name, git commit, source file) are not written.
-
-The file is longer than most because mlflow has one home; what needs no mlflow is in `tactful.assurance.registry_store`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tactful.assurance.decision import Decision
 from tactful.assurance.model_book import Candidate
-from tactful.assurance.pages import decision_tags, model_text, run_text, version_text
+from tactful.assurance.pages import decision_tags, version_text
+from tactful.assurance.registry_folder import data_path
 from tactful.assurance.registry_store import (
     RegisteredVersion,
     ShownFigures,
-    artifact_location,
     default_uri,
     make_folder,
     plainly,
     quiet,
 )
-from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
+from tactful.assurance.registry_writing import CandidateWriter
+from tactful.errors import MissingExtraError, UsageError
 from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
-LOADER = "tactful.scoring.pyfunc"
-REQUIREMENTS = ("tactful[registry]", "pandas>=2.2")  # what serving takes: MLflow's server reads bodies with pandas
-LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
-"""The tag by which MLflow knows which documents of a run are tables."""
-NOTE = "mlflow.note.content"
-"""The tag that MLflow shows as the description of a run."""
-_BATCH = 1000  # figures that MLflow takes at once
-
 _SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -141,19 +131,16 @@ class Registry:
                 do="Write the artifact into a folder of that name",
             )
         with plainly("writing a candidate"):
-            experiment = self._experiment(model)
-            marked = {**tags, **_as_tables(tables), NOTE: run_text(documents)}
-            run_id = self._client.create_run(experiment, run_name=model, tags=marked).info.run_id
-            logged: LoggedModel | None = None
-            try:
-                logged = self._client.create_logged_model(experiment, name=model, source_run_id=run_id, tags=dict(tags))
-                self._write_run(run_id, logged, documents, params, metrics)
-                self._write_model(run_id, logged, artifact)
-                version = self._register(model, run_id, logged, tags) if register else None
-            except BaseException:
-                self._mark_failed(run_id, logged)
-                raise
-            return Candidate(model=model, version=version, run_id=run_id, model_id=logged.model_id)
+            return CandidateWriter(self._client, self.uri).write(
+                model=model,
+                artifact=artifact,
+                documents=documents,
+                params=params,
+                metrics=metrics,
+                tags=tags,
+                tables=tables,
+                register=register,
+            )
 
     def artifact_folder(self, model: str, version: str) -> Path:
         """The version's artifact is in a local folder: the store's own if that is local, else a fresh copy.
@@ -194,7 +181,7 @@ class Registry:
         ModelRefusedError
             The version does not load through tactful's own loader.
         """
-        return folder / _data_path(folder / "MLmodel", model, version)
+        return folder / data_path(folder / "MLmodel", model, version)
 
     def documents(self, model: str, version: str) -> dict[str, str]:
         """The text of every document at the top of the version's run, by file name, as MLflow holds it now."""
@@ -321,79 +308,6 @@ class Registry:
         with plainly("listing models"):
             return sorted(str(each.name) for each in _pages(self._client.search_registered_models, None))
 
-    def _experiment(self, model: str) -> str:
-        found = self._client.get_experiment_by_name(model)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(self._client.create_experiment(model, artifact_location=artifact_location(self.uri)))
-
-    def _write_run(
-        self,
-        run_id: str,
-        logged: LoggedModel,
-        documents: Mapping[str, str],
-        params: Mapping[str, str | float],
-        metrics: Mapping[str, float],
-    ) -> None:
-        from mlflow.entities import LoggedModelOutput, Metric, Param
-
-        now = int(time.time() * 1000)
-        figures = [
-            Metric(name.replace("@", "_at_"), value, now, 0, model_id=logged.model_id)
-            for name, value in metrics.items()
-        ]
-        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
-        for start in range(0, len(figures), _BATCH):
-            self._client.log_batch(run_id, figures[start : start + _BATCH])
-        for name, text in documents.items():
-            self._client.log_text(run_id, text, name)
-        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-
-    def _write_model(self, run_id: str, logged: LoggedModel, artifact: Path) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder) / "model"
-            _save_model(root, artifact, run_id, logged)
-            self._client.log_model_artifacts(logged.model_id, str(root))
-        self._client.finalize_logged_model(logged.model_id, "READY")
-        self._client.set_terminated(run_id, "FINISHED")
-
-    def _register(self, model: str, run_id: str, logged: LoggedModel, tags: Mapping[str, str]) -> str:
-        new = self._create_model(model)
-        try:
-            made = self._client.create_model_version(
-                model,
-                logged.artifact_location,  # models:/… would be resolved at the process-wide address, not at ours
-                run_id=run_id,
-                tags={**tags, "status": "candidate", "model_id": logged.model_id},
-                description=version_text("candidate", ()),
-                model_id=logged.model_id,
-            )
-        except BaseException:
-            if new:
-                self._client.delete_registered_model(model)
-            raise
-        number = str(made.version)
-        link = json.dumps([{"name": model, "version": number}])
-        self._client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
-        return number
-
-    def _create_model(self, model: str) -> bool:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(model, description=model_text(model))
-        except MlflowException as error:
-            if error.error_code not in {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}:
-                raise
-            return False
-        return True
-
-    def _mark_failed(self, run_id: str, logged: LoggedModel | None) -> None:
-        with suppress(Exception):  # the first failure is the one to report
-            self._client.set_terminated(run_id, "FAILED")
-            if logged is not None:
-                self._client.finalize_logged_model(logged.model_id, "FAILED")
-
     def _aliases(self, model: str) -> dict[str, str]:
         aliases = self._client.get_registered_model(model).aliases
         return {name: str(version) for name, version in aliases.items()}
@@ -401,7 +315,7 @@ class Registry:
     def _artifact_path(self, root: str, model: str, version: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
             mlmodel = self._download(artifact_uri=f"{root}/MLmodel", dst_path=folder)
-            return _data_path(mlmodel, model, version)
+            return data_path(mlmodel, model, version)
 
     def _download(self, **source: str) -> Path:
         from mlflow.artifacts import download_artifacts
@@ -420,78 +334,6 @@ def _open(uri: str) -> MlflowClient:
             raise MissingExtraError("the model registry", extra="train", missing=str(error.name)) from error
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # it announces each table it makes
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _save_model(root: Path, artifact: Path, run_id: str, logged: LoggedModel) -> None:
-    """An MLflow model folder: pyfunc flavour, tactful's own loader, the artifact as data; no pickle and no code."""
-    with quiet():
-        import mlflow.pyfunc
-        from mlflow.models import Model
-
-    description = Model(
-        artifact_path=logged.artifact_location,
-        run_id=run_id,
-        model_uuid=logged.model_id,
-        model_id=logged.model_id,
-        signature=_signature(),
-    )
-    mlflow.pyfunc.save_model(
-        path=str(root),
-        loader_module=LOADER,
-        data_path=str(artifact),
-        mlflow_model=description,
-        pip_requirements=list(REQUIREMENTS),
-    )
-
-
-def _signature() -> Any:
-    """What comes out, for MLflow's pages. What goes in is checked by `tactful.scoring.pyfunc`, which says why."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array, Object, Property
-
-    part = Object([Property("item_id", DataType.string, required=False), Property("contribution", DataType.double)])
-    item = [Property(name, DataType.string) for name in ("item_id", "title")]
-    item += [Property("score", DataType.double), Property("because", Array(part), required=False)]
-    texts, counts = ("reason", "model", "version", "approval_id"), ("unknown", "withheld")
-    columns = [
-        ColSpec(Array(Object(item)), "items"),
-        ColSpec(DataType.boolean, "personalised"),
-        *(ColSpec(DataType.long, name) for name in counts),
-        *(ColSpec(DataType.string, name) for name in texts),
-    ]
-    return ModelSignature(outputs=Schema([*columns]))
-
-
-def _as_tables(names: Sequence[str]) -> dict[str, str]:
-    """The tag by which MLflow shows these documents as tables."""
-    marks = [{"path": name, "type": "table"} for name in names]
-    return {LOGGED_ARTIFACTS: json.dumps(marks)} if marks else {}
-
-
-def _data_path(mlmodel: Path, model: str, version: str) -> str:
-    """Where in the model folder the artifact lies; refused unless tactful's loader, and no other code, reads it."""
-    from mlflow.models import Model
-
-    try:
-        flavours = Model.load(str(mlmodel)).flavors
-        flavour = flavours["python_function"]
-        data, loader, code = PurePosixPath(flavour["data"]), flavour["loader_module"], flavour.get("code")
-        ours = set(flavours) == {"python_function"} and loader == LOADER and not code
-        plain = len(data.parts) == 2 and data.parts[0] == "data" and data.name != ".."
-    except Exception as error:  # an altered file may break the parser in any way
-        raise _foreign(model, version) from error
-    if not (ours and plain):
-        raise _foreign(model, version)
-    return str(data)
-
-
-def _foreign(model: str, version: str) -> ModelRefusedError:
-    return ModelRefusedError(
-        f"{model} version {version} must load through {LOADER} and carry no code of its own",
-        given="its MLmodel file says otherwise",
-        do="Train again; this version was altered or is not one of tactful's",
-    )
 
 
 def _shown(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersion:

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from tactful.assurance.model_book import Book, CandidateEntry
-from tactful.assurance.registry import REQUIREMENTS, Registry
+from tactful.assurance.registry import Registry
+from tactful.assurance.registry_folder import REQUIREMENTS
 from tactful.assurance.verification_findings import Findings
 from tactful.errors import ModelRefusedError
 from tactful.scoring.artifact import APPROVAL, read_artifact, read_document
