@@ -306,7 +306,8 @@ def test_a_default_store_lies_under_models(tmp_path: Path) -> None:
     code = (
         "from tactful.assurance.registry import Registry; r = Registry();"
         "from tactful.assurance.registry_writing import CandidateWriter;"
-        "print(r.models()); print(r._client.get_experiment_by_name('x')); CandidateWriter(r._client, r.uri).experiment('x');"
+        "print(r.models()); print(r._client.get_experiment_by_name('x'));"
+        "CandidateWriter(r._client, r.uri).experiment('x');"
         "print(r._client.get_experiment_by_name('x').artifact_location)"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
