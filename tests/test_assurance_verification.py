@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -268,6 +269,69 @@ def test_figures_and_tags_are_compared_with_the_document(world: World) -> None:
         ("tag_differs", "the run"),
         ("tag_differs", "the version"),
     ]
+
+
+NOTED = "registered_model_meta"
+
+
+def test_what_is_served_agrees_still(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow notes beside a model which version it served: that alone, with that name and number, is no mismatch."""
+    import mlflow.pyfunc
+
+    world.train()
+    world.approve("1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", world.registry.uri)
+    monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(world.reviewers_file()))
+    mlflow.pyfunc.load_model(f"models:/{world.model}@champion")
+    noted = world.registry.artifact_folder(world.model, "1").parents[1] / NOTED
+    assert noted.is_file()
+    assert checked(world).mismatches == ()
+    for text in ("model_name: other\nmodel_version: 1\n", noted.read_text() + "config: 1\n", "[", "- 1", ""):
+        noted.write_text(text)
+        assert checked(world).names == {"environment_altered"}
+
+
+@pytest.mark.parametrize("how", ["a pipe", "a link", "grown"])
+def test_no_file_stops_it(world: World, how: str) -> None:
+    """A pipe that nobody writes to, a link to what never ends, a file of 256 GB: each is named, and none is read."""
+    place = world.train()
+    world.approve("1")
+    artifact = world.registry.artifact_folder(world.model, "1")
+    run = Path(world.registry._client.get_run(place.run_id).info.artifact_uri.removeprefix("file://"))
+    files = {
+        artifact / "base.npy": "array_altered",
+        artifact / "approval.json": "approval_altered",
+        artifact / "manifest.json": "manifest_altered",
+        artifact.parents[1] / "requirements.txt": "environment_altered",
+        artifact.parents[1] / NOTED: "environment_altered",
+        artifact.parents[1] / "MLmodel": "mlmodel_altered",
+        run / "report.html": "document_altered",
+    }
+    for path, name in files.items():
+        before = path.read_bytes() if path.exists() else None
+        _exchange(path, how)
+        assert name in checked(world).names, path.name
+        path.unlink()
+        if before is not None:
+            path.write_bytes(before)
+    assert checked(world).ok
+
+
+def _exchange(path: Path, how: str) -> None:
+    if how == "grown":
+        path.touch()
+        os.truncate(path, 2**38)
+        return
+    path.unlink(missing_ok=True)
+    os.mkfifo(path) if how == "a pipe" else path.symlink_to("/dev/zero")
+
+
+def test_mlflow_installs_the_mlflow_that_wrote_it(world: World) -> None:
+    """An older one, with faults that are known by now, is no requirement of a model."""
+    world.train()
+    path = world.registry.artifact_folder(world.model, "1").parents[1] / "requirements.txt"
+    path.write_text("mlflow==1.0\ntactful[registry]\n")
+    assert checked(world).names == {"environment_altered"}
 
 
 def test_a_model_that_nobody_knows_is_not_found(world: World) -> None:

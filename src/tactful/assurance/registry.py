@@ -39,8 +39,8 @@ from tactful.assurance.registry_store import (
     quiet,
 )
 from tactful.assurance.registry_writing import CandidateWriter
-from tactful.errors import MissingExtraError, UsageError
-from tactful.scoring.artifact import APPROVAL
+from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
+from tactful.scoring.artifact import APPROVAL, read_document
 from tactful.scoring.signing import SignedDocument
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
+_LARGEST = 64 * 2**20  # bytes of a document; a report with thousands of rows has a few million
 _SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -169,8 +170,8 @@ class Registry:
             with plainly(f"fetching {model} version {version}"):
                 root = self._client.get_model_version_download_uri(model, version)
                 source = self._client.get_logged_model(_id_in(root)).artifact_location if _id_in(root) else root
-                local = urlsplit(str(source)).scheme in ("", "file")
-                folder = self._download(artifact_uri=str(source), **({} if local else {"dst_path": private}))
+                options = {} if _is_local(str(source)) else {"dst_path": private}
+                folder = self._download(artifact_uri=str(source), **options)
             yield folder
 
     def artifact_in(self, folder: Path, model: str, version: str) -> Path:
@@ -186,10 +187,8 @@ class Registry:
     def documents(self, model: str, version: str) -> dict[str, str]:
         """The text of every document at the top of the version's run, by file name, as MLflow holds it now."""
         with plainly(f"fetching the documents of {model} version {version}"):
-            run_id = self.version(model, version).run_id
-            with tempfile.TemporaryDirectory() as folder:
-                root = self._download(run_id=run_id, dst_path=folder)
-                return {path.name: _text(path) for path in root.iterdir() if path.is_file()}
+            found = self.run_files(self.version(model, version).run_id)
+            return {name: raw.decode("utf-8", errors="replace") for name, raw in found.items() if "/" not in name}
 
     def run(self, run_id: str) -> ShownFigures:
         """What MLflow shows of a run now, also of one that was deleted and not purged yet.
@@ -229,11 +228,15 @@ class Registry:
             )
 
     def run_files(self, run_id: str) -> dict[str, bytes]:
-        """Every file of a run as MLflow holds it now, by its path within the run."""
-        with plainly(f"fetching the documents of run {run_id}"), tempfile.TemporaryDirectory() as folder:
-            root = self._download(run_id=run_id, dst_path=folder)
-            files = [path for path in root.rglob("*") if path.is_file()]
-            return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+        """Every file of a run as MLflow holds it now, by its path within the run.
+
+        What is a link or a pipe, or larger than a document can be, is not read: it counts as empty.
+        """
+        with plainly(f"fetching the documents of run {run_id}"), tempfile.TemporaryDirectory() as private:
+            local = _is_local(str(self._client.get_run(run_id).info.artifact_uri))
+            root = self._download(run_id=run_id, **({} if local else {"dst_path": private}))
+            files = [path for path in sorted(root.rglob("*")) if path.is_symlink() or not path.is_dir()]
+            return {path.relative_to(root).as_posix(): _document(path) for path in files}
 
     def publish_approval(self, model: str, version: str, document: SignedDocument) -> None:
         """``approval.json`` lies beside ``manifest.json`` in the version's artifact, whatever was there before."""
@@ -371,5 +374,13 @@ def _pages(search: Callable[..., Any], condition: str | None) -> Iterator[Any]:
             return
 
 
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", errors="replace")
+def _is_local(address: str) -> bool:
+    """Whether MLflow reads files in place there, and copies nothing."""
+    return urlsplit(address).scheme in ("", "file")
+
+
+def _document(path: Path) -> bytes:
+    try:
+        return read_document(path, at_most=_LARGEST)
+    except ModelRefusedError:
+        return b""

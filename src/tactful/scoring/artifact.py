@@ -44,7 +44,16 @@ from tactful.scoring.manifest import (
     parse_manifest,
 )
 
-__all__ = ["APPROVAL", "FORMAT_VERSION", "MANIFEST", "Artifact", "read_artifact", "read_document", "write_artifact"]
+__all__ = [
+    "APPROVAL",
+    "FORMAT_VERSION",
+    "MANIFEST",
+    "Artifact",
+    "file_digest",
+    "read_artifact",
+    "read_document",
+    "write_artifact",
+]
 
 APPROVAL = "approval.json"
 
@@ -145,7 +154,7 @@ def read_artifact(folder: Path, *, manifest_digest: str | None = None) -> Artifa
     return Artifact(arrays=MappingProxyType(arrays), meta=MappingProxyType(meta), manifest_digest=digest)
 
 
-def read_document(path: Path) -> bytes:
+def read_document(path: Path, *, at_most: int = _MAX_DOCUMENT) -> bytes:
     """The bytes of a small plain file of an artifact, read once.
 
     Raises
@@ -154,10 +163,26 @@ def read_document(path: Path) -> bytes:
         If it is missing, a link, not a plain file, or larger than a document can be.
     """
     with _opened(path) as file:
-        raw = file.read(_MAX_DOCUMENT + 1)
-    if len(raw) > _MAX_DOCUMENT:
+        if os.fstat(file.fileno()).st_size > at_most:
+            raise altered(path.name, "is too large to be one")
+        raw = file.read(at_most + 1)
+    if len(raw) > at_most:
         raise altered(path.name, "is too large to be one")
     return raw
+
+
+def file_digest(path: Path, *, size: int) -> str:
+    """The SHA-256 of a plain file of exactly so many bytes.
+
+    Raises
+    ------
+    ModelRefusedError
+        If it is missing, a link, not a plain file, or of another size; it is not read then.
+    """
+    with _opened(path) as file:
+        if os.fstat(file.fileno()).st_size != size:
+            raise altered(path.name, "has another size")
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _opened(path: Path) -> io.FileIO:
