@@ -46,7 +46,11 @@ MAY_IMPORT_SCORING = (
 )
 MAY_IMPORT_CONFIG = ("planning", "mitigating", "judging", "training", "auditing", "benchmarks", "cli")
 SCORING_MAY_IMPORT = frozenset({"numpy", "cryptography", "mlflow"}) | sys.stdlib_module_names
-SCORING_MAY_ASK_MLFLOW = (("scoring/address.py", ("_from_registry",)), ("scoring/pyfunc.py", ("_kinds",)))
+SCORING_MAY_ASK_MLFLOW = (
+    ("scoring/address.py", ("_from_registry",)),
+    ("scoring/pyfunc.py", ("_kinds",)),
+    ("scoring/pyfunc.py", ("_read_mlmodel",)),
+)
 RELEASED_MAY_IMPORT = ("tactful.errors", "tactful.catalogue", "tactful.privacy.statistics", "tactful.scoring.artifact")
 
 HOMES: dict[str, tuple[str, ...]] = {

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tactful.assurance.registry_store import quiet
 from tactful.errors import ModelRefusedError
+from tactful.scoring.pyfunc import LOADER, described
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
-LOADER = "tactful.scoring.pyfunc"
 REQUIREMENTS = ("tactful[registry]", "pandas>=2.2")  # what serving takes: MLflow's server reads bodies with pandas
 
 
@@ -57,25 +57,23 @@ def signature() -> Any:
 
 
 def data_path(mlmodel: Path, model: str, version: str) -> str:
-    """Where in the model folder the artifact lies; refused unless tactful's loader, and no other code, reads it."""
-    from mlflow.models import Model
+    """Where in the model folder the artifact lies.
 
+    Raises
+    ------
+    ModelRefusedError
+        If the file says anything that tactful does not write, see `tactful.scoring.pyfunc.described`: other code, or a
+        signature by which MLflow would change what a service is asked.
+    """
     try:
-        flavours = Model.load(str(mlmodel)).flavors
-        flavour = flavours["python_function"]
-        data, loader, code = PurePosixPath(flavour["data"]), flavour["loader_module"], flavour.get("code")
-        ours = set(flavours) == {"python_function"} and loader == LOADER and not code
-        plain = len(data.parts) == 2 and data.parts[0] == "data" and data.name != ".."
-    except Exception as error:  # an altered file may break the parser in any way
+        return described(mlmodel)
+    except ModelRefusedError as error:
         raise _foreign(model, version) from error
-    if not (ours and plain):
-        raise _foreign(model, version)
-    return str(data)
 
 
 def _foreign(model: str, version: str) -> ModelRefusedError:
     return ModelRefusedError(
-        f"{model} version {version} must load through {LOADER} and carry no code of its own",
+        f"{model} version {version} must load through {LOADER}, with no signature of inputs and no code of its own",
         given="its MLmodel file says otherwise",
         do="Train again; this version was altered or is not one of tactful's",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import SupportsIndex
 
 import numpy as np
@@ -23,8 +23,9 @@ def as_count(n: SupportsIndex) -> int:
         count = 0 if isinstance(n, bool) else operator.index(n)
     except TypeError:
         count = 0
-    if count < 1:
-        raise UsageError("n is a whole number from 1", given=f"it was {n!r}", do="Ask for at least one item")
+    if count < 1:  # what stands in the place of n may be somebody's history
+        given = "it was below 1" if type(n) is int else f"it was a {type(n).__name__}"
+        raise UsageError("n is a whole number from 1", given=given, do="Ask for at least one item")
     return count
 
 
@@ -34,13 +35,22 @@ def as_categories(categories: Collection[str]) -> frozenset[str]:
     Raises
     ------
     UsageError
-        If it is one text, whose letters would be taken for categories.
+        If it is one text, whose letters would be taken for categories; a mapping, whose keys would be, whatever stands
+        beside them; no list; or a list of anything but texts.
     """
     if isinstance(categories, str | bytes):
-        raise UsageError(
-            "allowed_categories is a list", given="it was a single text", do='Pass a list, such as ["health"]'
-        )
-    return frozenset(categories)
+        raise _bad_categories("it was a single text")
+    if isinstance(categories, Mapping) or not isinstance(categories, Iterable):
+        raise _bad_categories(f"it was a {type(categories).__name__}")
+    found = list(categories)
+    if not all(isinstance(category, str) for category in found):
+        raise _bad_categories("it holds something else")
+    return frozenset(found)
+
+
+def _bad_categories(given: str) -> UsageError:
+    """The error for what is no clear opt-in."""
+    return UsageError("allowed_categories is a list of texts", given=given, do='Pass a list, such as ["health"]')
 
 
 def paired(
@@ -51,16 +61,20 @@ def paired(
     Raises
     ------
     UsageError
-        If `profiling` is neither one answer nor one for each history.
+        If `profiling` is neither one answer nor one for each history, or `histories` are none.
 
     Privacy
     -------
     Reads: nothing; the histories are passed on unopened. Returns: the same. Costs: nothing. Assumes: nothing.
     """
+    if not isinstance(histories, Iterable):
+        given = f"it was a {type(histories).__name__}"
+        raise UsageError("histories are a list of histories", given=given, do="Pass a list with one a person")
     if _is_bool(profiling):
         yield from ((history, bool(profiling)) for history in histories)
         return
-    answers = list(profiling) if isinstance(profiling, Iterable) and not isinstance(profiling, str | bytes) else [None]
+    unordered = isinstance(profiling, str | bytes | Mapping | Set)
+    answers = list(profiling) if isinstance(profiling, Iterable) and not unordered else [None]
     if not all(_is_bool(answer) for answer in answers):
         raise _profiling_error("it was neither")
     people = list(histories)

@@ -79,12 +79,12 @@ def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[n
 
 
 def as_id(item: object) -> str | None:
-    """An id as text: the integer 7 and the text "7" are one id; None for what is neither text nor integer."""
+    """An id as text: the integer 7 and the text "7" are one id; None for what is neither, or no id could be."""
     if isinstance(item, str):
         return str(item)
     try:
         return None if isinstance(item, bool) else str(operator.index(item))  # type: ignore[arg-type]  # whatever is no integer raises
-    except TypeError:
+    except (TypeError, ValueError):  # Python does not write out an integer of thousands of digits
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +49,8 @@ def offer(
     Raises
     ------
     UsageError
-        If a list is one text, or holds what is neither text nor an integer. Ids that the catalogue has not are ignored:
-        they could not be shown anyway.
+        If a list is one text or a mapping, or holds what is neither text nor an integer. Ids that the catalogue has not
+        are ignored: they could not be shown anyway.
     """
     allowed = model.allows(as_categories(categories))
     only = None if allow is None else _places(model, allow, "allow_items")
@@ -93,7 +93,7 @@ def _ordered(places: NDArray[np.intp], values: NDArray[np.float32]) -> NDArray[n
 
 def _places(model: ItemModel, items: Iterable[object], name: str) -> NDArray[np.intp]:
     """Catalogue positions of a list of ids, rising."""
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise _bad_list(name, f"it was a {type(items).__name__}")
     places = set()
     for item in items:

@@ -7,7 +7,11 @@ Notes
 The model is logged without a signature of its inputs, on purpose. With one, MLflow's server would convert before
 tactful sees anything: a column declared boolean takes the text ``"no"`` for true, one declared integer cuts 2.5 to 2, a
 column that is not declared (a misspelt ``deny_items``) is dropped in silence, and whatever does not fit is answered
-with the whole input quoted, the histories in it. So every value is checked here, and no error repeats one.
+with the whole input quoted, the histories in it; with one of parameters, their defaults would fill in what a person did
+not say. So a model that has either is refused, every value is checked here, and no error repeats one.
+
+That check is made by code which the ``MLmodel`` file itself names: whoever may rewrite the file can have MLflow load
+other code instead. `tactful verify` finds that; `Recommender.load` reads none of it.
 
 ``instances`` is refused: MLflow makes columns of its rows by appending, so where one person's row lacks ``profiling``,
 the next one's would stand in for it.
@@ -17,21 +21,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
-
-import numpy as np
 
 from tactful.errors import ModelRefusedError, TactfulError, UsageError
 from tactful.scoring.address import store_uri
+from tactful.scoring.artifact import read_document
+from tactful.scoring.bodies import Question, in_row, questions
 from tactful.scoring.recommender import Recommender
 from tactful.scoring.seen import seen_place
 
-_OPTIONS = ("n", "allowed_categories", "allow_items", "deny_items", "because")
-_COLUMNS = ("history", "profiling", "weights", *_OPTIONS)
+LOADER = "tactful.scoring.pyfunc"
+_FACTS = frozenset(
+    ("artifact_path", "databricks_runtime", "mlflow_version", "model_id", "model_size_bytes", "model_uuid", "run_id")
+) | {"utc_time_created"}
+_ENVIRONMENT = {"conda": "conda.yaml", "virtualenv": "python_env.yaml"}
+_MLMODEL, _LARGEST = "MLmodel", 2**16  # bytes; it has a few thousand
 _FOLLOW, _EVERY = "TACTFUL_FOLLOW", "TACTFUL_FOLLOW_EVERY"
 
 
@@ -60,12 +67,14 @@ class PyfuncModel:
             ``allowed_categories``, ``allow_items``, ``deny_items`` and ``because`` optional. A mapping is one row if
             its ``profiling`` is one value, else columns.
         params : mapping, optional
-            Values for the fields that a row does not have.
+            ``n``, ``allow_items``, ``deny_items`` and ``because`` for rows that do not have them; nothing that a person
+            allows can come from here.
 
         Raises
         ------
         UsageError
-            If a field is missing, not known or not of its kind. Where MLflow serves, the answer is 400.
+            If a field is missing, not known or not of its kind, or the body asks for more than `tactful.scoring.bodies`
+            allows at once. Where MLflow serves, the answer is 400.
         ModelRefusedError
             If the approval of the model ended. Where MLflow serves, the answer is 503.
 
@@ -75,8 +84,8 @@ class PyfuncModel:
         """
         try:
             recommender = self._current()
-            rows = [{**(params or {}), **row} for row in _rows(model_input)]
-            return [_answer(recommender, number, row) for number, row in enumerate(rows)]
+            asked = questions(model_input, params)
+            return [_answer(recommender, number, question) for number, question in enumerate(asked)]
         except Exception as error:
             raise _told(error) from None  # what a foreign error says may be somebody's history
 
@@ -86,7 +95,7 @@ def _load_pyfunc(data_path: str, model_config: Mapping[str, Any] | None = None) 
 
     Trusted keys come from ``TACTFUL_TRUSTED_KEYS`` or ``configs/reviewers.toml``, never from the model itself. The
     approval must be of the name and version that MLflow was asked for; where MLflow was given a folder, of the name
-    that the artifact has inside it.
+    that the artifact has inside it. The ``MLmodel`` file beside ``data/`` must be as `described` takes it.
 
     With ``TACTFUL_FOLLOW`` in the environment, an address of the same model such as ``models:/grocery@champion``, what
     is approved there answers instead, and goes on to what is approved later; ``TACTFUL_FOLLOW_EVERY`` says after how
@@ -95,18 +104,75 @@ def _load_pyfunc(data_path: str, model_config: Mapping[str, Any] | None = None) 
     """
     if model_config:
         raise UsageError("a tactful model takes no model_config", given="one was passed", do="Leave it out")
-    address = os.environ.get(_FOLLOW)
+    folder, address = Path(data_path), os.environ.get(_FOLLOW)
+    _check_described(folder)
     if not address:
-        loaded = Recommender.load(Path(data_path), seen_file=seen_place(store=store_uri()))
+        loaded = Recommender.load(folder, seen_file=seen_place(store=store_uri()))
         return PyfuncModel(lambda: loaded)
     follower = Recommender.follow(address, every=_seconds(os.environ.get(_EVERY, "30")))
-    if follower.current.model != Path(data_path).name:
+    if follower.current.model != folder.name:
         raise UsageError(
             f"{_FOLLOW} names the model that is served",
-            given=f"it is {follower.current.model}, and served is {Path(data_path).name}",
+            given=f"it is {follower.current.model}, and served is {folder.name}",
             do="Serve the model that is followed",
         )
     return PyfuncModel(lambda: follower.current)
+
+
+def described(mlmodel: Path) -> str:
+    """Where in its folder an ``MLmodel`` file says that the artifact lies, ``data/<name>``.
+
+    Raises
+    ------
+    ModelRefusedError
+        If the file says anything that tactful does not write: a signature of inputs or parameters, another loader,
+        code, settings, or a key that is not known. What is null or false says nothing, and facts such as when it was
+        made, the versions of Python and MLflow and what comes out are not looked at: they decide nothing.
+    """
+    try:
+        told = _read_mlmodel(mlmodel)
+        flavours, signature = told.pop("flavors"), _said(told.pop("signature", {}))
+        flavour = _said(flavours.pop("python_function"))
+        data, _ = str(flavour.pop("data")), flavour.pop("python_version", None)
+        ours = flavour == {"loader_module": LOADER, "env": _ENVIRONMENT} and not flavours
+        plain = set(told) <= _FACTS and set(signature) <= {"outputs"}
+    except Exception as error:  # an altered file may break the parser in any way
+        raise _not_ours() from error
+    name = PurePosixPath(data).name
+    if not (ours and plain) or data != f"data/{name}" or name == "..":
+        raise _not_ours()
+    return data
+
+
+def _read_mlmodel(path: Path) -> dict[str, Any]:
+    """What MLflow itself understands of the file, without what is null or false."""
+    from mlflow.models import Model
+
+    if len(read_document(path)) > _LARGEST:
+        raise _not_ours()
+    return _said(Model.load(str(path)).to_dict())
+
+
+def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that say anything."""
+    return {name: value for name, value in fields.items() if value is not None and value is not False}
+
+
+def _check_described(folder: Path) -> None:
+    """Raise unless the one ``MLmodel`` above the artifact is as it should be, and names exactly this folder."""
+    root, *above = list(folder.absolute().parents)[1:] or [folder]
+    # MLflow may have read another one.
+    nested = any((each / _MLMODEL).exists() for each in (folder, folder.parent, *above))
+    if nested or ".." in folder.parts or described(root / _MLMODEL) != f"data/{folder.name}":
+        raise _not_ours()
+
+
+def _not_ours() -> ModelRefusedError:
+    return ModelRefusedError(
+        f"a model must load through {LOADER}, without a signature of inputs or parameters, settings or code of its own",
+        given="its MLmodel file says otherwise",
+        do="Train again; this version was altered or is not one of tactful's",
+    )
 
 
 def _seconds(text: str) -> float:
@@ -120,102 +186,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _rows(model_input: Any) -> Iterable[Mapping[str, Any]]:
-    """The rows of a DataFrame, of columns, of one record, or of a list of records."""
-    if hasattr(model_input, "to_dict"):
-        if len(set(model_input.columns)) < len(model_input.columns):
-            raise UsageError("each column comes once", given="one came twice", do="Leave one of them out")
-        model_input = model_input.to_dict(orient="records")
-    if isinstance(model_input, Mapping):
-        return _rows_of(model_input)
-    if isinstance(model_input, list) and all(isinstance(row, Mapping) for row in model_input):
-        return [{name: _plain(value) for name, value in row.items()} for row in model_input]
-    raise UsageError(
-        "the input is a table with the columns history and profiling",
-        given=f"it was a {type(model_input).__name__}",
-        do="Send rows: dataframe_records, or a DataFrame",
-    )
-
-
-def _rows_of(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One record, or equally long columns, as rows."""
-    profiling = fields.get("profiling")
-    if isinstance(profiling, np.ndarray) and profiling.ndim:
-        raise UsageError(
-            "several people are sent as rows",
-            given="they came as columns, in which MLflow's `instances` may mix up whose profiling is whose",
-            do="Send dataframe_records, or dataframe_split",
-        )
-    columns = {name: _plain(value) for name, value in fields.items()}
-    if not isinstance(columns.get("profiling"), list | tuple):
-        return [columns]
-    if len({len(column) if isinstance(column, list | tuple) else -1 for column in columns.values()}) > 1:
-        raise UsageError("columns are equally long", given="they are not", do="Pass one value a row in each column")
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def _plain(value: Any) -> Any:
-    """A value as it was sent, where MLflow or pandas made an array or a scalar of their own of it."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _answer(recommender: Recommender, number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+def _answer(recommender: Recommender, number: int, question: Question) -> dict[str, Any]:
     """The answer to one row."""
-    given = {name: _plain(value) for name, value in row.items() if not _is_missing(value)}
-    try:
-        _check_names(given)
-        asked = {name: given[name] for name in _OPTIONS if name in given}
-        asked["n"] = _count(asked.get("n", 10))
-        if not isinstance(asked.get("because", False), bool):
-            raise UsageError("because is true or false", given="it was neither", do="Leave it out if it is not needed")
-        history, profiling = given["history"], given["profiling"]
-        if "weights" in given and profiling is True:  # else nothing of it is read
-            history = _weighted(history, given["weights"])
-        answer = recommender.recommend(history, profiling=profiling, **asked)
+    history, asked = question
+    with in_row(number):
+        answer = recommender.recommend(history, **asked)
         return {**answer.as_json(), "approval_id": answer.approval_id}
-    except UsageError as error:
-        raise UsageError(error.must, given=f"in row {number}, counted from 0, {error.given}", do=error.do) from None
-
-
-def _count(n: Any) -> int:
-    """How many items are wanted; a table with an empty cell turns its whole numbers into floats."""
-    whole = int(n) if isinstance(n, float) and n.is_integer() else n
-    if type(whole) is not int or whole < 1:
-        raise UsageError("n is a whole number from 1", given="it was not", do="Leave it out for 10")
-    return whole
-
-
-def _check_names(given: Mapping[str, Any]) -> None:
-    """Raise unless the row has what it must have and no other field; names that are not known are only counted."""
-    unknown = [str(name) for name in given if name not in _COLUMNS]
-    lacking = [name for name in ("history", "profiling") if name not in given]
-    if not unknown and not lacking:
-        return
-    meant = sorted({close for name in unknown for close in get_close_matches(name, _COLUMNS, n=1)})
-    known = f" ({', '.join(meant)} perhaps misspelt)" if meant else ""
-    wrong = f"fields that are not known: {len(unknown)}{known}"
-    raise UsageError(
-        f"a row has history and profiling, and may have {', '.join(_COLUMNS[2:])}",
-        given=" and ".join([f"{name} is missing" for name in lacking] + [wrong] * bool(unknown)),
-        do="Say for each person whether profiling is allowed, true or false",
-    )
-
-
-def _weighted(history: Any, weights: Any) -> dict[Any, Any]:
-    """The history as a mapping from item to weight."""
-    lists = isinstance(history, list | tuple) and isinstance(weights, list | tuple)
-    if not lists or len(history) != len(weights) or len(set(map(str, history))) < len(history):
-        raise UsageError(
-            "weights are a list with one number for each item of the history, and each item comes once",
-            given="they are not",
-            do="Leave weights out, or send history as an object of item and weight",
-        )
-    return dict(zip(history, weights, strict=True))
-
-
-def _is_missing(value: Any) -> bool:
-    """Whether a cell is empty: None, or the NaN that tables put in its place."""
-    return value is None or (isinstance(value, float) and value != value)
 
 
 def _told(error: Exception) -> Exception:
