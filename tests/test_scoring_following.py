@@ -11,79 +11,32 @@ import re
 import threading
 import weakref
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from scoring_world import NOW, approve, edit_manifest, meta, publish
+from scoring_shop import HOUR, Shop, version
+from scoring_world import NOW, approve, edit_manifest, meta
 from tactful.errors import ModelRefusedError, NotFoundError, UsageError
-from tactful.scoring import Recommender, following, recommender, watching
+from tactful.scoring import Recommender, following, recommender, seen, watching
 from tactful.scoring.artifact import read_artifact
-from tactful.scoring.following import Follower
 from tactful.scoring.seen import SeenSequences
 from tactful.scoring.signing import SignedDocument, new_key, public_text
-
-HOUR = timedelta(hours=1)
-
-
-class Clock:
-    """A time that tests move."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Shop:
-    """A place where models are put for a service to follow: a folder whose content is replaced by renaming."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.place, self.made = root, root / "live", 0
-        self.key, self.clock = new_key(), Clock()
-
-    def put(self, key: Ed25519PrivateKey | None = None, **changes: Any) -> Path:
-        """A model of its own lies in the place, approved as number `sequence` unless told otherwise."""
-        self.made += 1
-        facts = {"version": str(self.made), "sequence": self.made, "meta_changes": {"created": str(self.made)}}
-        folder = publish(self.root / f"made-{self.made}", key or self.key, **(facts | changes))
-        return self.show(folder)
-
-    def show(self, folder: Path) -> Path:
-        """The folder is what lies in the place now."""
-        link = self.root / "link"
-        link.symlink_to(folder)
-        link.replace(self.place)
-        return folder
-
-    def decide(self, folder: Path, decision: str, **changes: Any) -> None:
-        """A reviewer's decision replaces what lies beside a model."""
-        facts = {"version": str(self.made), "sequence": self.made + 1, "decision": decision}
-        approve(folder, read_artifact(folder).manifest_digest, self.key, **(facts | changes))
-
-    def follow(self, **changes: Any) -> Follower[Recommender]:
-        """A follower that looks only when told to."""
-        given = {"trusted_keys": [public_text(self.key)], "every": 3600.0, "now": self.clock}
-        return Recommender.follow(self.place, **(given | changes))
 
 
 @pytest.fixture(autouse=True)
 def fresh_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommender, "PROCESS", SeenSequences())
+    memory = SeenSequences()
+    for module in (recommender, seen):
+        monkeypatch.setattr(module, "PROCESS", memory)
     monkeypatch.delenv("TACTFUL_SEEN_FILE", raising=False)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
-
-
-def version(follower: Follower[Recommender]) -> str:
-    return follower.recommend(["100"], 1, profiling=True).version
 
 
 def test_a_new_approval_answers_after_the_next_check(shop: Shop) -> None:
@@ -246,10 +199,10 @@ def test_a_retired_version_that_is_approved_again_is_served_again(shop: Shop) ->
 
 
 def test_what_is_no_end_of_what_is_served_does_not_stop_it(shop: Shop) -> None:
-    """Not a rejection by a stranger, nor one of other files or another version, nor an older one put back."""
+    """Not a rejection by a stranger, nor one of other files, nor an older one put back."""
     folder = shop.put(sequence=5)
     with shop.follow() as follower:
-        for changes in ({"sequence": 4}, {"version": "7", "sequence": 9}, {"manifest_digest": "0" * 64, "sequence": 9}):
+        for changes in ({"sequence": 4}, {"manifest_digest": "0" * 64, "sequence": 9}):
             shop.decide(folder, "rejected", **changes)
             assert follower.check().serving
         approve(folder, read_artifact(folder).manifest_digest, new_key(), decision="rejected", version="1", sequence=9)

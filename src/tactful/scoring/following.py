@@ -6,11 +6,12 @@ first line to its last, and waits for no lock.
 
 What ends serving, and what does not:
 
-- a *signed* rejection or retirement of the version that is served ends it, at the next check. A person decided;
+- a *signed* rejection or retirement of the version that is served ends it, at the next check, and so does one that
+  was seen on this machine before, whatever lies beside the model by then. A person decided;
 - so does the end of its approval, on the second, whether or not a check was made;
 - an alias that vanished, a store that does not answer, files that were altered, a model that does not verify: all these
-  leave the served model where it is, for whoever can cut a cable must not be able to switch a service off. `health`
-  says what is wrong.
+  leave the served model where it is, for whoever can cut a cable must not be able to switch a service off. So does a
+  file of decisions seen that cannot be read or is locked. `health` says what is wrong, and when checks are missed.
 
 Notes
 -----
@@ -26,17 +27,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeGuard, TypeVar
 
 from tactful.errors import ModelRefusedError, TactfulError, UsageError
+from tactful.scoring import seen, seen_file
 from tactful.scoring.address import named_version
-from tactful.scoring.approval import Statement
+from tactful.scoring.approval import Statement, as_approval
 from tactful.scoring.asked import Asked, Model
-from tactful.scoring.sighting import Health, Sighting, ends, sight
+from tactful.scoring.sighting import Health, Refused, Sighting, ends, sight
 from tactful.scoring.trust import Reviewers
 from tactful.scoring.watching import Watch
 
 _LOG = logging.getLogger("tactful.scoring")
+_MISSED = 3  # times `every` without a check that ended
 _LONGEST_PAUSE = 64  # checks between two attempts to load what was refused and looks the same
 
 M = TypeVar("M", bound=Model)
@@ -48,22 +51,14 @@ class _State(Generic[M]):
 
     recommender: M
     statement: Statement
+    since: int
     expires_at: datetime
     sighting: Sighting
     swapped_at: datetime
     checked_at: datetime
+    remembers: bool
     newer: str | None = None
-    ended: Statement | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refused:
-    """What was not served when it was last tried, and for how many checks it is not tried again."""
-
-    sighting: Sighting
-    reason: str
-    pause: int
-    left: int
+    ended: str | None = None
 
 
 class Follower(Asked, Generic[M]):
@@ -114,13 +109,13 @@ class Follower(Asked, Generic[M]):
             raise UsageError("every is a number of seconds above 0", given="it was not", do="For example: every=30")
         self._address = address
         self._load_model = load
-        self._trusted = trusted_keys
-        if not isinstance(trusted_keys, str | Path | None):
-            self._trusted = tuple(trusted_keys)  # they are looked through at every check
+        # keys are looked through at every check
+        self._trusted = trusted_keys if isinstance(trusted_keys, str | Path | None) else tuple(trusted_keys)
         self._now = now or (lambda: datetime.now(UTC))
         self._seen_file = seen_file
+        self._every = every
         self._closed = False
-        self._refused: _Refused | None = None
+        self._refused: Refused | None = None
         self._state = self._load(sight(address, self._reviewers()))
         self._watch = Watch(self, every=every)
 
@@ -171,6 +166,8 @@ class Follower(Asked, Generic[M]):
             checked_at=state.checked_at,
             swapped_at=state.swapped_at,
             expires_at=state.expires_at,
+            overdue=(self._now() - state.checked_at).total_seconds() > _MISSED * self._every,
+            remembers=state.remembers,
         )
 
     def check(self) -> Health:
@@ -191,24 +188,47 @@ class Follower(Asked, Generic[M]):
             return "it was closed"
         served = f"{state.recommender.model} version {state.recommender.version}"
         if state.ended is not None:
-            return f"{served} was {state.ended.decision} by a reviewer"
+            return f"{served} was {state.ended} by a reviewer"
         if state.expires_at <= self._now():
             return f"the approval of {served} ended at {state.expires_at.isoformat()}"
         return None
 
     def _look(self) -> None:
         """One check; nothing that it meets leaves it."""
+        problem, against = self._keep_up(), self._against()
+        problem = problem or against.reason
+        if problem and problem != self._state.newer:
+            _LOG.warning("%s: nothing newer is served: %s", self._address, problem)
+        found = self._ending() if problem else None
+        ended = found.decision if found else against.ended or self._state.ended
+        remembers = seen_file.durable(self._place(self._state.sighting))
+        self._state = replace(self._state, newer=problem, ended=ended, remembers=remembers, checked_at=self._now())
+        if found:  # only now, for a file may have to be waited for
+            self._remember(self._named())
+
+    def _keep_up(self) -> str | None:
+        """What the address names now answers; else why it does not."""
         try:
             sighting = sight(self._address, self._reviewers())
+            if self._state.ended is None and sighting.same(self._state.sighting):
+                return None
+            if self._is_end(sighting.statement):
+                self._state = replace(self._state, ended=sighting.statement.decision)
         except Exception as error:
-            problem: str | None = _reason(error)
-        else:
-            served = self._state.ended is None and sighting.same(self._state.sighting)
-            problem = None if served else self._take(sighting)
-        if problem and problem != self._state.newer:
-            _LOG.warning("%s: what is there now is not served: %s", self._address, problem)
-        ended = self._ending() if problem else None
-        self._state = replace(self._state, newer=problem, ended=ended, checked_at=self._now())
+            return _reason(error)
+        return self._take(sighting)
+
+    def _against(self) -> seen.Against:
+        """What was seen on this machine that speaks against what is served; a file that cannot be read ends nothing."""
+        state = self._state
+        try:
+            return seen.PROCESS.against(state.statement, since=state.since, file=self._place(state.sighting))
+        except Exception as error:
+            return seen.Against(reason=_reason(error))
+
+    def _place(self, sighting: Sighting) -> Path | None:
+        """Where what was seen outlives the process."""
+        return seen.seen_place(self._seen_file, store=sighting.store)
 
     def _take(self, sighting: Sighting) -> str | None:
         """The model that was sighted answers from now on; else nothing changes, and why."""
@@ -220,7 +240,7 @@ class Follower(Asked, Generic[M]):
             self._state = self._load(sighting)
         except Exception as error:
             pause = min(2 * before.pause, _LONGEST_PAUSE) if before else 1
-            self._refused = _Refused(sighting=sighting, reason=_reason(error), pause=pause, left=pause)
+            self._refused = Refused(sighting=sighting, reason=_reason(error), pause=pause, left=pause)
             return self._refused.reason
         self._refused = None
         _LOG.info("%s: version %s answers now", self._address, self._state.recommender.version)
@@ -238,26 +258,37 @@ class Follower(Asked, Generic[M]):
                 given=f"the decision beside {self._address} changed meanwhile",
                 do="Wait for the next check",
             )
+        reviewers = self._reviewers()
+        approval = as_approval(statement, now=now, valid_days=reviewers.approval_valid_days, reviewers=reviewers)
         return _State(
             recommender=recommender,
             statement=statement,
+            since=approval.since,
             expires_at=recommender.expires_at,
             sighting=sighting,
             swapped_at=now,
             checked_at=now,
+            remembers=seen_file.durable(self._place(sighting)),
         )
 
     def _ending(self) -> Statement | None:
         """The decision by which a reviewer ended what is served, if there is one; who cannot be asked ends nothing."""
-        served, where = self._state.statement, named_version(self._address, self._state.recommender.version)
-        found = None
         with suppress(Exception):
-            found = sight(where, self._reviewers()).statement
-            if found is not None and ends(found, served, self._reviewers()):
-                with suppress(TactfulError):  # it refuses, and remembers why for whoever loads here later
-                    self._load_model(where, trusted_keys=self._trusted, now=self._now, seen_file=self._seen_file)
-                return found
-        return self._state.ended
+            found = sight(self._named(), self._reviewers()).statement
+            return found if self._is_end(found) else None
+        return None
+
+    def _is_end(self, found: Statement | None) -> TypeGuard[Statement]:
+        return found is not None and ends(found, self._state.statement, self._reviewers())
+
+    def _named(self) -> str | Path:
+        """Where what is served lies, whatever the address names now."""
+        return named_version(self._address, self._state.recommender.version)
+
+    def _remember(self, where: str | Path) -> None:
+        """Whoever loads here later is refused what a reviewer ended: so is this load, and it remembers why."""
+        with suppress(Exception):
+            self._load_model(where, trusted_keys=self._trusted, now=self._now, seen_file=self._seen_file)
 
     def _reviewers(self) -> Reviewers:
         """Whose decisions count now."""

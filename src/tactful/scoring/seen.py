@@ -12,21 +12,21 @@ delete the file makes a service forget.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from tactful.errors import ModelRefusedError
-from tactful.scoring import strict_json
+from tactful.scoring import seen_file
 from tactful.scoring.address import sqlite_file
+from tactful.scoring.seen_file import Change, Numbers
 from tactful.scoring.statement import Statement
 
 _VARIABLE = "TACTFUL_SEEN_FILE"
 _FILE = "seen.json"
 
-_Seen = dict[str, int]
+_Seen = Numbers
 """Numbers of decisions: "model" has its highest approval, "model/manifest digest" the rejection of that artifact, and
 "model/manifest digest/retired" its last retirement. No name of a model has a slash."""
 
@@ -40,14 +40,32 @@ def seen_place(named: str | Path | None = None, *, store: str | None = None) -> 
         The caller's wish. Without it, what ``TACTFUL_SEEN_FILE`` names.
     store : str, optional
         The address of the MLflow store that a model comes from. If no file is named: ``seen.json`` beside a SQLite
-        store, and for any other store in ``models/`` of the working folder, if that folder exists and is writable.
+        store, and for any other store in ``models/`` of the working folder, if that folder exists and is writable or
+        has such a file: what may only be read is obeyed, and what is seen is remembered in the process alone.
     """
     wanted = named or os.environ.get(_VARIABLE)
     if wanted or store is None:
         return Path(wanted) if wanted else None
     beside = sqlite_file(store)
     folder = beside.parent if beside else Path("models")
-    return folder / _FILE if folder.is_dir() and os.access(folder, os.W_OK) else None
+    place = folder / _FILE
+    return place if os.path.lexists(place) or (os.access(folder, os.W_OK) and folder.is_dir()) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """What was seen that speaks against an approval.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why `SeenSequences.admit` would refuse it.
+    ended : str or None
+        ``rejected`` or ``retired``, if a reviewer did so to this artifact after it was approved.
+    """
+
+    reason: str | None = None
+    ended: str | None = None
 
 
 class SeenSequences:
@@ -79,10 +97,38 @@ class SeenSequences:
         ------
         ModelRefusedError
             If a higher one was seen, or a rejection of this artifact, or a retirement of it later than `since`, or the
-            file cannot be read or written: then a rollback cannot be ruled out.
+            file cannot be read, or made, or is locked: then a rollback cannot be ruled out.
         """
         first = sequence if since is None else since
-        self._update(lambda seen: _admitted(seen, model, sequence, digest, first), file)
+
+        def change(seen: Mapping[str, int]) -> _Seen:
+            return _admitted(seen, model, sequence, digest, first)
+
+        self._check(change)
+        if file:
+            seen_file.update(file, change)
+        self._add(change)
+
+    def against(self, approval: Statement, *, since: int, file: Path | None = None) -> Against:
+        """What was seen that speaks against an approval that is relied on; nothing is remembered, no lock waited for.
+
+        Parameters
+        ----------
+        approval : Statement
+        since, file
+            As for `admit`.
+
+        Raises
+        ------
+        ModelRefusedError
+            If the file cannot be read.
+        """
+        seen = self._with(seen_file.read(file) if file else {})
+        try:
+            _admitted(seen, approval.model, approval.sequence, approval.manifest_digest, since)
+        except ModelRefusedError as error:
+            return Against(reason=str(error), ended=_ended(seen, approval.model, approval.manifest_digest, since))
+        return Against()
 
     def reject(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
         """Never admit an artifact again, whatever approval comes with it; other versions of the model are admitted.
@@ -97,7 +143,7 @@ class SeenSequences:
         ModelRefusedError
             If the file cannot be read or written.
         """
-        self._update(lambda _: {_rejection(model, digest): sequence}, file)
+        self._end(_rejection(model, digest), sequence, file)
 
     def retire(self, model: str, sequence: int, *, digest: str, file: Path | None = None) -> None:
         """Admit an artifact only with an approval later than this retirement; other versions are admitted.
@@ -112,21 +158,38 @@ class SeenSequences:
         ModelRefusedError
             If the file cannot be read or written.
         """
-        name = _retirement(model, digest)
-        self._update(lambda seen: {name: max(sequence, seen.get(name, sequence))}, file)
+        self._end(_retirement(model, digest), sequence, file)
 
     def end(self, statement: Statement, *, file: Path | None = None) -> None:
         """Remember a rejection or a retirement that was met; see `reject` and `retire`."""
         remember = self.reject if statement.decision == "rejected" else self.retire
         remember(statement.model, statement.sequence, digest=statement.manifest_digest, file=file)
 
-    def _update(self, change: Callable[[Mapping[str, int]], _Seen], file: Path | None) -> None:
-        """What `change` says is remembered here and in the file, or, if it raises, in neither."""
+    def _end(self, name: str, sequence: int, file: Path | None) -> None:
+        """An end is remembered here first, so that nothing about the file can keep it from counting in this process."""
+
+        def change(seen: Mapping[str, int]) -> _Seen:
+            return {name: max(sequence, seen.get(name, sequence))}
+
+        self._add(change)
+        if file:
+            seen_file.update(file, change)
+
+    def _check(self, change: Change) -> None:
+        """Raise what `change` raises of what was seen here."""
         with self._lock:
-            found = change(self._seen)
-            if file:
-                _update_file(file, change)
-            self._seen |= found
+            change(self._seen)
+
+    def _add(self, change: Change) -> None:
+        """What `change` says is remembered here, or it raises; the lock is never held while a file is waited for."""
+        with self._lock:
+            self._seen |= change(self._seen)
+
+    def _with(self, others: Mapping[str, int]) -> _Seen:
+        """What was seen here or elsewhere, the higher number each."""
+        with self._lock:
+            here = dict(self._seen)
+        return here | {name: max(number, here.get(name, number)) for name, number in others.items()}
 
 
 def _rejection(model: str, digest: str) -> str:
@@ -166,58 +229,10 @@ def _admitted(seen: Mapping[str, int], model: str, sequence: int, digest: str, s
     return {model: sequence}
 
 
-def _update_file(path: Path, change: Callable[[Mapping[str, int]], _Seen]) -> None:
-    """The same in a file that several processes may share; replaced whole, never half-written."""
-    try:
-        with _locked(path):
-            before = _read(path)
-            after = before | change(before)
-            if after != before:
-                _replace(path, after)
-    except (OSError, strict_json.NotStrictJsonError) as error:
-        raise ModelRefusedError(
-            "the file of seen approvals must be readable and writable",
-            given=f"{path} is not: {type(error).__name__}",
-            do=f"Correct {_VARIABLE} or the file; deleting it forgets what was seen",
-        ) from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """No other process is between reading and writing."""
-    import fcntl  # not on every platform, and needed only where there is a file
-
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _read(path: Path) -> _Seen:
-    """The numbers of the file; none if it does not exist yet."""
-    if not path.exists():
-        return {}
-    seen = strict_json.parse(path.read_bytes())
-    if not isinstance(seen, dict) or not all(type(number) is int for number in seen.values()):
-        raise strict_json.NotStrictJsonError("not a table of numbers")
-    return seen
-
-
-def _replace(path: Path, seen: _Seen) -> None:
-    """The file holds these numbers, durably, or still the old ones."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(strict_json.canonical(seen))
-            file.flush()
-            os.fchmod(descriptor, 0o644)  # reviewers and services may be other users; nothing in it is secret
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _ended(seen: Mapping[str, int], model: str, digest: str, since: int) -> str | None:
+    """How a reviewer ended an artifact after it was approved, if so."""
+    names = {"rejected": _rejection(model, digest), "retired": _retirement(model, digest)}
+    return next((how for how, name in names.items() if seen.get(name, since - 1) >= since), None)
 
 
 PROCESS = SeenSequences()

@@ -29,13 +29,17 @@ class Health:
     stopped : str or None
         Why not.
     newer : str or None
-        Why what the address names now is not served; None if it is what is served.
+        Why what is approved now is not served, or cannot be known; None if it is what is served.
     checked_at : datetime
         When the last check ended, whatever it found.
     swapped_at : datetime
         Since when this version has answered here.
     expires_at : datetime
         When its approval ends, and with it the answers.
+    overdue : bool
+        Whether the last check ended so long ago that some were missed: then nobody noticed what was decided since.
+    remembers : bool
+        Whether the decisions that are seen here outlive the process.
     """
 
     model: str
@@ -47,6 +51,8 @@ class Health:
     checked_at: datetime
     swapped_at: datetime
     expires_at: datetime
+    overdue: bool
+    remembers: bool
 
     def as_json(self) -> dict[str, Any]:
         """The health as plain JSON."""
@@ -66,15 +72,28 @@ class Sighting:
         Of the bytes of the decision beside the model.
     statement : Statement or None
         What the decision says, if a trusted reviewer signed it.
+    store : str or None
+        The address of the registry that was asked.
     """
 
     version: str | None
     digest: str
     statement: Statement | None
+    store: str | None = None
 
     def same(self, other: Sighting) -> bool:
         """Whether nothing changed in between."""
         return (self.version, self.digest) == (other.version, other.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What was not served when it was last tried, and for how many checks it is not tried again."""
+
+    sighting: Sighting
+    reason: str
+    pause: int
+    left: int
 
 
 def sight(address: str | Path, reviewers: Reviewers) -> Sighting:
@@ -91,7 +110,8 @@ def sight(address: str | Path, reviewers: Reviewers) -> Sighting:
         raw = read_document(path) if path.exists() else b""
         with suppress(ModelRefusedError):  # loading it will say what is wrong
             statement = read_statement(located.folder, trusted=reviewers.keys)
-    return Sighting(version=located.version, digest=hashlib.sha256(raw).hexdigest(), statement=statement)
+    digest = hashlib.sha256(raw).hexdigest()
+    return Sighting(version=located.version, digest=digest, statement=statement, store=located.store)
 
 
 def ends(found: Statement, served: Statement, reviewers: Reviewers) -> bool:
