@@ -159,8 +159,13 @@ def _changes(summary: RunSummary) -> list[str]:
                 "(Global Privacy Control) counts as such a wish where the service passes it on."
             ),
             (
-                "Take back your agreement to recommendations from your history (personalization.recommendations), or "
-                f"to learning from it ({_line(summary.purpose)}). The next model is then made without your history."
+                "Take back your agreement to recommendations from your history (personalization.recommendations). Your "
+                "list is then not based on it any more."
+            ),
+            (
+                f"Take back your agreement to learning from your history ({_line(summary.purpose)}). Every model that "
+                "is trained from then on is made without it; models made before stay as they are, within what is said "
+                "below."
             ),
             *optional,
             (

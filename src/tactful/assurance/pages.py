@@ -19,10 +19,15 @@ only while a reviewer's signed approval of it holds.
 Who decided what, when and why is on the page of each version. The trail that counts is the journal: \
 `tactful models {model}`, `tactful verify {model}`.
 
-To serve it: `mlflow models serve -m models:/{model}@champion --env-manager local`. A body has one row for each person \
+To serve it, with `MLFLOW_TRACKING_URI` set to this store: \
+`mlflow models serve -m models:/{model}@champion --env-manager local`. A body has one row for each person \
 under `dataframe_records`; a row has `history` (a list of item ids) and `profiling` (true or false, no default), and \
 may have `weights`, `n`, `allowed_categories`, `allow_items`, `deny_items` and `because`.
 """
+
+
+DECISION_TAGS = ("decided_by", "decided_at", "decision_reason", "approval_id", "approval_expires_at")
+"""The tags of a version that say who decided last."""
 
 
 def decision_tags(decision: Decision) -> Mapping[str, str | None]:
@@ -64,8 +69,7 @@ def version_text(status: str, decisions: Sequence[Decision]) -> str:
         told += [f"Although {_escaped(rule)} did not pass: {_escaped(text)}" for rule, text in _overridden(last)]
         told.append(f"Approval id: `{last.id}`")
     if len(decisions) > 1:
-        lines = [f"- {_when(each)}, {each.decision} by {_names(each)}: {_escaped(each.why)}" for each in decisions[:-1]]
-        told.append("\n".join(["Before that:\n", *reversed(lines)]))
+        told.append("\n".join(["Before that:\n", *map(_line, reversed(decisions[:-1]))]))
     told.append(f"{_DOCUMENTS} This page can be edited; what was signed is checked by `tactful verify {last.model}`.")
     return "\n\n".join(told)
 
@@ -83,11 +87,24 @@ def run_text(documents: Iterable[str]) -> str:
 
 def _sentence(decision: Decision) -> str:
     """Who decided when, how long it holds, and what it waits for."""
-    said = f"{decision.status.capitalize()} by {_names(decision)} on {_when(decision)}"
+    said = f"{_status(decision).capitalize()} by {_names(decision)} on {_when(decision)}"
     if not decision.approved:
         return f"{said}."
     waits = f"; {decision.missing} more must sign" if decision.missing else ""
     return f"{said}, until {decision.expires_at:%Y-%m-%d %H:%M} UTC{waits}."
+
+
+def _line(decision: Decision) -> str:
+    """One of the decisions before."""
+    although = "".join(
+        f"; although {_escaped(rule)} did not pass: {_escaped(text)}" for rule, text in _overridden(decision)
+    )
+    return f"- {_when(decision)}, {_status(decision)} by {_names(decision)}: {_escaped(decision.why)}{although}"
+
+
+def _status(decision: Decision) -> str:
+    """What was decided: half an approval is none, and a way back is told as one."""
+    return f"{decision.status} (a rollback)" if decision.rollback else decision.status
 
 
 def _overridden(decision: Decision) -> list[tuple[str, str]]:

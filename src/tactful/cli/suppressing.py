@@ -20,7 +20,7 @@ from tactful.scoring.suppression_list import PURPOSE, write_list
 
 @app.command()
 def suppressions(
-    config: Annotated[Path, typer.Argument(help="A TOML file whose [data] names consents and subjects.")],
+    config: Annotated[Path, typer.Argument(help="A TOML file that names the tables of consents and subjects.")],
     out: Annotated[Path, typer.Option(help="The list; it is replaced whole. Services read it anew by themselves.")],
     key: Annotated[Path, typer.Option(help="Private key of whoever answers for the list, from `tactful keys new`.")],
     basis: Annotated[

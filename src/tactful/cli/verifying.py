@@ -64,7 +64,7 @@ def _reviewers(file: Path | None) -> Reviewers | None:
 
 def _tell(found: Verification) -> None:
     """What was checked, what does not agree, and the head of the journal."""
-    show.say("checked: " + ", ".join(f"{number} {what}" for what, number in found.checked.items()))
+    show.say("checked: " + ", ".join(f"{what} {number}" for what, number in found.checked.items()))
     for each in found.mismatches:
         about = f"version {each.version}: " if each.version else ""
         show.say(f"MISMATCH {each.name}: {about}{each.what}. {each.do}")

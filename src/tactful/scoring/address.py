@@ -216,8 +216,12 @@ def _from_registry(address: str, *, decision_only: bool = False) -> Iterator[Loc
 
 def _not_found(address: str, code: str | None) -> NotFoundError:
     """The error for what is not registered, not readable, or cannot be asked for."""
-    unknown = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE"}
-    given = "the files are not" if code is None else "it is not" if code in unknown else "the store did not answer"
+    given = {
+        None: "the files are not",
+        "RESOURCE_DOES_NOT_EXIST": "it is not",
+        "NOT_FOUND": "it is not",
+        "INVALID_PARAMETER_VALUE": "no version has this alias: none was approved, or it was retired or rejected",
+    }.get(code, "the store did not answer")
     return NotFoundError(
         f"{address} must be registered and its files readable", given=given, do="List what there is: tactful models"
     )
