@@ -22,7 +22,7 @@ from tactful.scoring import Recommender, recommender
 from tactful.scoring.approval import as_approval, read_statement
 from tactful.scoring.artifact import write_artifact
 from tactful.scoring.seen import SeenSequences
-from tactful.scoring.signing import SignedDocument, load_private, new_key, public_text
+from tactful.scoring.signing import SignedDocument, load_private, new_key, public_text, write_private
 from tactful.scoring.trust import Reviewers
 
 
@@ -75,14 +75,16 @@ def test_two_reviewers_make_a_champion_and_one_does_not(world: World) -> None:
 
 
 def test_the_second_signs_what_the_first_overrode(world: World) -> None:
-    """Overrides are written once and signed twice; a second reviewer may add words of their own."""
+    """Overrides are written once and signed twice; no second reviewer puts other words in the first one's place."""
     world.train(verdicts=PASSES | {"ndcg_by_age": "fail", "recall_by_age": "insufficient evidence"})
     with pytest.raises(ApprovalRefusedError, match="override"):
         world.approve(by="Ada")
     words = {"ndcg_by_age": "known, and watched", "recall_by_age": "too few people"}
     world.approve(by="Ada", overrides=words)
-    second = world.approve(by="Grace", overrides={"recall_by_age": "measured again in spring"})
-    assert second.document.payload["overrides"] == words | {"recall_by_age": "measured again in spring"}
+    with pytest.raises(ApprovalRefusedError, match="other words for recall_by_age"):
+        world.approve(by="Grace", overrides={"recall_by_age": "measured again in spring"})
+    second = world.approve(by="Grace", overrides={"recall_by_age": words["recall_by_age"]})
+    assert second.document.payload["overrides"] == words
     assert served(world) == "1"
 
 
@@ -159,6 +161,95 @@ def test_a_file_that_asks_for_two_is_not_met_by_one_from_before(world: World) ->
     assert world.approve(by="Grace").missing == 1
     assert history(world.records)[0]["versions"][0]["status"] == "approved"
     assert world.approve(by="Ada").missing == 0
+    assert served(world) == "1"
+
+
+def forge(world: World, decision: str, by: Path, *, version: str = "1") -> None:
+    """Whoever can write to the records ends a version past the checks, under Ada's name."""
+    facts = next(e.body["payload"] for e in world.records.entries("model.candidate") if _is(e.body, version))
+    stated = {name: facts[name] for name in ("model", "version", "run_id", "manifest_digest", "documents", "verdicts")}
+    number = 1 + len(world.kinds()) - world.kinds().count("model.candidate")
+    moment = world.records.now().isoformat()
+    payload_of = {"schema": 1, **stated, "sequence": number, "decision": decision, "reason": "forged"}
+    payload_of |= {"approved_at": "", "expires_at": moment, "overrides": {}}
+    world.write(f"model.{decision}", payload_of, load_private(by), name="Ada")
+
+
+def _is(body: Mapping[str, Any], version: str) -> bool:
+    return bool(body["payload"]["version"] == version)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """A key that is on no list."""
+    write_private(new_key(), tmp_path / "stranger.pem")
+    return tmp_path / "stranger.pem"
+
+
+def test_a_rejection_that_nobody_had_a_right_to_make_binds_nobody(world: World, stranger: Path) -> None:
+    """A stranger's, or one by a reviewer who may not reject: approved all the same, and the approval says so."""
+    grace = next(key for key, name in world.reviewers.names.items() if name == "Grace")
+    world.reviewers = replace(world.reviewers, approvals_needed=2, roles={grace: frozenset({"approve"})})
+    world.train()
+    forge(world, "rejected", stranger)
+    forge(world, "rejected", world.key("Grace"))
+    assert history(world.records)[0]["versions"][0]["status"] == "rejected"
+    first = world.approve(by="Ada")
+    forged = [SignedDocument(**_signed(e.body)).digest for e in world.records.entries("model.rejected")]
+    assert list(first.not_counted) == forged
+    assert world.approve(by="Grace").not_counted == ()
+    assert served(world) == "1"
+
+
+def _signed(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: body[name] for name in ("payload", "public_key", "signature")}
+
+
+def test_a_rejection_by_one_who_may_stays(world: World, stranger: Path) -> None:
+    """Also after a stranger's, and also where a stranger's approval says that it does not count."""
+    world.train()
+    forge(world, "rejected", stranger)
+    world.reject(by="Ada")
+    with pytest.raises(ApprovalRefusedError, match="stays rejected; it was, by Ada"):
+        world.approve(by="Grace")
+    rejections = [SignedDocument(**_signed(e.body)).digest for e in world.records.entries("model.rejected")]
+    body, key = entry_of_candidate(world, sequence=3, not_counted=rejections), load_private(stranger)
+    world.write("model.approved", body, key, name="Ada")
+    with pytest.raises(ApprovalRefusedError, match="stays rejected; it was, by Ada"):
+        world.approve(by="Grace")
+
+
+def entry_of_candidate(world: World, **changes: Any) -> dict[str, Any]:
+    """What an approval of the world's candidate would state."""
+    facts = world.records.entries("model.candidate")[0].body["payload"]
+    stated = {name: facts[name] for name in ("model", "version", "run_id", "manifest_digest", "documents", "verdicts")}
+    now = world.records.now()
+    times = {"approved_at": now.isoformat(), "expires_at": (now + timedelta(days=1)).isoformat()}
+    return {"schema": 1, **stated, "decision": "approved", "reason": "x", "overrides": {}, **times, **changes}
+
+
+@pytest.mark.parametrize("named", ["none", "one of two", "twice", "another"])
+def test_the_journal_believes_no_approval_that_passes_over_a_rejection_in_silence(world: World, named: str) -> None:
+    """It names every rejection that it does not count, each once, and nothing else."""
+    world.train()
+    world.reject(by="Ada")
+    forge(world, "rejected", world.key("Grace"))
+    ids = [SignedDocument(**_signed(e.body)).digest for e in world.records.entries("model.rejected")]
+    told = {"none": [], "one of two": ids[:1], "twice": [*ids, ids[0]], "another": [*ids, "0" * 64]}[named]
+    body = entry_of_candidate(world, sequence=3, not_counted=told)
+    world.write("model.approved", body, load_private(world.key("Grace")), name="Grace")
+    with pytest.raises(JournalBrokenError, match="rules of approval"):
+        history(world.records)
+
+
+def test_a_forged_rejection_bars_no_way_back(world: World, stranger: Path) -> None:
+    """The champion before is the one to go back to, whatever a stranger wrote of it."""
+    world.reviewers = replace(world.reviewers, approvals_needed=1)
+    for version in ("1", "2"):
+        world.train()
+        world.approve(version)
+    forge(world, "rejected", stranger, version="1")
+    assert world.rollback().version == "1"
     assert served(world) == "1"
 
 

@@ -17,12 +17,18 @@ import pytest
 
 from assurance_registry_world import DOCUMENTS, PASSES, World
 from tactful.assurance.approval import record_candidate
+from tactful.assurance.candidates import Candidate, replay
 from tactful.assurance.figures import FIGURES, figures_document
 from tactful.assurance.registry import Registry
 from tactful.assurance.verification import Verification, verify
+from tactful.assurance.verification_decisions import check_decisions
 from tactful.assurance.verification_findings import NAMES, Findings
 from tactful.errors import NotFoundError, UsageError
+from tactful.privacy.accountant import mu_at
+from tactful.privacy.events import GaussianEvent, SamplerSlack
+from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.records.store import Records
+from tactful.scoring.signing import load_private, new_key
 from tactful.scoring.trust import Reviewers
 
 
@@ -240,35 +246,143 @@ def test_overrides_are_told(world: World) -> None:
     assert any("ndcg_by_age (fail): few people" in note for note in notes)
 
 
-def test_figures_and_tags_are_compared_with_the_document(world: World) -> None:
-    """Where the figures of the training are journalled, any changed, added or removed one is named."""
-    params, metrics, tags = {"epsilon": 5.0}, {"ndcg@10": 0.21}, {"noise": "system", "verdict.ndcg_by_age": "pass"}
-    text = figures_document(params=params, metrics=metrics, tags=tags)
-    documents = DOCUMENTS | {FIGURES: text}
-    candidate, digest = world.log(documents=documents, params=params, metrics=metrics, tags=tags)
-    digests = {name: hashlib.sha256(each.encode()).hexdigest() for name, each in documents.items()}
+FIGURES_OF = {
+    "params": {"epsilon": 5.0, "delta": 1e-6},
+    "metrics": {"ndcg@10": 0.21},
+    "tags": {"noise": "system", "verdict.ndcg_by_age": "pass"},
+}
+
+
+def debit(world: World, *, epsilon: float = 5.0) -> None:
+    """A training pays."""
+    multiplier = 1 / mu_at(epsilon, 1e-6)
+    slack = SamplerSlack.none()
+    event = GaussianEvent(name="gram", partitions=("training",), noise_multiplier=multiplier, slack=slack)
+    ledger = BudgetLedger(world.records)
+    ledger.declare(BudgetLimit(epsilon=100.0, delta=1e-6))
+    ledger.debit("a run", (event,))
+
+
+def train_with_figures(world: World) -> Candidate:
+    """A candidate whose figures are journalled; nothing was paid for it here."""
+    documents = DOCUMENTS | {FIGURES: figures_document(**FIGURES_OF)}  # type: ignore[arg-type]
+    candidate, digest = world.log(documents=documents, **FIGURES_OF)
     record_candidate(
         world.records,
         candidate=candidate,
         manifest_digest=digest,
-        document_digests=digests,
+        document_digests={name: hashlib.sha256(each.encode()).hexdigest() for name, each in documents.items()},
         verdicts={"ndcg_by_age": "pass"},
         noise="system",
         trainer=world.trainer,
     )
-    assert checked(world).ok
+    return candidate
+
+
+def test_figures_and_tags_are_compared_with_the_document(world: World) -> None:
+    """Where the figures of the training are journalled, any changed, added or removed one is named."""
+    debit(world)
+    candidate = train_with_figures(world)
+    assert checked(world).mismatches == ()
     client = world.registry._client
     client.log_metric(candidate.run_id, "ndcg_at_10", 0.22)
     client.log_metric(candidate.run_id, "charm", 1.0)
+    client.log_param(candidate.run_id, "epsilon_claimed", 0.01)
     client.set_tag(candidate.run_id, "verdict.more", "pass")
+    client.set_tag(candidate.run_id, "fairness", "passed by an auditor")
+    client.set_tag(candidate.run_id, "mlflow.note.content", "a reader's remark")
+    client.set_terminated(candidate.run_id, "FAILED")
+    client.set_logged_model_tags(candidate.model_id, {"audited": "yes"})
     client.set_model_version_tag(world.model, "1", "noise", "none")
-    found = [(m.name, m.what.split(" shows ")[0].split(" has ")[0]) for m in checked(world).mismatches]
-    assert found == [
+    client.set_model_version_tag(world.model, "1", "verdict", "all pass")
+    found = {(m.name, m.what.split(" shows ")[0].split(" has ")[0]) for m in checked(world).mismatches}
+    assert found == {
         ("figure_differs", "the run"),
         ("figure_added", "the run"),
+        ("run_differs", "the run"),
+        ("tag_added", "the run"),
         ("tag_differs", "the run"),
+        ("tag_added", "the logged model"),
         ("tag_differs", "the version"),
-    ]
+        ("tag_added", "the version"),
+    }
+    assert sum(m.name == "figure_added" for m in checked(world).mismatches) == 2
+
+
+@pytest.mark.parametrize(
+    ("debits", "trainings", "missing"),
+    [([5.0], 1, 0), ([], 1, 1), ([3.0], 1, 1), ([9.0, 5.0], 1, 0), ([5.0], 2, 1), ([5.0, 5.0], 2, 0)],
+)
+def test_what_a_training_claims_was_paid(world: World, debits: list[float], trainings: int, missing: int) -> None:
+    """Each candidate has a debit of its own before it, of the epsilon in its figures; one made afterwards is none."""
+    for epsilon in debits:
+        debit(world, epsilon=epsilon)
+    for _ in range(trainings):
+        train_with_figures(world)
+    debit(world)
+    found = checked(world)
+    assert sum(m.name == "debit_missing" for m in found.mismatches) == missing
+    assert found.names <= {"debit_missing"}
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_who_and_when_are_those_who_signed(world: World, decision: str) -> None:
+    """The journal's own name and time of a decision are not signed: the reviewers' file and the payload tell."""
+    world.train()
+    made = world.approve("1") if decision == "approve" else world.reject("1")
+    book = replay(world.records.entries("model."))
+    for change, name in (({"name": "Eve"}, "name_differs"), ({"time": made.time - timedelta(days=1)}, "time_differs")):
+        findings = Findings()
+        changed = replace(book, decisions=(replace(made, **change),))
+        check_decisions(changed, world.model, world.reviewers, world.records.now(), findings)
+        assert [each.name for each in findings.mismatches] == [name]
+
+
+def test_who_decided_is_still_on_the_page(world: World) -> None:
+    """A tag that is gone is a mismatch like one that was changed."""
+    world.train()
+    world.approve("1")
+    for name in ("decided_by", "decided_at", "approval_id"):
+        world.registry._client.delete_model_version_tag(world.model, "1", name)
+    found = [m.what.split(":")[0] for m in checked(world).mismatches]
+    assert found == [f"the version has the tag {name}" for name in ("decided_by", "decided_at", "approval_id")]
+
+
+def test_an_approval_holds_no_longer_than_the_file_says(world: World) -> None:
+    """Where approvals are to hold for fewer days by now, one given before ends earlier, as it does for services."""
+    world.train()
+    decision = world.approve("1")
+    shorter = replace(world.reviewers, approval_valid_days=30)
+    end = decision.time + timedelta(days=30)
+    assert checked(world, reviewers=shorter, now=end - timedelta(minutes=1)).ok
+    assert checked(world, reviewers=shorter, now=end + timedelta(minutes=1)).names == {"approval_expired"}
+
+
+@pytest.mark.parametrize("decision", ["rejected", "retired"])
+def test_the_end_of_a_version_is_a_reviewers(world: World, decision: str) -> None:
+    """A stranger ends a version that is not champion: a mismatch, until a reviewer decides about it anew."""
+    for version in ("1", "2"):
+        world.train()
+        world.approve(version)
+    stated = dict(world.records.entries("model.approved")[0].body["payload"])
+    ended = {"decision": decision, "sequence": 3, "overrides": {}, "expires_at": world.records.now().isoformat()}
+    world.write(f"model.{decision}", stated | ended | {"approved_at": ""}, new_key(), name="Ada")
+    assert {(m.name, m.version) for m in checked(world).mismatches} >= {("signer_not_reviewer", "1")}
+    world.approve("1")
+    found = checked(world)
+    assert found.mismatches == ()
+    assert any(f"({decision}) is signed by a key that may not" in note for note in found.notes)
+
+
+def test_a_rejection_that_is_passed_over_is_told(world: World) -> None:
+    """A reviewer who can write to the records approves what another rejected, and says that this does not count."""
+    world.train()
+    rejected = world.reject("1", by="Ada")
+    now = world.records.now()
+    stated = dict(rejected.document.payload) | {"decision": "approved", "sequence": 2, "approved_at": now.isoformat()}
+    stated |= {"expires_at": (now + timedelta(days=9)).isoformat(), "not_counted": [rejected.id]}
+    world.write("model.approved", stated, load_private(world.key("Grace")), name="Grace")
+    assert "rejection_ignored" in checked(world).names
 
 
 NOTED = "registered_model_meta"

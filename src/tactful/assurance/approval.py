@@ -76,7 +76,7 @@ def approve(
         Why, in words.
     overrides : mapping of str to str
         Fairness rule to the reason for going on although it did not pass; one for each such rule. Those of the
-        approvals that this one joins stand, and are signed again.
+        approvals that this one joins stand, and are signed again; other words for the same rule are refused.
     reviewers : Reviewers
         Whose approval counts, how many it takes, and for how many days it holds.
     now : datetime, with zone, optional
@@ -153,7 +153,9 @@ def rollback(
     book = replay(records.entries(KINDS))
     if not any(each.candidate.model == model for each in book.candidates):
         raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
-    target = _repeated(registry, book, model, public_text(load_private(key)), reason.strip()) or book.way_back(model)
+    target = _repeated(registry, book, model, public_text(load_private(key)), reason.strip()) or book.way_back(
+        model, reviewers
+    )
     if target is None:
         refuse(
             "a rollback goes to the champion before the last one",
@@ -185,10 +187,11 @@ def _approved(
         found = Evidence.gather(registry, case.shown)
     with records.transaction() as transaction:
         book, entry = case.known(transaction)
-        check_candidate(entry, book.latest(entry), case.reviewer)
+        check_candidate(entry, book, case.reviewer, case.reviewers)
         check_evidence(entry, found)
         decision, joined = _standing(book, entry, case), _joined(book, entry, case)
-        said = {**_overrides(decision, joined), **overrides}
+        said = {**overrides, **_overrides(decision, joined)}
+        _check_words(said, overrides)
         check_verdicts(entry.verdicts, said)
         if decision is None:
             payload = _payload(book, entry, case, joined, said) | ({"rollback": True} if rollback else {})
@@ -230,10 +233,22 @@ def _overrides(standing: Decision | None, joined: tuple[Decision, ...]) -> dict[
     return dict(before.document.payload["overrides"]) if before else {}
 
 
+def _check_words(said: Mapping[str, str], overrides: Mapping[str, str]) -> None:
+    """Raise where other words are given for a rule than stand under somebody's signature already."""
+    other = sorted(rule for rule, text in overrides.items() if said[rule] != text)
+    if other:
+        refuse(
+            "the reasons why a rule is overridden stand as the first reviewer signed them",
+            given=f"other words for {', '.join(other)}",
+            do="Leave the override out, which signs the words that stand; or retire it, and begin anew",
+        )
+
+
 def _payload(
     book: Book, entry: CandidateEntry, case: Case, joined: tuple[Decision, ...], overrides: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What an approval states."""
+    """What an approval states; `check_candidate` let pass only rejections that nobody had a right to make."""
+    void = book.rejections(entry)
     return case.payload(
         book,
         entry,
@@ -243,6 +258,7 @@ def _payload(
         overrides=dict(overrides),
         approvals_needed=max([case.needed, *(each.needed for each in joined)]),
         joins=[each.id for each in joined],
+        **({"not_counted": [each.id for each in void]} if void else {}),
     )
 
 

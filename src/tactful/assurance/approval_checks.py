@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tactful.assurance.decision import REJECTED
-from tactful.assurance.model_book import CandidateEntry, Decision, open_rules
+from tactful.assurance.model_book import Book, CandidateEntry, Decision, open_rules
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
 from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError
 from tactful.scoring.artifact import APPROVAL, read_artifact
 from tactful.scoring.recommender import Recommender
+from tactful.scoring.trust import Reviewers
 
 REQUIRED = frozenset({"report.html", "model_card.md", "privacy_statement.yaml", "consent_manifest.yaml", "config.toml"})
 """The documents without which nothing is approved."""
@@ -72,8 +72,11 @@ class Evidence:
         )
 
 
-def check_candidate(entry: CandidateEntry, latest: Decision | None, reviewer: str) -> None:
+def check_candidate(entry: CandidateEntry, book: Book, reviewer: str, reviewers: Reviewers) -> None:
     """The candidate may be approved by this reviewer, as far as the journal goes.
+
+    A rejection by somebody whose to make it is not, as `reviewers` has it, does not count. One who rejected and left
+    must therefore stay on the list, with the role ``reject`` alone.
 
     Raises
     ------
@@ -94,8 +97,9 @@ def check_candidate(entry: CandidateEntry, latest: Decision | None, reviewer: st
             given=f"this model's noise is {entry.noise}",
             do="Train again without a seed",
         )
-    if latest is not None and latest.decision == REJECTED:
-        refuse("a rejected version stays rejected", given=f"it was, by {latest.name}", do="Train a new version")
+    by = book.rejected_by(entry, reviewers)
+    if by is not None:
+        refuse("a rejected version stays rejected", given=f"it was, by {reviewers.names[by]}", do="Train a new version")
 
 
 def check_evidence(entry: CandidateEntry, found: Evidence) -> None:

@@ -114,7 +114,7 @@ def retire(
 def _standing(registry: Registry, book: Book, entry: CandidateEntry, case: Case, wanted: str) -> Decision | None:
     """The same decision, where it stands in the journal and only has to be shown; refused where it is shown too."""
     latest = book.latest(entry)
-    if latest is None or latest.decision != wanted:
+    if latest is None or latest.decision != wanted or not latest.by_one_who_may(case.reviewers):
         return None
     remember(registry, book, entry)  # in case only that had failed
     if case.shown.status == wanted and not case.shown.champion:

@@ -115,8 +115,9 @@ def remember(registry: Registry, book: Book, entry: CandidateEntry) -> None:
         The file of what was seen cannot be read or written, or holds a higher number than the journal.
     """
     seen, model, digest = seen_place(store=registry.uri), entry.candidate.model, entry.manifest_digest
+    rejections = book.rejections(entry)
     for decision in book.about(entry):
-        if decision.decision == "rejected":
+        if decision in rejections:
             PROCESS.reject(model, decision.sequence, digest=digest, file=seen)
         elif decision.decision == "retired":
             PROCESS.retire(model, decision.sequence, digest=digest, file=seen)

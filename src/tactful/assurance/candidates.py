@@ -187,12 +187,16 @@ def _may_join(decision: Decision, last: Decision | None) -> bool:
 
 
 def _may_approve(decision: Decision, subject: CandidateEntry, book: Book) -> bool:
-    """Whether the candidate is another's, made with real noise, not rejected, and exactly the open rules overridden."""
-    latest = book.latest(subject)
+    """Whether the candidate is another's, made with real noise, not rejected, and exactly the open rules overridden.
+
+    Of a rejection before it, an approval may say under signature that nobody had a right to make it: whose right it was
+    is not in the journal, so that is for `tactful verify` to judge.
+    """
+    rejections = [each.id for each in book.rejections(subject)]
     return (
         subject.trainer not in {None, decision.document.public_key}
         and subject.noise == "system"
-        and (latest is None or latest.decision != "rejected")
+        and decision.document.payload.get("not_counted", []) == rejections
         and set(open_rules(subject.verdicts)) == set(decision.document.payload["overrides"])
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from tactful.scoring.signing import SignedDocument
+from tactful.scoring.trust import Reviewers, Role
 
 APPROVED, REJECTED, RETIRED = "approved", "rejected", "retired"
 HALF_APPROVED = "half approved"
+_ROLES: Mapping[str, Role] = {APPROVED: "approve", REJECTED: "reject", RETIRED: "retire"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,15 @@ class Decision:
     def missing(self) -> int:
         """How many more keys must sign before the approval counts; 0 for any other decision."""
         return max(0, self.needed - len(set(self.signers))) if self.approved else 0
+
+    @property
+    def not_counted(self) -> tuple[str, ...]:
+        """The ids of rejections that this approval says nobody had a right to make."""
+        return tuple(str(each) for each in self.document.payload.get("not_counted", ()))
+
+    def by_one_who_may(self, reviewers: Reviewers) -> bool:
+        """Whether its signer is a reviewer whose it is to decide so about the model."""
+        return reviewers.may(self.document.public_key, _ROLES[self.decision], self.model)
 
     @property
     def rollback(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tactful.assurance.decision import HALF_APPROVED, REJECTED, Decision
+from tactful.scoring.trust import Reviewers
 
 __all__ = ["NO_RULES", "Book", "Candidate", "CandidateEntry", "Decision", "open_rules"]
 
@@ -110,6 +111,17 @@ class Book:
         """Every decision about this candidate: the same name, number and bytes."""
         return tuple(each for each in self.decisions if _subject(each) == _bytes(entry))
 
+    def rejections(self, entry: CandidateEntry) -> tuple[Decision, ...]:
+        """Every rejection of this candidate, but for those of which a later approval says that they do not count."""
+        about = self.about(entry)
+        void = {each for decision in about for each in decision.not_counted}
+        return tuple(each for each in about if each.decision == REJECTED and each.id not in void)
+
+    def rejected_by(self, entry: CandidateEntry, reviewers: Reviewers) -> str | None:
+        """The key that rejected this candidate, whose to do so it was; None if nobody did. No approval undoes that."""
+        found = (each for each in self.about(entry) if each.decision == REJECTED and each.by_one_who_may(reviewers))
+        return next((each.document.public_key for each in found), None)
+
     def last(self, model: str) -> Decision | None:
         """The last decision about any version of a model, or None."""
         return next((each for each in reversed(self.decisions) if each.model == model), None)
@@ -167,18 +179,20 @@ class Book:
         earlier = [each for each in self.champions(model) if each and not (now and _subject(each) == _subject(now))]
         return earlier[-1] if earlier else None
 
-    def way_back(self, model: str) -> Decision | None:
+    def way_back(self, model: str, reviewers: Reviewers) -> Decision | None:
         """The last champion that was another version than the last one, and is not rejected; None if there is none.
 
-        The last champion is the one now or, where it was rejected or retired, the one whose end that was.
+        The last champion is the one now or, where it was rejected or retired, the one whose end that was. A rejection
+        by somebody whose to make it is not, as `reviewers` has it, does not count.
         """
         served = [each for each in self.champions(model) if each is not None]
         others = [each for each in served if _subject(each) != _subject(served[-1])]
-        return next((each for each in reversed(others) if not self._rejected(each)), None)
+        return next((each for each in reversed(others) if not self._rejected(each, reviewers)), None)
 
-    def _rejected(self, decision: Decision) -> bool:
-        """Whether what this is about was rejected since."""
-        return any(_subject(each) == _subject(decision) and each.decision == REJECTED for each in self.decisions)
+    def _rejected(self, decision: Decision, reviewers: Reviewers) -> bool:
+        """Whether what this is about was rejected by somebody who may."""
+        entry = self.subject(decision)
+        return entry is not None and self.rejected_by(entry, reviewers) is not None
 
     def next_sequence(self, model: str) -> int:
         """The number for the next decision about this model, above every one before."""

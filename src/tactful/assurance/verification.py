@@ -4,18 +4,22 @@ A stranger can do this with the records, the MLflow store and the reviewers' pub
 
 Notes
 -----
-*What cannot be seen.* The journal holds together by digests, and statements about models by signatures. Entries cut off
-at its end leave a chain that holds. They are noticed if MLflow, or the file of decisions seen on this machine
-(`tactful.scoring.seen`), knows something that the journal does not; else only with a head that was noted earlier and
-kept elsewhere. Whoever can rewrite the journal from some entry on, MLflow and that file, all three, and holds the keys
-of those who sign, or leaves their statements as they are, is not found without such a head. That a document says the
-truth is not checked, only that it is the one that was journalled. MLflow's descriptions, comments, tags and aliases
-other than ``champion`` are nobody's evidence and not looked at, and neither are other models.
+*What cannot be seen.* The journal holds together by digests that anybody can compute: whoever can write to the records
+can rewrite them from some entry on, and no chain breaks. Only a head that was noted earlier and kept elsewhere finds
+that for sure. Without one, what is signed stays as it was signed, and the rest is found as far as something outside the
+records contradicts it: a decision's name, by the reviewers' file; its time, by what its signer wrote and by MLflow's
+tags, to the hour if those are changed too; that a training was paid for, by the ε in its figures, though not what else
+was spent; entries cut off at the end, where MLflow, or the file of decisions seen on this machine
+(`tactful.scoring.seen`), knows of them. That a document says the truth is not checked, only that it is the one that was
+journalled.
+
+*What is not looked at.* MLflow's descriptions, comments, tags of its own (``mlflow.…``), names of runs, times, earlier
+values in the history of a metric, and aliases other than ``champion`` are nobody's evidence; and so are other models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +27,8 @@ from typing import Any
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
+from tactful.assurance.verification_budget import Debits
+from tactful.assurance.verification_decisions import check_decisions
 from tactful.assurance.verification_findings import Findings, Mismatch, said
 from tactful.assurance.verification_journal import read_journal
 from tactful.assurance.verification_version import VersionCheck, overrides
@@ -30,9 +36,7 @@ from tactful.errors import MissingExtraError, NotFoundError, UsageError
 from tactful.records.store import Records
 from tactful.scoring import strict_json
 from tactful.scoring.seen import seen_place
-from tactful.scoring.trust import Reviewers, Role
-
-_ROLES: Mapping[str, Role] = {"approved": "approve", "rejected": "reject", "retired": "retire"}
+from tactful.scoring.trust import Reviewers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +119,13 @@ def verify(
     Reads: nothing about people. Returns: names, digests and released values. Costs: nothing. Assumes: nothing.
     """
     findings = Findings()
-    book, found_head = read_journal(records, findings, head=head)
+    book, debits, found_head = read_journal(records, findings, head=head)
     entries = [each for each in book.candidates if each.candidate.model == model]
-    champion = book.champion(model)
-    _check_signers(book, model, reviewers, champion, now or records.now(), findings)
+    check_decisions(book, model, reviewers, now or records.now(), findings)
     try:
         registry = open_registry()
         _check_seen(registry, book, model, findings)
-        _check_store(registry, book, model, entries, findings)
+        _check_store(registry, book, debits, model, entries, findings)
     except NotFoundError as error:
         if not entries:
             raise
@@ -148,31 +151,6 @@ def verify(
     )
 
 
-def _check_signers(
-    book: Book, model: str, reviewers: Reviewers | None, champion: Decision | None, now: datetime, findings: Findings
-) -> None:
-    """Whose decisions count made the model what it is, enough of them, and the champion's approval holds still."""
-    if champion is not None and champion.expires_at <= now:
-        what = f"the champion's approval ended at {champion.expires_at.isoformat()}"
-        findings.add("approval_expired", what, version=champion.version)
-    if reviewers is None:
-        findings.add("reviewers_missing", "whose decisions count is not known, so signers were not compared")
-        return
-    decisions = [each for each in book.decisions if each.model == model]
-    findings.count("signers", len({each.document.public_key for each in decisions}))
-    last = champion or next(reversed(decisions), None)
-    decide = {each.id for each in (*last.joined, last)} if last else set()
-    for each in (one for one in decisions if not reviewers.may(one.document.public_key, _ROLES[one.decision], model)):
-        what = f"decision {each.sequence} ({each.decision}) is signed by a key that may not decide so"
-        if each.id in decide:
-            findings.add("signer_not_reviewer", what, version=each.version)
-        else:
-            findings.note(f"version {each.version}: {what}, or may no more; other decisions stand in its place")
-    if champion is not None and len(set(champion.signers)) < reviewers.needed(model):
-        what = f"{len(set(champion.signers))} signed for the champion, and {reviewers.needed(model)} must"
-        findings.add("approvals_too_few", what, version=champion.version)
-
-
 def _check_seen(registry: Registry, book: Book, model: str, findings: Findings) -> None:
     """The file of decisions seen on this machine knows of none that the journal does not."""
     place = seen_place(store=registry.uri)
@@ -191,11 +169,13 @@ def _check_seen(registry: Registry, book: Book, model: str, findings: Findings) 
         findings.add("journal_behind", what)
 
 
-def _check_store(registry: Registry, book: Book, model: str, entries: list[CandidateEntry], findings: Findings) -> None:
+def _check_store(
+    registry: Registry, book: Book, debits: Debits, model: str, entries: list[CandidateEntry], findings: Findings
+) -> None:
     """MLflow shows the versions that the journal knows, as it knows them, and the alias where it should be."""
     shown = _versions(registry, model, bool(entries), findings)
     for entry in entries:
-        VersionCheck(registry, book, entry, _shown_of(entry, shown), findings).run()
+        VersionCheck(registry, book, debits, entry, _shown_of(entry, shown), findings).run()
     known = {each.candidate.version for each in entries if _shown_of(each, shown)}
     for version in shown:
         if version.version not in known:

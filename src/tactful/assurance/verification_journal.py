@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tactful.assurance.candidates import KINDS, Book, replay
+from tactful.assurance.verification_budget import Debits
 from tactful.assurance.verification_findings import Findings
 from tactful.errors import JournalBrokenError, UsageError
 from tactful.records.journal import GENESIS, Entry, StoredEntry
 from tactful.records.store import Records
 
 
-def read_journal(records: Records, findings: Findings, *, head: str | None = None) -> tuple[Book, str]:
-    """The book that the statements which hold give, and the head of the chain; what does not hold is among `findings`.
+def read_journal(records: Records, findings: Findings, *, head: str | None = None) -> tuple[Book, Debits, str]:
+    """The book that the statements which hold give, the debits, and the head of the chain.
+
+    What does not hold is among `findings`.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def read_journal(records: Records, findings: Findings, *, head: str | None = Non
     statements = [row for row in stored if str(row.kind).startswith(KINDS)]
     findings.count("signed statements", len(statements))
     book = _replayed(_parsed(statements, findings), findings)
-    return book, str(stored[-1].digest) if stored else GENESIS
+    return book, Debits(stored), str(stored[-1].digest) if stored else GENESIS
 
 
 def _check_rows(stored: Sequence[StoredEntry], findings: Findings) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 
 from tactful.assurance.figures import FIGURES, Figures, as_shown
 from tactful.assurance.model_book import Book, CandidateEntry, Decision
-from tactful.assurance.pages import decision_tags
+from tactful.assurance.pages import DECISION_TAGS, decision_tags
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion, ShownFigures
+from tactful.assurance.verification_budget import Debits
 from tactful.assurance.verification_files import check_files
 from tactful.assurance.verification_findings import Findings, said
 from tactful.errors import NotFoundError, UsageError
@@ -24,6 +25,7 @@ class VersionCheck:
     ----------
     registry : Registry
     book : Book
+    debits : Debits
     entry : CandidateEntry
     shown : RegisteredVersion or None
         What MLflow shows under its number, if anything.
@@ -35,11 +37,13 @@ class VersionCheck:
         self,
         registry: Registry,
         book: Book,
+        debits: Debits,
         entry: CandidateEntry,
         shown: RegisteredVersion | None,
         findings: Findings,
     ) -> None:
-        self.registry, self.book, self.entry, self.shown, self.findings = registry, book, entry, shown, findings
+        self.registry, self.book, self.debits, self.entry = registry, book, debits, entry
+        self.shown, self.findings = shown, findings
         self.version = str(entry.candidate.version)
 
     def run(self) -> None:
@@ -52,6 +56,8 @@ class VersionCheck:
         """
         self.findings.count("versions")
         figures = self._documents()
+        if figures.whole and not self.debits.take(self.entry, figures):
+            self._add("debit_missing", "no debit before it, that is no other's, comes to the epsilon that it claims")
         self._run(figures)
         self._logged_model(figures)
         if self.shown is None:
@@ -59,7 +65,7 @@ class VersionCheck:
                 self._add("version_missing", "MLflow has no version of this number any more, or never showed it")
             return
         self._place(self.shown)
-        self._tags(self.shown.tags, figures, "the version")
+        self._tags(self.shown.tags, figures, "the version", {"status", "model_id"} | set(DECISION_TAGS))
         self._status(self.shown)
         self._files()
 
@@ -100,14 +106,19 @@ class VersionCheck:
             if shown.deleted:
                 self._add("run_deleted", "the run was deleted in MLflow")
             self._figures(shown, figures, "the run")
-            self._compare("figure", "the run shows the parameter", as_shown(figures.params), shown.params)
+            if shown.status != "FINISHED":
+                self._add("run_differs", f"the run has the status {shown.status}; it was finished")
+            self._params(shown.params, figures.params if figures.whole else {}, "the run", figures)
             self._tags(shown.tags, figures, "the run")
 
     def _logged_model(self, figures: Figures) -> None:
         """The logged model is there, and shows the figures and tags of the training."""
         with self._missing("logged_model_missing", "MLflow has no such logged model any more"):
             shown = self.registry.logged_model(self.entry.candidate.model_id)
+            if shown.status != "READY":
+                self._add("logged_model_differs", f"the logged model has the status {shown.status}; it was ready")
             self._figures(shown, figures, "the logged model")
+            self._params(shown.params, {}, "the logged model", figures)
             self._tags(shown.tags, figures, "the logged model")
 
     def _figures(self, shown: ShownFigures, figures: Figures, where: str) -> None:
@@ -119,11 +130,18 @@ class VersionCheck:
         for name in sorted(set(shown.metrics) - set(figures.metrics)) if figures.whole else ():
             self._add("figure_added", f"{where} shows {name}, which the training did not")
 
-    def _tags(self, shown: Mapping[str, str], figures: Figures, where: str) -> None:
+    def _params(self, shown: Mapping[str, str], wanted: Mapping[str, str], where: str, figures: Figures) -> None:
+        self._compare("figure", f"{where} shows the parameter", as_shown(wanted), shown)
+        for name in sorted(set(shown) - set(wanted)) if figures.whole else ():
+            self._add("figure_added", f"{where} shows the parameter {name}, which the training did not")
+
+    def _tags(self, shown: Mapping[str, str], figures: Figures, where: str, others: Set[str] = frozenset()) -> None:
         self._compare("tag", f"{where} has the tag", figures.tags, shown)
         for name in sorted(set(shown) - set(figures.tags)):
             if name.startswith("verdict."):
                 self._add("tag_differs", f"{where} has the tag {name}, a rule by which nothing was judged")
+            elif figures.whole and not name.startswith("mlflow.") and name not in others:
+                self._add("tag_added", f"{where} has the tag {name}, which the training did not set")
 
     def _compare(self, kind: str, where: str, wanted: Mapping[str, str], shown: Mapping[str, str]) -> None:
         self.findings.count(f"{kind}s", len(wanted))
@@ -147,8 +165,9 @@ class VersionCheck:
             self._add("status_differs", f"MLflow shows the status {shown.status or 'none'}; the journal says {wanted}")
         for decision in self.book.about(self.entry)[-1:]:
             for name, value in decision_tags(decision).items():
-                if shown.tags.get(name, value) != value:  # one that is gone misleads nobody
-                    self._add("tag_differs", f"the version has the tag {name}: {shown.tags[name]}; it was {value}")
+                if shown.tags.get(name) != value:
+                    found = shown.tags.get(name, "none")
+                    self._add("tag_differs", f"the version has the tag {name}: {found}; it was {value or 'none'}")
 
     def _files(self) -> None:
         """The files that MLflow loads."""
