@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from assurance_registry_world import DOCUMENTS, World, empty_store
 from scoring_service import post, running
+from tactful.assurance.pages import version_text
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_folder import LOADER
 from tactful.errors import ApprovalRefusedError, MissingExtraError, ModelRefusedError, NotFoundError, UsageError
@@ -177,6 +179,10 @@ def test_the_page_of_a_version_says_who_decided_what_when_and_why(world: World) 
     assert page.description.startswith("Rejected by Grace on ")
     (before,) = [line for line in page.description.splitlines() if line.startswith("- ")]
     assert before.startswith(f"- {approval.time:%Y-%m-%d %H:%M} UTC, approved by Ada: fit for its")
+    assert before.endswith(r"although ndcg\_by\_age did not pass: the group is small")
+    document = replace(approval.document, payload=approval.document.payload | {"approvals_needed": 2, "rollback": True})
+    half = replace(approval, document=document)
+    assert "UTC, half approved (a rollback) by Ada: fit" in version_text("approved", [half, approval])
 
 
 def test_mlflow_shows_what_comes_out_and_converts_nothing_that_goes_in(world: World) -> None:

@@ -21,9 +21,10 @@ from tactful.benchmarks.quality import benchmark_quality
 from tactful.benchmarks.references import ease, popularity
 from tactful.cli.commands import app
 from tactful.config import TrainingConfig
-from tactful.datasets.twin import _address, twin
+from tactful.datasets.twin import twin
 from tactful.datasets.twin_tables import MARK
 from tactful.errors import ModelRefusedError, UsageError
+from tactful.scoring.address import whole_address
 from tactful.training import train
 
 PEOPLE = 3000
@@ -214,9 +215,9 @@ def test_an_altered_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_is_named_as_elsewhere() -> None:
     """A name is its champion, a name with a version that version; addresses stay."""
-    assert _address("grocery") == "models:/grocery@champion"
-    assert _address("grocery@3") == "models:/grocery/3"
-    assert _address("models:/grocery/3") == "models:/grocery/3"
+    assert whole_address("grocery") == "models:/grocery@champion"
+    assert whole_address("grocery@3") == "models:/grocery/3"
+    assert whole_address("models:/grocery/3") == "models:/grocery/3"
 
 
 def test_the_command_prints_one_object(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tactful.personal.keys import Keys
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 from tactful.scoring import Recommender
+from tactful.scoring.address import whole_address
 from tactful.scoring.signing import new_key, public_text, write_private
 
 app = typer.Typer(
@@ -89,7 +90,7 @@ def audit(
 
 @app.command()
 def recommend(
-    model: Annotated[str, typer.Argument(help="A model's name (its champion), models:/name/version, or a folder.")],
+    model: Annotated[str, typer.Argument(help="A model (its champion), NAME@VERSION, a models:/ address, a folder.")],
     history: Annotated[str, typer.Option(help="Item ids, separated by commas.")],
     profiling: Annotated[
         bool, typer.Option("--profiling/--no-profiling", help="Does this person allow it? One of the two must be said.")
@@ -104,7 +105,7 @@ def recommend(
 
     Example: tactful recommend grocery --history "BANANAS,EGGS - LARGE" -n 5 --profiling --because
     """
-    address = model if model.startswith("models:/") or Path(model).is_dir() else f"models:/{model}@champion"
+    address = whole_address(model)
     with show.steps("loading") as say:
         say(f"verifying {address}")
         recommender = Recommender.load(address)

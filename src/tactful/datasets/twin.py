@@ -17,7 +17,6 @@ people, only people can say. No row of it is about anybody, and it must never be
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,12 +28,11 @@ from tactful.datasets.tables import open_folder
 from tactful.datasets.twin_people import TwinPopulation
 from tactful.datasets.twin_tables import write_twin
 from tactful.errors import UsageError
-from tactful.scoring.address import resolve
+from tactful.scoring.address import resolve, whole_address
 from tactful.scoring.artifact import read_artifact
 from tactful.scoring.item_model import ItemModel
 
 HISTORY_LENGTH = 20.0
-_NAMED = re.compile(r"(?P<name>[^/@:]+)(@(?P<version>[1-9][0-9]*))?")
 
 Progress = Callable[[str], None]
 
@@ -121,7 +119,7 @@ def twin(
     """
     folder = _checked(people, history_length, Path(out))
     progress("reading the model")
-    with resolve(_address(model)) as located:
+    with resolve(whole_address(model)) as located:
         artifact = read_artifact(located.folder)
         found = ItemModel.of(artifact)
     if history_length > len(found) / 2:
@@ -162,11 +160,3 @@ def _checked(people: int, history_length: float, folder: Path) -> Path:
             do="Give larger numbers",
         )
     return folder
-
-
-def _address(model: str | Path) -> str | Path:
-    """Where `tactful.scoring` finds the model."""
-    named = _NAMED.fullmatch(str(model))
-    if named is None or Path(model).is_dir():
-        return model
-    return f"models:/{named['name']}" + (f"/{named['version']}" if named["version"] else "@champion")

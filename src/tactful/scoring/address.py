@@ -26,6 +26,7 @@ from tactful.scoring.artifact import APPROVAL, MANIFEST, read_document
 DEFAULT_STORE = "sqlite:///models/mlflow.db"
 _REGISTERED = "registered_model_meta"  # what MLflow writes beside MLmodel when it fetches a registered version
 _FACT = re.compile(r"^(model_name|model_version): +('?)(?!null$)([\w. -]+)\2$", re.MULTILINE)
+_NAMED = re.compile(r"(?P<name>[^/@:]+)(@(?P<version>[1-9][0-9]*))?")
 _ADDRESS = re.compile(r"models:/(?P<model>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9][0-9]*))")
 
 
@@ -110,6 +111,14 @@ def named_version(address: str | Path, version: str) -> str | Path:
     if not str(address).startswith("models:"):
         return address
     return f"models:/{_parts(str(address))[0]}/{version}"
+
+
+def whole_address(model: str | Path) -> str | Path:
+    """What somebody means who types a model's name, for its champion, or ``name@version``; anything else as it is."""
+    named = _NAMED.fullmatch(str(model))
+    if named is None or Path(model).is_dir():
+        return model
+    return f"models:/{named['name']}" + (f"/{named['version']}" if named["version"] else "@champion")
 
 
 def _artifact_in(folder: Path) -> Path:
