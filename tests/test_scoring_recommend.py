@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -124,10 +125,12 @@ def test_never_pads(board: Recommender) -> None:
     assert board.recommend(everything, n=5, profiling=True).items == ()
 
 
-@pytest.mark.parametrize("n", [0, -1, 2.5, "3", None, True])
+@pytest.mark.parametrize("n", [0, -1, 2.5, "3", None, True, ["4711"], "4711"])
 def test_n_is_a_whole_number_from_1(board: Recommender, n: Any) -> None:
-    with pytest.raises(UsageError, match="whole number"):
+    """What is no number may be a history that a caller put in the wrong place, so it is not repeated."""
+    with pytest.raises(UsageError, match="whole number") as caught:
         board.recommend(["100"], n=n, profiling=True)
+    assert "4711" not in str(caught.value)
 
 
 @pytest.mark.parametrize("history", ["100", b"100", 7, None])
@@ -411,7 +414,7 @@ def test_an_allow_list_opens_no_sensitive_category(board: Recommender) -> None:
     assert [i.item_id for i in board.similar("100", allow_items=["106", 104], deny_items=[104])] == []
 
 
-@pytest.mark.parametrize("wrong", ["104", b"104", 104, [104.0], ["104", None], [["104"]], [True]])
+@pytest.mark.parametrize("wrong", ["104", b"104", 104, [104.0], ["104", None], [["104"]], [True], {"104": False}, {}])
 def test_lists_hold_ids(board: Recommender, wrong: Any) -> None:
     """What is no id is an error and is not ignored: 104.0, which a table with gaps makes of 104, would deny nothing."""
     for name in ("allow_items", "deny_items"):
@@ -419,14 +422,48 @@ def test_lists_hold_ids(board: Recommender, wrong: Any) -> None:
             board.recommend(["100"], profiling=True, **{name: wrong})
 
 
+@pytest.mark.parametrize("wrong", [{}, {"health": False}, {"health": True}, "health", 5, True, None, [["health"]], [5]])
+def test_categories_are_a_list_of_texts(board: Recommender, wrong: Any) -> None:
+    """Above all, of ``{"health": False}`` nobody takes the key for an opt-in and leaves the answer beside it."""
+    calls: list[Callable[[], object]] = [
+        lambda: board.recommend(["100"], profiling=True, allowed_categories=wrong),
+        lambda: board.recommend_batch([["100"]], profiling=True, allowed_categories=wrong),
+        lambda: board.explain(["100"], "106", allowed_categories=wrong),
+        lambda: board.similar("100", allowed_categories=wrong),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="allowed_categories is a list"):
+            call()
+
+
+def test_whatever_is_no_list_of_people_is_told(board: Recommender) -> None:
+    for histories in (5, None):
+        for profiling in (True, [True]):
+            with pytest.raises(UsageError, match="histories are a list of histories"):
+                board.recommend_batch(histories, profiling=profiling)  # type: ignore[arg-type]
+    unordered: Any
+    for unordered in ({True: False}, {True}):
+        with pytest.raises(UsageError, match="profiling"):
+            board.recommend_batch([["100"]], profiling=unordered)
+
+
+def test_an_integer_of_thousands_of_digits_is_no_id(board: Recommender) -> None:
+    """Python refuses to write it out as text; it is an unknown id like others."""
+    assert board.recommend([10**5000], profiling=True).unknown == 1
+    with pytest.raises(UsageError, match="deny_items"):
+        board.recommend(["100"], profiling=True, deny_items=[10**5000])
+    with pytest.raises(NotFoundError):
+        board.explain(["100"], 10**5000)
+
+
 def test_lists_may_be_any_iterable(board: Recommender) -> None:
     """A list, a set, a generator, an array: the same; and categories may be any collection."""
     for kind in (list, tuple, set, iter, np.array, frozenset):
         answer = board.recommend(["100"], profiling=True, allow_items=kind(["104", "106"]), deny_items=kind(["102"]))
         assert ids(answer) == ["104"]
-    for kinds in ([], set(), frozenset(), {}, ()):
+    for kinds in ([], set(), frozenset(), iter([]), ()):
         assert "106" not in ids(board.recommend(["100"], profiling=True, allowed_categories=kinds))
-    for kinds in (["health"], {"health"}, ("health",), {"health": 1}):
+    for kinds in (["health"], {"health"}, ("health",), iter(["health"])):
         assert "106" in ids(board.recommend(["100"], profiling=True, allowed_categories=kinds))
 
 

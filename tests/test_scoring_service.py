@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scoring_service import SCHEMA, Service, conforms, saved
 from scoring_world import publish
-from tactful.errors import ModelRefusedError, TactfulError, UsageError
-from tactful.scoring import Recommender, recommender
+from tactful.errors import ModelRefusedError, NotFoundError, TactfulError, UsageError
+from tactful.scoring import Recommender, bodies, recommender
 from tactful.scoring.pyfunc import PyfuncModel, _load_pyfunc
 from tactful.scoring.seen import SeenSequences
 from tactful.scoring.signing import new_key, public_text
@@ -146,6 +148,28 @@ WRONG: dict[str, tuple[Any, str]] = {
     "n true": (records({"history": [CANARY], "profiling": True, "n": True}), "n is a whole number"),
     "because 1": (records({"history": [CANARY], "profiling": True, "because": 1}), "because is true or false"),
     "categories text": (records({"history": [CANARY], "profiling": True, "allowed_categories": "health"}), "list"),
+    "categories mapping": (
+        records({"history": [CANARY], "profiling": True, "allowed_categories": {"health": False}}),
+        "allowed_categories is a list",
+    ),
+    "categories 5": (records({"history": [CANARY], "profiling": True, "allowed_categories": 5}), "a list"),
+    "categories true": (records({"history": [CANARY], "profiling": True, "allowed_categories": True}), "a list"),
+    "categories nested": (records({"history": [], "profiling": True, "allowed_categories": [[CANARY]]}), "a list"),
+    "deny mapping": (records({"history": [], "profiling": True, "deny_items": {CANARY: False}}), "deny_items"),
+    "allow mapping": (records({"history": [], "profiling": True, "allow_items": {CANARY: False}}), "allow_items"),
+    "weights of lists": (records({"history": [[CANARY]], "profiling": True, "weights": [1]}), "weights"),
+    "weights of objects": (records({"history": [{CANARY: 1}], "profiling": True, "weights": [1]}), "weights"),
+    "n too large": (records({"history": [CANARY], "profiling": True, "n": bodies.MOST_ITEMS + 1}), "from 1 to 1000"),
+    "misspelt often": (
+        records({"history": [CANARY], "profiling": True, **{f"{CANARY}{i}": 1 for i in range(5000)}}),
+        "fields that are not known: 5000",
+    ),
+    "rows too many": (records(*[{"history": [CANARY], "profiling": False}] * 1001), "at most 1000 rows"),
+    "items too many": (records(*[{"history": [CANARY], "profiling": False, "n": 1000}] * 11), "at most 10000 items"),
+    "parts too many": (
+        records({"history": [CANARY] * 500, "profiling": True, "n": 1000, "because": True}),
+        "at most 100000 parts",
+    ),
     "deny text": (records({"history": [CANARY], "profiling": True, "deny_items": CANARY}), "deny_items"),
     "misspelt": (records({"history": [CANARY], "profiling": True, "deny_item": ["1"]}), r"deny_items perhaps misspelt"),
     "unknown": (records({"history": [CANARY], "profiling": True, CANARY: 1}), "fields that are not known: 1"),
@@ -207,6 +231,31 @@ def test_a_megabyte_is_answered(service: Service) -> None:
     assert answer["unknown"] == 100_000 - 12
 
 
+def test_what_a_body_may_ask_for_is_in_the_schema(served: PyfuncModel) -> None:
+    """The limits are the published ones, what lies just within is answered, and the library has none of its own."""
+    request, row = SCHEMA["$defs"]["request"], SCHEMA["$defs"]["row"]["properties"]
+    most = bodies.MOST_ROWS, bodies.MOST_ITEMS
+    assert (request["properties"]["dataframe_records"]["maxItems"], row["n"]["maximum"]) == most
+    assert f"{bodies.MOST_TOGETHER:,} items" in request["description"]
+    assert f"{bodies.MOST_PARTS:,} parts" in request["description"]
+    assert len(served.predict([{"history": [], "profiling": False}] * bodies.MOST_ROWS)) == bodies.MOST_ROWS
+    assert len(served.predict([{"history": [], "profiling": True, "n": bodies.MOST_ITEMS}] * 10)) == 10
+    asked = {"history": ["x"] * 99, "profiling": True, "n": 1000, "because": True}
+    assert len(served.predict([asked])) == 1
+    with pytest.raises(UsageError, match="100000 parts"):
+        served.predict([asked, {**GOOD, "because": True}])
+    assert len(served.predict([{**asked, "history": ["x"] * 10**5, "profiling": False}])) == 1  # it is not looked at
+
+
+def test_a_row_each_of_its_own_misspelt_name_makes_no_table_of_all(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a body is refused before every row is made to name the columns of all others."""
+    monkeypatch.setattr(pd.DataFrame, "to_dict", lambda *_, **__: pytest.fail("the rows were made"))
+    status, body = service.post(records(*({"history": [], "profiling": True, f"x{i}": 1} for i in range(900))))
+    assert (status, "not known: 900" in body["message"]) == (400, True)
+
+
 def test_a_bug_is_told_by_its_kind_alone(served: PyfuncModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a foreign error says may be somebody's history; status 500, and nothing of it in the answer."""
 
@@ -261,6 +310,100 @@ def test_parameters_fill_what_a_row_leaves_out(served: PyfuncModel) -> None:
     assert served.predict([row], params={"because": True})[0]["items"][0]["because"]
 
 
+@pytest.mark.parametrize("name", ["profiling", "history", "allowed_categories", "weights", CANARY])
+def test_what_a_person_allows_is_no_parameter(served: PyfuncModel, name: str) -> None:
+    """A default that somebody set for all must not answer for one who said nothing, nor beside what they said."""
+    for row in ({"history": ["100"]}, {"history": ["100"], "profiling": False}):
+        with pytest.raises(UsageError, match="in their own row") as caught:
+            served.predict([row], params={name: ["health"] if name == "allowed_categories" else True})
+        assert CANARY not in str(caught.value)
+
+
+def _columns(described: Any) -> None:
+    """MLflow is to convert what it is sent."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    columns = [ColSpec(Array(DataType.string), "history"), ColSpec(DataType.boolean, "profiling")]
+    described.signature = ModelSignature(inputs=Schema(columns), outputs=described.signature.outputs)
+
+
+def _parameters(described: Any) -> None:
+    """MLflow is to say for everybody what they allow."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import DataType, ParamSchema, ParamSpec
+
+    allowed = ParamSpec("allowed_categories", DataType.string, ["health"], shape=(-1,))
+    params = ParamSchema([ParamSpec("profiling", DataType.boolean, True), allowed])
+    described.signature = ModelSignature(outputs=described.signature.outputs, params=params)
+
+
+def _flavour(**changes: Any) -> Callable[[Any], None]:
+    return lambda described: described.flavors["python_function"].update(changes)
+
+
+DESCRIBED: dict[str, Callable[[Any], object]] = {
+    "columns": _columns,
+    "parameters": _parameters,
+    "settings": _flavour(config={"x": 1}),
+    "code": _flavour(code="code"),
+    "a code path": _flavour(model_code_path="model.py"),
+    "another method": _flavour(predict_fn="_current"),
+    "a stream": _flavour(streamable=True),
+    "another environment": _flavour(env={"conda": "conda.yaml", "virtualenv": "other.yaml"}),
+    "another place": _flavour(data="data/../data/tiny"),
+    "another flavour": lambda described: described.add_flavor("sklearn", pickled_model="model.pkl"),
+    "metadata": lambda described: setattr(described, "metadata", {"x": 1}),
+    "an example": lambda described: setattr(described, "saved_input_example_info", {"artifact_path": "x"}),
+    "something new": lambda described: setattr(described, "guardrails", "off"),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_a_model_described_otherwise_is_not_loaded(folder: Path, tmp_path: Path, name: str) -> None:
+    """A signature of inputs would turn "no" into true, one of parameters would answer for people; and so on."""
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    from tactful.assurance.registry_folder import data_path
+
+    altered = shutil.copytree(folder, tmp_path / "model")
+    assert data_path(altered / "MLmodel", "tiny", "3") == "data/tiny"
+    described = Model.load(str(altered))
+    DESCRIBED[name](described)
+    described.save(str(altered / "MLmodel"))
+    with pytest.raises(ModelRefusedError, match="tactful"):
+        data_path(altered / "MLmodel", "tiny", "3")
+    with pytest.raises(TactfulError, match=r"MLmodel|model_config"):
+        mlflow.pyfunc.load_model(str(altered), suppress_warnings=True)
+    assert Recommender.load(altered).version == "3"  # reads nothing of it
+
+
+def test_the_description_is_the_one_that_mlflow_read(folder: Path, tmp_path: Path) -> None:
+    """A harmless one further in, where a harmful one names that place, is not taken for it; nor is none at all."""
+    import mlflow.pyfunc
+
+    outer = shutil.copytree(folder, tmp_path / "model")
+    shutil.copytree(folder, outer / "inner")
+    text = (outer / "MLmodel").read_text()
+    assert "inputs: null" in text
+    columns = """'[{"type": "boolean", "name": "profiling", "required": true}]'"""
+    for place in ("inner/data/tiny", "data/../inner/data/tiny"):
+        (outer / "MLmodel").write_text(
+            text.replace("data: data/tiny", f"data: {place}").replace("inputs: null", f"inputs: {columns}")
+        )
+        with pytest.raises(ModelRefusedError, match="its MLmodel file"):
+            mlflow.pyfunc.load_model(str(outer), suppress_warnings=True)
+    (outer / "MLmodel").unlink()
+    with pytest.raises(ModelRefusedError, match="its MLmodel file"):
+        _load_pyfunc(str(outer / "data" / "tiny"))
+    for file in (b"", b"{", b"- 1\n", b"flavors: 1\n", b"x: &a [*a]\n", b"x" * 2**17):
+        (outer / "MLmodel").write_bytes(file)
+        with pytest.raises(ModelRefusedError, match="its MLmodel file"):
+            _load_pyfunc(str(outer / "data" / "tiny"))
+
+
 def test_the_history_of_who_did_not_agree_is_not_read(served: PyfuncModel) -> None:
     """Not even to match it with its weights."""
 
@@ -289,7 +432,7 @@ def test_with_the_variable_set_it_follows(
     tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It answers with what is approved at the address, not with what MLflow handed over, and goes on to the next."""
-    begun, live = publish(tmp_path / "begun" / "tiny", key, **TODAY), tmp_path / "live"
+    begun, live = saved(publish(tmp_path / "tiny", key, **TODAY), tmp_path / "begun") / "data/tiny", tmp_path / "live"
     live.symlink_to(publish(tmp_path / "a", key, version="4", sequence=4, **TODAY))
     monkeypatch.setenv("TACTFUL_FOLLOW", str(live))
     monkeypatch.setenv("TACTFUL_FOLLOW_EVERY", "0.02")
@@ -306,17 +449,19 @@ def test_with_the_variable_set_it_follows(
 def test_what_is_followed_is_the_model_that_is_served(
     tmp_path: Path, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TACTFUL_FOLLOW", str(publish(tmp_path / "tiny", key, **TODAY)))
+    tiny = publish(tmp_path / "tiny", key, **TODAY)
+    begun = saved(tiny, tmp_path / "begun") / "data" / "tiny"
+    monkeypatch.setenv("TACTFUL_FOLLOW", str(tiny))
     with pytest.raises(UsageError, match="names the model that is served"):
-        _load_pyfunc(str(tmp_path / "other"))
+        _load_pyfunc(str(saved(shutil.copytree(tiny, tmp_path / "other"), tmp_path / "served") / "data" / "other"))
     for every in ("soon", "0", "-1", "nan", "inf"):
         monkeypatch.setenv("TACTFUL_FOLLOW_EVERY", every)
         with pytest.raises(UsageError, match="seconds above 0"):
-            _load_pyfunc(str(tmp_path / "tiny"))
+            _load_pyfunc(str(begun))
     monkeypatch.setenv("TACTFUL_FOLLOW", str(tmp_path / "nowhere"))
     monkeypatch.delenv("TACTFUL_FOLLOW_EVERY")
-    with pytest.raises(TactfulError):
-        _load_pyfunc(str(tmp_path / "tiny"))
+    with pytest.raises(NotFoundError):
+        _load_pyfunc(str(begun))
 
 
 def test_without_mlflow_the_errors_are_ours() -> None:
@@ -335,6 +480,7 @@ def test_an_unapproved_model_is_not_served(tmp_path: Path, key: Ed25519PrivateKe
     folder = publish(tmp_path / "artifact", key, **TODAY)
     with pytest.raises(UsageError, match="model_config"):
         _load_pyfunc(str(folder), {"trusted_keys": "mine"})
-    (folder / "approval.json").unlink()
-    with pytest.raises(ModelRefusedError):
-        _load_pyfunc(str(folder))
+    inside = saved(folder, tmp_path / "saved") / "data" / "artifact"
+    (inside / "approval.json").unlink()
+    with pytest.raises(ModelRefusedError, match=r"approval\.json"):
+        _load_pyfunc(str(inside))

@@ -17,8 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import Array
 
+from tactful.assurance.registry_folder import data_path
 from tactful.cli import main
+from tactful.errors import ModelRefusedError
 from tactful.records.store import Records
 from tactful.scoring.signing import SignedDocument, load_private
 from tampering_world import Shop, approved, ended, entered, make_shop, trained
@@ -178,6 +183,30 @@ def other_loader(shop: Shop) -> None:
     """MLflow is told to load the model by other code."""
     path = shop.saved() / "MLmodel"
     path.write_text(path.read_text().replace("tactful.scoring.pyfunc", "mlflow.sklearn"))
+
+
+def sign_inputs(shop: Shop) -> None:
+    """MLflow is to convert what it is sent: the text "no" into true."""
+    columns = [ColSpec(Array(DataType.string), "history"), ColSpec(DataType.boolean, "profiling")]
+    _describe(shop, inputs=Schema(columns))
+
+
+def sign_parameters(shop: Shop) -> None:
+    """MLflow is to say that everybody allows profiling and opted into everything."""
+    allowed = ParamSpec("allowed_categories", DataType.string, ["health"], shape=(-1,))
+    _describe(shop, params=ParamSchema([ParamSpec("profiling", DataType.boolean, True), allowed]))
+
+
+def _describe(shop: Shop, **signature: Any) -> None:
+    described = Model.load(str(shop.saved() / "MLmodel"))
+    described.signature = ModelSignature(outputs=described.signature.outputs, **signature)
+    described.save(str(shop.saved() / "MLmodel"))
+
+
+def configure(shop: Shop) -> None:
+    """MLflow is to hand settings to the loader."""
+    path = shop.saved() / "MLmodel"
+    path.write_text(path.read_text().replace("    loader_module:", "    config:\n      x: 1\n    loader_module:"))
 
 
 def longer(shop: Shop) -> None:
@@ -383,6 +412,9 @@ MORE = [
         verify="logged_model_missing",
     ),
     Tampering(what="MLflow told to load it by other code", do=other_loader, verify="mlmodel_altered"),
+    Tampering(what="MLflow told which columns go in", do=sign_inputs, verify="mlmodel_altered"),
+    Tampering(what="MLflow told what everybody allows", do=sign_parameters, verify="mlmodel_altered"),
+    Tampering(what="MLflow told of settings", do=configure, verify="mlmodel_altered"),
     Tampering(what="a package added to what MLflow installs", do=requirements, verify="environment_altered"),
     Tampering(
         what="code added beside the artifact",
@@ -526,8 +558,8 @@ def test_more_tampering_is_caught(
 def test_any_byte_of_any_file_counts(shop: Shop, record_property: Callable[[str, object], None]) -> None:
     """A byte changed anywhere, in every file that MLflow holds of the champion, is found; so is every field of a row.
 
-    What MLflow itself wrote beside the artifact says which version of what it was written with; those digits decide
-    nothing, so of these files the first byte is changed.
+    Of what MLflow itself wrote beside the artifact only the first byte is changed here. Such a file also says which
+    versions it was written with, which decides nothing; the test below looks at every byte of the one that decides.
     """
     rng = np.random.default_rng(6)
     run = Path(shop.client.get_run(shop.run()).info.artifact_uri.removeprefix("file://"))
@@ -551,6 +583,38 @@ def test_any_byte_of_any_file_counts(shop: Shop, record_property: Callable[[str,
     assert missed == []
     assert shop.verified().ok
     record_property("evidence", f"one byte changed in each of {len(files)} files: {len(files)} found")
+
+
+@pytest.mark.prove
+def test_no_bit_that_decides_how_a_model_loads_is_free(
+    shop: Shop, record_property: Callable[[str, object], None]
+) -> None:
+    """A bit changed in any byte of MLmodel is refused, or MLflow understands the same but for facts of its making."""
+    path = shop.saved() / "MLmodel"
+    raw, before, refused = path.read_bytes(), _understood(path), 0
+    free = {"artifact_path", "mlflow_version", "model_id", "model_size_bytes", "model_uuid", "run_id"}
+    free |= {"utc_time_created", "python_version", "outputs"}
+    for where in range(len(raw)):
+        flip(path, where)
+        try:
+            data_path(path, "shop", "2")
+        except ModelRefusedError:
+            refused += 1
+        else:
+            changed = {name for name, value in _understood(path).items() ^ before.items()}
+            assert changed <= free, (where, changed)
+        path.write_bytes(raw)
+    assert refused > 200
+    record_property(
+        "evidence", f"{refused} of {len(raw)} bytes of MLmodel cannot be changed, the others decide nothing"
+    )
+
+
+def _understood(path: Path) -> dict[str, str]:
+    """What MLflow makes of MLmodel, of which null and false say nothing; keys within are told as those outside."""
+    told = Model.load(str(path)).to_dict()
+    told |= {"flavours": sorted(told["flavors"])} | told.pop("flavors")["python_function"] | told.pop("signature")
+    return {name: repr(value) for name, value in told.items() if value is not None and value is not False}
 
 
 @pytest.mark.prove

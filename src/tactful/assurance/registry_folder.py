@@ -63,12 +63,15 @@ def data_path(mlmodel: Path, model: str, version: str) -> str:
     ------
     ModelRefusedError
         If the file says anything that tactful does not write, see `tactful.scoring.pyfunc.described`: other code, or a
-        signature by which MLflow would change what a service is asked.
+        signature by which MLflow would change what a service is asked; or if it is of another model.
     """
     try:
-        return described(mlmodel)
+        found = described(mlmodel)
     except ModelRefusedError as error:
         raise _foreign(model, version) from error
+    if found != f"data/{model}":
+        raise _foreign(model, version)
+    return found
 
 
 def _foreign(model: str, version: str) -> ModelRefusedError:
