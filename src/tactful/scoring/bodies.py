@@ -163,7 +163,7 @@ def _check_names(names: Iterable[Any]) -> None:
     raise UsageError(
         f"a row has history and profiling, and may have {', '.join(_COLUMNS[2:])}",
         given=" and ".join([f"{name} is missing" for name in lacking] + [wrong] * bool(unknown)),
-        do="Say for each person whether profiling is allowed, true or false",
+        do="Say both for each person" if lacking else "Correct the names, or leave the fields out",
     )
 
 
