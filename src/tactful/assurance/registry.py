@@ -13,6 +13,8 @@ Notes
 -----
 Only `mlflow.MlflowClient` is used, with its address given: no active run, no process-wide tracking address. A caller
 with a run of their own open keeps it, and mlflow's automatic tags (user name, git commit, source file) are not written.
+
+The file is longer than most because everything that is asked of MLflow's client is asked in one class.
 """
 
 from __future__ import annotations
