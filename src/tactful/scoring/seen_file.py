@@ -99,8 +99,7 @@ def _read(path: Path) -> Numbers:
     except FileNotFoundError:
         return {}
     with os.fdopen(descriptor, "rb") as file:
-        raw = file.read(_LARGEST + 1)
-    seen = strict_json.parse(raw) if len(raw) <= _LARGEST else None
+        seen = strict_json.parse(file.read(_LARGEST))  # a table that is cut off is none
     if not isinstance(seen, dict) or not all(type(number) is int for number in seen.values()):
         raise strict_json.NotStrictJsonError("not a table of numbers")
     return seen
