@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tactful.assurance.decision import Decision
 from tactful.assurance.model_book import Candidate
@@ -36,13 +35,15 @@ from tactful.assurance.registry_store import (
     RegisteredVersion,
     ShownFigures,
     default_uri,
+    document_bytes,
+    is_local,
     make_folder,
     plainly,
     quiet,
 )
 from tactful.assurance.registry_writing import CandidateWriter
-from tactful.errors import MissingExtraError, ModelRefusedError, UsageError
-from tactful.scoring.artifact import APPROVAL, read_document
+from tactful.errors import MissingExtraError, UsageError
+from tactful.scoring.artifact import APPROVAL
 from tactful.scoring.signing import SignedDocument
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
-_LARGEST = 64 * 2**20  # bytes of a document; a report with thousands of rows has a few million
 _SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -172,7 +172,7 @@ class Registry:
             with plainly(f"fetching {model} version {version}"):
                 root = self._client.get_model_version_download_uri(model, version)
                 source = self._client.get_logged_model(_id_in(root)).artifact_location if _id_in(root) else root
-                options = {} if _is_local(str(source)) else {"dst_path": private}
+                options = {} if is_local(str(source)) else {"dst_path": private}
                 folder = self._download(artifact_uri=str(source), **options)
             yield folder
 
@@ -235,10 +235,10 @@ class Registry:
         What is a link or a pipe, or larger than a document can be, is not read: it counts as empty.
         """
         with plainly(f"fetching the documents of run {run_id}"), tempfile.TemporaryDirectory() as private:
-            local = _is_local(str(self._client.get_run(run_id).info.artifact_uri))
+            local = is_local(str(self._client.get_run(run_id).info.artifact_uri))
             root = self._download(run_id=run_id, **({} if local else {"dst_path": private}))
             files = [path for path in sorted(root.rglob("*")) if path.is_symlink() or not path.is_dir()]
-            return {path.relative_to(root).as_posix(): _document(path) for path in files}
+            return {path.relative_to(root).as_posix(): document_bytes(path) for path in files}
 
     def publish_approval(self, model: str, version: str, document: SignedDocument) -> None:
         """``approval.json`` lies beside ``manifest.json`` in the version's artifact, whatever was there before."""
@@ -374,15 +374,3 @@ def _pages(search: Callable[..., Any], condition: str | None) -> Iterator[Any]:
         token = page.token
         if not token:
             return
-
-
-def _is_local(address: str) -> bool:
-    """Whether MLflow reads files in place there, and copies nothing."""
-    return urlsplit(address).scheme in ("", "file")
-
-
-def _document(path: Path) -> bytes:
-    try:
-        return read_document(path, at_most=_LARGEST)
-    except ModelRefusedError:
-        return b""

@@ -8,8 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tactful.errors import NotFoundError, UsageError
+from tactful.errors import ModelRefusedError, NotFoundError, UsageError
+from tactful.scoring.artifact import read_document
+
+_LARGEST = 64 * 2**20  # bytes of a document; a report with thousands of rows has a few million
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,19 @@ def make_folder(uri: str) -> None:
         raise UsageError(
             "the MLflow store needs a folder", given=f"{file} has none", do="Set MLFLOW_TRACKING_URI to another place"
         ) from error
+
+
+def is_local(address: str) -> bool:
+    """Whether MLflow reads files in place there, and copies nothing."""
+    return urlsplit(address).scheme in ("", "file")
+
+
+def document_bytes(path: Path) -> bytes:
+    """The bytes of a document; none of what is a link or a pipe, or larger than a document can be."""
+    try:
+        return read_document(path, at_most=_LARGEST)
+    except ModelRefusedError:
+        return b""
 
 
 @contextmanager
