@@ -357,7 +357,7 @@ MORE = [
         what="the alias removed",
         do=lambda shop: shop.client.delete_registered_model_alias("shop", "champion"),
         verify="alias_missing",
-        load="it is not",
+        load="no version has this alias",
     ),
     Tampering(
         what="a rejected version's approval put back",
@@ -387,7 +387,7 @@ MORE = [
         what="the version deleted",
         do=lambda shop: shop.client.delete_model_version("shop", "2"),
         verify="version_missing",
-        load="it is not",
+        load="no version has this alias",
     ),
     Tampering(
         what="the model deleted and made anew from an older version",
@@ -476,7 +476,7 @@ MORE = [
         what="a stranger's rejection appended to the journal, MLflow made to fit",
         do=foreign_decision,
         verify="signer_not_reviewer",
-        load="it is not",
+        load="no version has this alias",
     ),
 ]
 
