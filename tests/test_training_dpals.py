@@ -12,6 +12,7 @@ import yaml
 import tactful
 from tactful.assurance.approval import approve
 from tactful.assurance.registry import Registry
+from tactful.assurance.verification import verify
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError
 from tactful.planning import Planned
@@ -65,6 +66,7 @@ def test_a_run_by_dpals_ends_in_a_candidate_that_serves_after_approval(workspace
         overrides={rule: "a test" for rule, verdict in found.verdicts.items() if verdict != "pass"},
         reviewers=Reviewers.load(),
     )
+    assert verify(Records.open(), "shop", reviewers=Reviewers.load()).mismatches == ()
     answer = Recommender.load("models:/shop@champion").recommend(["item-00", "item-02", "item-04"], 5, profiling=True)
     assert answer.personalised
     assert sum(int(item.item_id[-2:]) % 2 == 0 for item in answer.items) >= 3
