@@ -116,7 +116,7 @@ def test_what_was_done_and_what_is_for_tests_is_said() -> None:
     text = " ".join(main_parameters(summary(), replace(FOUND, lifted=1.2), mitigated=mitigated()).split())
     assert "Items that are lifted change 1.2 of the first 10 places." in text
     assert "What was done in training against differences between groups: " in text
-    assert "It may not be used for people" in main_parameters(summary(noise="reproducible"), FOUND)
+    assert "It may not be used for people" in " ".join(main_parameters(summary(noise="reproducible"), FOUND).split())
 
 
 def test_no_name_breaks_out_of_its_line() -> None:

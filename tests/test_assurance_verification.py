@@ -378,6 +378,7 @@ def test_a_rejection_that_is_passed_over_is_told(world: World) -> None:
     """A reviewer who can write to the records approves what another rejected, and says that this does not count."""
     world.train()
     rejected = world.reject("1", by="Ada")
+    assert any("no champion" in note for note in checked(world).notes)
     now = world.records.now()
     stated = dict(rejected.document.payload) | {"decision": "approved", "sequence": 2, "approved_at": now.isoformat()}
     stated |= {"expires_at": (now + timedelta(days=9)).isoformat(), "not_counted": [rejected.id]}

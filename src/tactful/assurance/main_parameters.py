@@ -14,7 +14,7 @@ from tactful.assurance.report_mitigation import MitigationFacts
 from tactful.assurance.summary import RunSummary, about, readable
 
 MAIN_PARAMETERS = "main_parameters.txt"
-_WIDTH = 100
+_WIDTH = 72  # what MLflow's page shows without a scroll to the side
 _NEVER = {
     "the time of day": ("time", "hour", "day"),
     "the place or device you use": ("place", "location", "store", "device"),

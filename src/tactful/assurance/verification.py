@@ -208,6 +208,8 @@ def _check_alias(registry: Registry, champion: Decision | None, model: str, is_t
     """The alias ``champion`` points at the version that was approved last, or nowhere."""
     shown, wanted = registry.champion(model) if is_there else None, champion.version if champion else None
     findings.count("aliases")
+    if wanted is None:
+        findings.note(f"{model} has no champion: no version is approved, or it was retired or rejected")
     if shown == wanted:
         return
     if wanted is None:
