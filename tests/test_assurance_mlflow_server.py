@@ -142,7 +142,7 @@ def test_while_it_is_away_nothing_is_half_decided(
         with pytest.raises(UsageError, match="The decision stands"):
             approve(workspace, "1", overrides)
     server.start()
-    assert checked().names == {"approval_missing", "status_differs", "alias_missing"}
+    assert checked().names == {"approval_missing", "status_differs", "tag_differs", "alias_missing"}
     assert served() == "NotFoundError"
     assert approve(workspace, "1", overrides).resumed
     assert (checked().mismatches, served()) == ((), "1")

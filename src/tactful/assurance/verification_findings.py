@@ -57,7 +57,7 @@ NAMES: Mapping[str, str] = {
     "signer_not_reviewer": "Have a listed reviewer decide, or correct the list: who left stays on it, with fewer roles",
     "status_differs": _FINISH,
     "tag_added": "Find out who added it, and remove the tag: nothing that tactful found out says so",
-    "tag_differs": "Believe the journal; set the tag back and find out who changed it",
+    "tag_differs": "If a command was interrupted, give it again. Else believe the journal, and find out who changed it",
     "time_differs": _RECORDS,
     "version_missing": "Restore MLflow from a copy, or train again",
     "version_unknown": "Serve nothing of it: no training that the journal knows made it",
