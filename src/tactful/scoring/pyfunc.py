@@ -230,7 +230,7 @@ def _kinds() -> Mapping[type[TactfulError], type[TactfulError]]:
 
         @message.setter
         def message(self, _: str) -> None:
-            return
+            """Nothing changes it."""
 
     codes = {ModelRefusedError: TEMPORARILY_UNAVAILABLE, UsageError: BAD_REQUEST, TactfulError: INTERNAL_ERROR}
     return {ours: type(ours.__name__, (Told, ours), {"code": code}) for ours, code in codes.items()}

@@ -102,6 +102,7 @@ class SeenSequences:
         first = sequence if since is None else since
 
         def change(seen: Mapping[str, int]) -> _Seen:
+            """What to remember of the approval; raises if it may not be admitted."""
             return _admitted(seen, model, sequence, digest, first)
 
         self._check(change)
@@ -169,6 +170,7 @@ class SeenSequences:
         """An end is remembered here first, so that nothing about the file can keep it from counting in this process."""
 
         def change(seen: Mapping[str, int]) -> _Seen:
+            """The later of the two ends."""
             return {name: max(sequence, seen.get(name, sequence))}
 
         self._add(change)
