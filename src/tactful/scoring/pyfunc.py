@@ -231,6 +231,7 @@ def _kinds() -> Mapping[type[TactfulError], type[TactfulError]]:
         @message.setter
         def message(self, _: str) -> None:
             """Nothing changes it."""
+            return
 
     codes = {ModelRefusedError: TEMPORARILY_UNAVAILABLE, UsageError: BAD_REQUEST, TactfulError: INTERNAL_ERROR}
     return {ours: type(ours.__name__, (Told, ours), {"code": code}) for ours, code in codes.items()}
