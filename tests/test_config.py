@@ -108,3 +108,30 @@ def test_noise_is_not_priced_for_a_method_that_asks_again(tmp_path: Path) -> Non
     vectors = [Planned.of(settings).design.groups["age"].metrics for settings in (plain, other)]
     assert ["noise_cost@10" in metrics for metrics in vectors] == [True, False]
     assert [noise_cost_told(settings) for settings in (plain, other)] == [True, False]
+
+
+def test_retention_of_a_category_is_shorter_and_of_a_declared_one(tmp_path: Path) -> None:
+    """A misspelt category would keep rows that should be gone."""
+    assert loaded(tmp_path, SHIPPED + "\n[policy.retention]\nsmoking = 30\n").policy.retention == {"smoking": 30}
+    with pytest.raises(ConfigError, match="smokin"):
+        loaded(tmp_path, SHIPPED + "\n[policy.retention]\nsmokin = 30\n")
+    with pytest.raises(ConfigError, match="at most retention_days"):
+        loaded(tmp_path, SHIPPED + "\n[policy.retention]\nsmoking = 3000\n")
+
+
+def test_who_answers_for_the_data_is_stated_or_said_not_to_be(tmp_path: Path) -> None:
+    """Nothing is made up for a notice."""
+    assert loaded(tmp_path, SHIPPED).controller.name == "not stated"
+    assert loaded(tmp_path, SHIPPED + '\n[controller]\nname = "Shop"\n').controller.name == "Shop"
+
+
+def test_tables_may_be_tactfuls_own(tmp_path: Path) -> None:
+    """Without interactions and consents, the vault and the consent store are read; attributes are in the vault, too."""
+    text = "\n".join(
+        line for line in SHIPPED.splitlines() if not line.startswith(("interactions =", "consents =", "attributes ="))
+    )
+    data = loaded(tmp_path, text).data
+    assert (data.interactions, data.consents, data.attributes) == (None, None, None)
+    text = "\n".join(line for line in SHIPPED.splitlines() if not line.startswith("attributes ="))
+    with pytest.raises(ConfigError, match="attributes"):
+        loaded(tmp_path, text)

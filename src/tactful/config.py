@@ -59,11 +59,16 @@ class ModelSection(_Section):
 class DataSection(_Section):
     """``[data]``: the tables, Parquet or CSV."""
 
-    interactions: Path
     items: Path
-    consents: Path
+    """The public catalogue."""
+    interactions: Path | None = None
+    """What people did; left out, what `tactful ingest` brought into the vault."""
+    consents: Path | None = None
+    """Consent events. Those of the consent store count in any case; left out, they alone do."""
     attributes: Path | None = None
+    """Demographics; left out, what the vault holds if interactions come from there."""
     subjects: Path | None = None
+    """Who is a minor and who was erased."""
 
 
 class PolicySection(_Section):
@@ -73,6 +78,46 @@ class PolicySection(_Section):
     """Rows older than this are not used."""
     sensitive: dict[Name, dict[str, tuple[str, ...]]] = {}
     """Category → item column → values: items that need their own opt-in, ``personalization.sensitive.<category>``."""
+    retention: dict[Name, Annotated[int, Field(gt=0)]] = {}
+    """Sensitive category → days, where its rows are used for a shorter time than others."""
+
+    @model_validator(mode="after")
+    def _shorter_for_known_categories(self) -> PolicySection:
+        for category, days in self.retention.items():
+            if category not in self.sensitive:
+                known = ", ".join(self.sensitive) or "none"
+                raise ValueError(f"retention names the category `{category}`; declared under sensitive: {known}")
+            if days > self.retention_days:
+                raise ValueError(f"retention of `{category}` is at most retention_days, {days} was given")
+        return self
+
+
+class ControllerSection(_Section):
+    """``[controller]``: who answers for the data. Notices, records of processing and drafts of letters repeat it.
+
+    What is left out reads "not stated" there; nothing is made up.
+    """
+
+    name: Text = "not stated"
+    """The business, as people know it."""
+    contact: Text = "not stated"
+    """Where it can be written to."""
+    officer: Text = "not stated"
+    """The data protection officer, and how to reach them."""
+    authority: Text = "not stated"
+    """The supervisory authority, to which people may complain and breaches are reported."""
+    rights: Text = "not stated"
+    """Where people see, change and delete: an address of the web, of mail or of a shop."""
+    legal_basis: Text = "consent"
+    """On what ground the data are used."""
+    source: Text = "not stated"
+    """Where the data come from, in words for people."""
+    recipients: Texts = ()
+    """Who else gets to see them, one entry each."""
+    transfers: Texts = ()
+    """Countries outside that they go to, and under which safeguards."""
+    security: Texts = ()
+    """What else protects them, besides what tactful does itself."""
 
 
 class PrivacySection(_Section):
@@ -274,6 +319,7 @@ class TrainingConfig(_Section):
     privacy: PrivacySection
     budget: BudgetSection
     fairness: FairnessSection = FairnessSection()
+    controller: ControllerSection = ControllerSection()
 
     @model_validator(mode="after")
     def _attributes_are_not_features(self) -> TrainingConfig:
@@ -281,7 +327,7 @@ class TrainingConfig(_Section):
             raise ValueError("`items` and `attributes` name the same file; demographics are never item features")
         if (self.fairness.mitigation or self.fairness.exposure) and self.model.method == "dpals":
             raise ValueError("[fairness.mitigation] and [fairness.exposure] work with method tactful alone")
-        if self.fairness.attributes and self.data.attributes is None:
+        if self.fairness.attributes and self.data.attributes is None and self.data.interactions is not None:
             raise ValueError("[fairness.attributes] needs the file `attributes` under [data]")
         return self
 
