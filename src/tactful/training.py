@@ -295,6 +295,7 @@ class _Run:
             artifact=artifact,
             manifest_digest=digest,
             trainer=self.actor,
+            run=self.id,
             mitigation=() if done else ADVICE,
             mitigated=done,
         )

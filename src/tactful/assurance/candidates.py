@@ -35,6 +35,7 @@ def record_candidate(
     verdicts: Mapping[str, str],
     noise: str,
     trainer: Ed25519PrivateKey | None,
+    run: str | None = None,
 ) -> Entry:
     """The journal says who trained this candidate, and which bytes and verdicts it has.
 
@@ -52,6 +53,8 @@ def record_candidate(
         ``system`` or ``reproducible``.
     trainer : Ed25519PrivateKey, optional
         Signs the statement. Without it the candidate can be looked at, and never approved.
+    run : str, optional
+        The training's own id, under which the journal says what it read and what it paid.
 
     Raises
     ------
@@ -76,6 +79,7 @@ def record_candidate(
         "documents": dict(document_digests),
         "verdicts": dict(verdicts),
         "noise": noise,
+        **({} if run is None else {"run": run}),
     }
     signed = SignedDocument.sign(payload, trainer, purpose="candidate") if trainer else None
     unsigned: dict[str, Any] = {"payload": payload, "public_key": None, "signature": None}
@@ -130,7 +134,7 @@ def _candidate(entry: Entry, book: Book) -> CandidateEntry:
         _verified(entry, "candidate", "candidate")
     place = {name: payload[name] for name in ("model", "version", "run_id", "model_id")}
     facts = {name: payload[name] for name in ("manifest_digest", "documents", "verdicts", "noise")}
-    found = CandidateEntry(candidate=Candidate(**place), **facts, trainer=key, time=entry.time)
+    found = CandidateEntry(candidate=Candidate(**place), **facts, trainer=key, time=entry.time, run=payload.get("run"))
     if book.knows(found.candidate, found.manifest_digest):
         raise _broken(entry, "a candidate is recorded once", "is about one that was recorded before")
     return found

@@ -56,6 +56,8 @@ class CandidateEntry:
     trainer : str or None
         The public key that signed this, or None.
     time : datetime, UTC
+    run : str or None
+        The training's id in the journal's other entries; None if it was recorded before they had one.
     """
 
     candidate: Candidate
@@ -65,6 +67,7 @@ class CandidateEntry:
     noise: str
     trainer: str | None
     time: datetime
+    run: str | None = None
 
 
 def open_rules(verdicts: Mapping[str, str]) -> dict[str, str]:

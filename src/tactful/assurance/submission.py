@@ -42,6 +42,7 @@ def submit(
     artifact: Path,
     manifest_digest: str,
     trainer: Ed25519PrivateKey | None,
+    run: str | None = None,
     mitigation: tuple[str, ...] = (),
     mitigated: MitigationFacts | None = None,
 ) -> Candidate:
@@ -59,6 +60,8 @@ def submit(
         What that returned.
     trainer : Ed25519PrivateKey, optional
         Signs the entry. Without it the candidate can be looked at, never approved.
+    run : str, optional
+        The training's id in the journal.
     mitigation : tuple of str
         What may be tried against a gap; the report tells it.
     mitigated : MitigationFacts, optional
@@ -107,6 +110,7 @@ def submit(
         verdicts=verdicts,
         noise=summary.noise,
         trainer=trainer,
+        run=run,
     )
     return candidate
 
