@@ -17,6 +17,7 @@ ORDER = (
     "privacy",
     "released",
     "assurance",
+    "actors",
     "outcome",
     "forecast",
     "planning",
@@ -26,6 +27,7 @@ ORDER = (
     "judging",
     "training",
     "auditing",
+    "desk",
     "datasets",
     "benchmarks",
     "cli",
@@ -37,14 +39,16 @@ MAY_IMPORT_SCORING = (
     "scoring",
     "released",
     "assurance",
+    "actors",
     "judging",
     "training",
+    "desk",
     "datasets",
     "benchmarks",
     "cli",
     "__main__",
 )
-MAY_IMPORT_CONFIG = ("planning", "mitigating", "judging", "training", "auditing", "benchmarks", "cli")
+MAY_IMPORT_CONFIG = ("planning", "mitigating", "judging", "training", "auditing", "desk", "benchmarks", "cli")
 SCORING_MAY_IMPORT = frozenset({"numpy", "cryptography", "mlflow"}) | sys.stdlib_module_names
 SCORING_MAY_ASK_MLFLOW = (
     ("scoring/address.py", ("_from_registry",)),
