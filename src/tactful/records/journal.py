@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from tactful.errors import UsageError
 
@@ -27,6 +27,9 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 
 GENESIS = "0" * 64
 """What the first entry has as its ``previous``."""
+
+ACT = "act"
+"""Where in a body the signature of its actor stands, if they signed."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
@@ -114,23 +117,58 @@ class ChainReport:
         return {"ok": self.ok, "entries": self.entries, "head": self.head, "problem": self.problem}
 
 
+class Signer(Protocol):
+    """Who signs what they append; `tactful.actors.Signature` is one."""
+
+    @property
+    def public(self) -> str:
+        """The public key, as it stands in entries as their actor."""
+
+    def sign(self, act: Mapping[str, JSON]) -> str:
+        """The signature on an act."""
+
+
 def seal(
-    last: StoredEntry | None, *, kind: str, actor: str | None, body: Mapping[str, JSON], time: datetime
+    last: StoredEntry | None,
+    *,
+    kind: str,
+    actor: str | None,
+    body: Mapping[str, JSON],
+    time: datetime,
+    signer: Signer | None = None,
 ) -> StoredEntry:
-    """The entry that follows `last`, with its digest.
+    """The entry that follows `last`, with its digest; signed, if it is the signer's own.
 
     Raises
     ------
     UsageError
-        If the kind is not dotted lower-case words, the actor is empty, or the body has a number JSON cannot hold.
+        If the kind is not dotted lower-case words, the actor is empty, or the body has a number JSON cannot hold or
+        the name of the signature.
     """
     _check(kind, actor)
+    if ACT in body:
+        raise UsageError("a body leaves the signature to the journal", given=f"a key {ACT!r}", do="Name it otherwise")
     sequence, previous = (last.sequence + 1, last.digest) if last else (1, GENESIS)
-    stamp, stored = time.astimezone(UTC).isoformat(timespec="microseconds"), canonical(body)
+    stamp = time.astimezone(UTC).isoformat(timespec="microseconds")
+    if signer is not None and signer.public == actor:
+        body = {**body, ACT: signer.sign(_act(previous, stamp, kind, body))}
+    stored = canonical(body)
     digest = digest_of(previous, sequence, stamp, kind, actor, stored)
     return StoredEntry(
         sequence=sequence, time=stamp, kind=kind, actor=actor, body=stored, previous=previous, digest=digest
     )
+
+
+def act_of(entry: StoredEntry) -> tuple[Mapping[str, JSON], str | None]:
+    """What the actor of an entry signed if they did, and the signature in its body; None where there is none."""
+    body = dict(json.loads(entry.body))
+    signature = body.pop(ACT, None)
+    return _act(entry.previous, entry.time, entry.kind, body), None if signature is None else str(signature)
+
+
+def _act(previous: str, time: str, kind: str, body: Mapping[str, JSON]) -> dict[str, JSON]:
+    """An entry as its actor signs it: what it says, when, and after which other, so that it fits nowhere else."""
+    return {"previous": previous, "time": time, "kind": kind, "body": hashlib.sha256(canonical(body)).hexdigest()}
 
 
 def canonical(body: Mapping[str, JSON]) -> bytes:

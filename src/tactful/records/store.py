@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tactful.errors import UsageError
 from tactful.records import database
-from tactful.records.journal import JSON, ChainReport, Entry, StoredEntry, check_chain, seal
+from tactful.records.journal import JSON, ChainReport, Entry, Signer, StoredEntry, check_chain, seal
 
 DEFAULT_URL = "sqlite:///models/records.db"
 
@@ -62,10 +62,11 @@ class Transaction:
     Made by `Records.transaction` and good until its end.
     """
 
-    __slots__ = ("_clock", "_connection", "_last")
+    __slots__ = ("_clock", "_connection", "_last", "_signer", "appended")
 
-    def __init__(self, connection: Connection, clock: Callable[[], datetime]) -> None:
-        self._connection, self._clock, self._last = connection, clock, _last(connection)
+    def __init__(self, connection: Connection, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
+        self._connection, self._clock, self._signer, self._last = connection, clock, signer, _last(connection)
+        self.appended = 0
 
     def __repr__(self) -> str:
         return "Transaction(closed)" if self._connection.closed else "Transaction(open)"
@@ -82,10 +83,10 @@ class Transaction:
         actor : str, optional
             The public key of who does it.
         """
-        stored = seal(self._last, kind=kind, actor=actor, body=body, time=self._clock())
+        stored = seal(self._last, kind=kind, actor=actor, body=body, time=self._clock(), signer=self._signer)
         columns = {column.name: getattr(stored, column.name) for column in _JOURNAL.columns}
         self._connection.execute(insert(_JOURNAL).values(columns))
-        self._last = stored
+        self._last, self.appended = stored, self.appended + 1
         return stored.parsed()
 
     def entries(self, kind: str | tuple[str, ...] = "") -> list[Entry]:
@@ -95,6 +96,11 @@ class Transaction:
     def verify(self) -> ChainReport:
         """Whether the chain holds; see `Records.verify`."""
         return _verified(self._connection)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, for other tables of the records: what is written by it is written with the entries or not."""
+        return self._connection
 
     def now(self) -> datetime:
         """The time an entry appended now would bear."""
@@ -108,10 +114,10 @@ class Records:
     append no person's id and no exact figure that must be forgotten.
     """
 
-    __slots__ = ("_clock", "_engine")
+    __slots__ = ("_clock", "_engine", "_signer")
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
-        self._engine, self._clock = engine, clock
+    def __init__(self, engine: Engine, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
+        self._engine, self._clock, self._signer = engine, clock, signer
 
     @classmethod
     def open(
@@ -169,6 +175,15 @@ class Records:
         """Where they are kept, a SQLite file with its whole path; without the password."""
         return database.described(self._engine.url)
 
+    @property
+    def engine(self) -> Engine:
+        """What connects to the database, for other tables of the records."""
+        return self._engine
+
+    def signing(self, signer: Signer) -> Records:
+        """The same records, in which each entry that bears this signer as its actor is signed."""
+        return Records(self._engine, self._clock, signer)
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """The journal to oneself: other writers wait up to 30 seconds, all or nothing is written.
@@ -181,7 +196,7 @@ class Records:
             If another writer holds the journal for longer than that.
         """
         with database.exclusive(self._engine, _JOURNAL) as connection:
-            yield Transaction(connection, self._clock)
+            yield Transaction(connection, self._clock, self._signer)
 
     def entries(self, kind: str | tuple[str, ...] = "") -> list[Entry]:
         """The entries whose kind starts with this text, or with one of these, in order."""

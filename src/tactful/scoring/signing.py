@@ -23,14 +23,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from tactful.errors import ModelRefusedError, SecretError, UsageError
 from tactful.scoring import strict_json
 
-Purpose = Literal["approval", "candidate", "suppressions"]
-"""What a signature is for: a reviewer's decision about a model, a trainer's statement of what was trained, or an
-operator's list of who may be profiled."""
+Purpose = Literal["approval", "candidate", "suppressions", "act"]
+"""What a signature is for: a reviewer's decision about a model, a trainer's statement of what was trained, an
+operator's list of who may be profiled, or an entry of the journal."""
 
 _DOMAINS: Mapping[Purpose, bytes] = {
     "approval": b"tactful-approval-v1\0",
     "candidate": b"tactful-candidate-v1\0",
     "suppressions": b"tactful-suppressions-v1\0",
+    "act": b"tactful-act-v1\0",
 }
 _PUBLIC = re.compile(r"ed25519:[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
