@@ -97,6 +97,7 @@ ROWS = (
     "tactful.personal.halves",
     "tactful.personal.matrices",
     "tactful.personal.objections",
+    "tactful.personal.one_person",
     "tactful.personal.people_solves",
     "tactful.personal.split",
     "tactful.privacy.exposures",
