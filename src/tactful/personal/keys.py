@@ -6,24 +6,28 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 import tempfile
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tactful.errors import NotFoundError, SecretError
+from tactful.errors import SecretError
+from tactful.personal.key_providers import (
+    ADVICE,
+    DEFAULT_FILE,
+    NAMES,
+    NEEDED,
+    OLDER,
+    EnvironmentSecrets,
+    FileSecrets,
+    provider,
+)
+
+__all__ = ["DEFAULT_FILE", "Keys"]
 
 _BYTES = 32
-_NEEDED = ("pseudonym", "storage", "assignment")
-_NAMES = (*_NEEDED, "suppression")
 _MARK = 16
 _HALF = "\x00tactful half "  # no id begins like this: ids that are not clean are nobody's
-_SECRET_FILE = "TACTFUL_SECRET_FILE"  # noqa: S105 (the name of a variable)
-DEFAULT_FILE = Path("models/secrets.toml")
-"""Where the keys are looked for when the environment says nothing."""
-_ADVICE = f"Set TACTFUL_PSEUDONYM_KEY, TACTFUL_STORAGE_KEY and TACTFUL_ASSIGNMENT_KEY, or {_SECRET_FILE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -41,21 +45,26 @@ class Keys:
     suppression : bytes of length 32, or None
         Stands between ids and the lists of who may be profiled; the one key that services get. None where the secrets
         are older than such lists: see `complete`. To lose or change it costs nothing but a new list.
+    storage_older : tuple of bytes of length 32
+        Storage keys that were rotated away, the youngest first: what is sealed under them still opens.
 
     Notes
     -----
     They never come from a config: configs are shared and logged. An explicit path wins, then the environment variables
-    (hexadecimal), then the TOML file named by ``TACTFUL_SECRET_FILE``, then ``models/secrets.toml``. Three are given in
-    one place; the key of suppression lists may come from ``TACTFUL_SUPPRESSION_KEY`` beside a file of the others.
+    (hexadecimal), then the command in ``TACTFUL_SECRET_COMMAND``, then the TOML file named by ``TACTFUL_SECRET_FILE``,
+    then ``models/secrets.toml``; see `tactful.personal.key_providers`, also for what the loss of each means. Three are
+    given in one place; the key of suppression lists and older storage keys may come from the environment beside a file
+    or command of the others.
     """
 
     pseudonym: bytes
     storage: bytes
     assignment: bytes
     suppression: bytes | None = None
+    storage_older: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        values = [value for name in _NAMES if (value := getattr(self, name)) is not None]
+        values = [value for name in NAMES if (value := getattr(self, name)) is not None] + [*self.storage_older]
         if any(len(value) != _BYTES for value in values):
             raise SecretError(
                 f"each key has {_BYTES} bytes", given="one is shorter or longer", do="Make them with Keys.create"
@@ -68,28 +77,18 @@ class Keys:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Keys:
-        """The keys of the file, else of the environment, else of the file that it names, else of `DEFAULT_FILE`.
+        """The keys of the file, else of the environment, else of a command, else of a file that is named or usual.
 
         Raises
         ------
         SecretError
-            If a key is missing or malformed, or the file can be read by others than its owner.
+            If a key is missing or malformed, the file can be read by others than its owner, or the command fails.
         NotFoundError
             If the file does not exist.
         """
-        if path is not None:
-            return _from_file(Path(path))
-        given = {name: os.environ[_variable(name)] for name in _NAMES if os.environ.get(_variable(name))}
-        if given.keys() & set(_NEEDED):
-            return _parsed(given, "the environment")
-        named = os.environ.get(_SECRET_FILE)
-        if not named and not DEFAULT_FILE.is_file():
-            raise SecretError(
-                "the three keys are given by the environment or a file",
-                given=f"neither is set, and there is no {DEFAULT_FILE}",
-                do=_ADVICE,
-            )
-        return _from_file(Path(named) if named else DEFAULT_FILE, given)
+        giver = provider(path)
+        beside = {} if path is not None else EnvironmentSecrets(environment=os.environ).secrets()
+        return _parsed({**giver.secrets(), **beside}, giver.place)
 
     @classmethod
     def create(cls, path: str | Path) -> Keys:
@@ -100,9 +99,9 @@ class Keys:
         SecretError
             If the file exists: lost keys cannot be made again.
         """
-        made = {name: secrets.token_bytes(_BYTES) for name in _NAMES}
+        made = {name: secrets.token_bytes(_BYTES) for name in NAMES}
         _write_new(Path(path), made)
-        return cls(**made)
+        return cls(**made, storage_older=())
 
     @classmethod
     def complete(cls, path: str | Path) -> Keys:
@@ -114,14 +113,62 @@ class Keys:
             As `load` does.
         """
         path = Path(path)
-        if _from_file(path).suppression is None:
+        if cls.load(path).suppression is None:
             line = f'suppression = "{secrets.token_bytes(_BYTES).hex()}"\n'
             _replace(path, line.encode("ascii") + path.read_bytes())  # at the top: a table may end the file
-        return _from_file(path)
+        return cls.load(path)
+
+    @classmethod
+    def rotate_storage(cls, path: str | Path) -> Keys:
+        """The keys of the file, whose storage key is a fresh one and whose former one is the first of the older.
+
+        The file is replaced whole or not at all. Reseal what was sealed under the older one next.
+
+        Raises
+        ------
+        SecretError, NotFoundError
+            As `load` does; also if the file holds more than keys, which would be lost.
+        """
+        held = cls.load(path)
+        fresh = replace(held, storage=secrets.token_bytes(_BYTES), storage_older=(held.storage, *held.storage_older))
+        return fresh._rewrite(Path(path))
+
+    @classmethod
+    def drop_older(cls, path: str | Path) -> Keys:
+        """The keys of the file, which holds no older storage key from now on: what is sealed under one stays shut.
+
+        Raises
+        ------
+        SecretError, NotFoundError
+            As `rotate_storage` does.
+        """
+        return replace(cls.load(path), storage_older=())._rewrite(Path(path))
+
+    def _rewrite(self, path: Path) -> Keys:
+        """These keys, which the file holds from now on."""
+        if others := FileSecrets(path=path).secrets().keys() - {*NAMES, OLDER}:
+            raise SecretError(
+                "a key file whose keys are changed holds keys alone",
+                given=f"{path} has {len(others)} other entries",
+                do="Move them to another file",
+            )
+        values = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
+        lines = [f'{name} = "{value.hex()}"\n' for name, value in values.items()]
+        older = ", ".join(f'"{value.hex()}"' for value in self.storage_older)
+        _replace(path, "".join([*lines, f"{OLDER} = [{older}]\n"]).encode("ascii"))
+        return self
+
+    def fingerprints(self) -> dict[str, str]:
+        """For each key sixteen hexadecimal digits that change with it and say nothing else about it.
+
+        They stand in what is kept under the keys, so that a wrong key is told at once and not after a write.
+        """
+        named = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
+        return {name: _fingerprint(value, name) for name, value in named.items()}
 
     def assignment_fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with the assignment key and say nothing else about it."""
-        return hmac.digest(self.assignment, b"\x00tactful assignment fingerprint", hashlib.sha256).hex()[:16]
+        return _fingerprint(self.assignment, "assignment")
 
     def pseudonyms(self, user_ids: Iterable[str]) -> list[str]:
         """The name each person has inside: HMAC-SHA256 of the id, cut to 16 bytes, in hexadecimal."""
@@ -183,27 +230,6 @@ def _hmac_sha256(key: bytes, texts: Iterable[str]) -> Iterator[bytes]:
         yield second.digest()
 
 
-def _variable(name: str) -> str:
-    """The environment variable of a key."""
-    return f"TACTFUL_{name.upper()}_KEY"
-
-
-def _from_file(path: Path, beside: Mapping[str, object] | None = None) -> Keys:
-    """The keys in a TOML file that only its owner can read; those given beside it win."""
-    if not path.is_file():
-        raise NotFoundError("the key file exists", given=f"{path} is no file", do="Make one with Keys.create")
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise SecretError(
-                "only its owner may read the key file", given=f"{path} is open to others", do=f"Run: chmod 600 {path}"
-            )
-        try:
-            found = tomllib.load(file)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            raise SecretError("the key file is TOML", given=f"{path} is not", do="Make one with Keys.create") from None
-    return _parsed({**found, **(beside or {})}, str(path))
-
-
 def _write_new(path: Path, keys: Mapping[str, bytes]) -> None:
     """The keys are in a new file that only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,21 +252,44 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
         Path(temporary).replace(path)
+        _sync_folder(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
+def _sync_folder(folder: Path) -> None:
+    """What was renamed in the folder stays so when the power fails."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fingerprint(key: bytes, name: str) -> str:
+    """Sixteen hexadecimal digits under the key, in a domain of their own."""
+    return hmac.digest(key, f"\x00tactful {name} fingerprint".encode(), hashlib.sha256).hex()[:16]
+
+
 def _parsed(found: Mapping[str, object], place: str) -> Keys:
     """Keys from hexadecimal text; the error never repeats what it read."""
-    missing = [name for name in _NEEDED if name not in found]
+    missing = [name for name in NEEDED if name not in found]
     if missing:
         raise SecretError(
-            "all three keys are given in one place", given=f"{place} lacks {', '.join(missing)}", do=_ADVICE
+            "all three keys are given in one place", given=f"{place} lacks {', '.join(missing)}", do=ADVICE
         )
     try:
-        return Keys(**{name: bytes.fromhex(str(found[name])) for name in _NAMES if name in found})
+        named = {name: bytes.fromhex(str(found[name])) for name in NAMES if name in found}
+        return Keys(**named, storage_older=_older(found.get(OLDER, ())))
     except ValueError:
         raise SecretError(
             "keys are hexadecimal text", given=f"one in {place} is not", do="Make them with Keys.create"
         ) from None
+
+
+def _older(found: object) -> tuple[bytes, ...]:
+    """The older storage keys; raises `ValueError` unless they are a list of hexadecimal texts."""
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise ValueError
+    return tuple(bytes.fromhex(str(key)) for key in found)
