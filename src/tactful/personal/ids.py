@@ -3,31 +3,19 @@
 Notes
 -----
 Ids are compared byte for byte, after an integer has become its digits: two Unicode forms of é are two ids, capitals are
-not small letters. An id that is not clean (see `is_clean`) is nobody's.
+not small letters. An id that is not clean (see `tactful.records.clean_ids`) is nobody's.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
 import pyarrow as pa
 
 from tactful.personal.keys import Keys
+from tactful.records.clean_ids import is_clean
 
-_CONTROL = frozenset({"Cc", "Zl", "Zp"})
-_INVISIBLE = _CONTROL | {"Cf", "Zs"}
-
-
-def is_clean(user_id: str) -> bool:
-    """Whether an id neither begins nor ends with a blank or an invisible character, and holds no control character.
-
-    An id that does looks like another, which its refusals would not reach.
-    """
-    if user_id.isprintable():  # then a plain space is its only blank
-        return user_id == user_id.strip(" ")
-    kinds = [unicodedata.category(character) for character in user_id]
-    return not (_INVISIBLE & {kinds[0], kinds[-1]} or _CONTROL.intersection(kinds))
+__all__ = ["enrolled", "is_clean", "pseudonyms"]
 
 
 def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:

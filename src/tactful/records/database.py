@@ -147,10 +147,11 @@ def _lock(connection: Connection, table: Table) -> None:
 
 
 def _settle_sqlite(connection: Any, _record: object) -> None:
-    """Durable commits, and BEGIN left to us: the driver would begin late and without the write lock."""
+    """Commits last, what is deleted is overwritten, BEGIN is left to us: the driver would begin late and unlocked."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,0 +1,102 @@
+"""The tables about people that stand beside the journal: who they are, who was erased, what they consented to.
+
+They are made by the first transaction that writes to one of them, so that to look at records changes nothing.
+
+Notes
+-----
+No id stands in them in plain. A consent's row names its person by a number, and the number leads to the one row of
+`subjects` that holds their pseudonym, their key and their sealed id. Once that row is gone, and the number with it from
+the consents, nothing here says who a row was about.
+
+An insert into `consents` takes the next number; a row is never changed but to forget whom it is about, and never
+deleted: triggers see to it, and `tactful.records.consent_check` is for whoever removes them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    inspect,
+)
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+_LONG = BigInteger().with_variant(Integer, "sqlite")
+_ALL = MetaData()
+
+SUBJECTS = Table(
+    "subjects",
+    _ALL,
+    Column("person", _LONG, primary_key=True, autoincrement=False),
+    Column("pseudonym", String(32), nullable=False, unique=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("name", LargeBinary, nullable=False),
+)
+ERASED = Table(
+    "erased",
+    _ALL,
+    Column("pseudonym", String(32), primary_key=True),
+    Column("time", _LONG, nullable=False),
+    sqlite_with_rowid=False,
+)
+CONSENTS = Table(
+    "consents",
+    _ALL,
+    Column("row", _LONG, primary_key=True, autoincrement=False),
+    Column("person", _LONG),
+    Column("purpose", String),
+    Column("state", String(10)),
+    Column("event_time", _LONG),
+    Column("recorded_time", _LONG),
+    Column("valid_until", _LONG),
+    Column("stored_time", _LONG),
+    Column("sealed", LargeBinary),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Index("consents_of_person", "person", "fingerprint", unique=True),
+)
+_KEPT = "a consent is kept as it was recorded, or forgotten"
+_FORGETS = (
+    "NEW.person IS NULL AND NEW.purpose IS NULL AND NEW.state IS NULL AND NEW.event_time IS NULL AND NEW.recorded_time "
+    "IS NULL AND NEW.valid_until IS NULL AND NEW.sealed IS NULL AND NEW.row = OLD.row AND NEW.fingerprint = "
+    "OLD.fingerprint"
+)
+_GUARDS = {
+    "sqlite": (
+        f"""CREATE TRIGGER IF NOT EXISTS consents_no_update BEFORE UPDATE ON consents WHEN NOT ({_FORGETS})
+            BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END""",
+        f"""CREATE TRIGGER IF NOT EXISTS consents_no_delete BEFORE DELETE ON consents
+            BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END""",
+    ),
+    "postgresql": (
+        f"""CREATE OR REPLACE FUNCTION consents_refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION '{_KEPT}'; END $$""",
+        f"""CREATE OR REPLACE TRIGGER consents_no_update BEFORE UPDATE ON consents
+            FOR EACH ROW WHEN (NOT ({_FORGETS})) EXECUTE FUNCTION consents_refuse()""",
+        """CREATE OR REPLACE TRIGGER consents_no_delete BEFORE DELETE OR TRUNCATE ON consents
+            FOR EACH STATEMENT EXECUTE FUNCTION consents_refuse()""",
+    ),
+}
+
+
+def are_there(connection: Connection) -> bool:
+    """Whether the tables have been made."""
+    return inspect(connection).has_table(ERASED.name)  # the last one made
+
+
+def make(connection: Connection) -> None:
+    """The tables and their guards exist. The connection belongs to a transaction, which is the only one."""
+    if are_there(connection):
+        return
+    for table in (SUBJECTS, CONSENTS, ERASED):
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))
+    for guard in _GUARDS.get(connection.dialect.name, ()):
+        connection.exec_driver_sql(guard)

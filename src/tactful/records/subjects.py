@@ -1,0 +1,211 @@
+"""The directory of people: a key of their own for each, their id sealed under it, and who was erased.
+
+Notes
+-----
+A person is known by their *pseudonym*. Their row holds a random key, sealed under the storage key, and their id, sealed
+under that key. To erase somebody is to destroy the row: what was sealed for them anywhere, the journal included, can
+never be read again, and the chain of the journal still holds.
+
+Who is erased stays in a table of its own, by pseudonym and time. That suppression record is the one thing kept, so that
+a later import of the same id can be turned away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from tactful.records import people_tables
+from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
+from tactful.records.sealing import Sealer, Secrets
+from tactful.records.store import Records, Transaction
+from tactful.records.subject_key import SubjectKey
+
+__all__ = ["Draft", "Known", "SubjectKey", "Subjects"]
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_ONCE = 500
+_ALL_FROM = 20 * _AT_ONCE
+"""Pseudonyms in one question, and from how many on the whole table is read instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Somebody in the directory: their number in this database, and their key."""
+
+    person: int = field(repr=False)
+    key: SubjectKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Somebody who is to be in the directory: their key, and what will stand there, sealed already."""
+
+    key: SubjectKey
+    sealed_key: bytes = field(repr=False)
+    sealed_id: bytes = field(repr=False)
+
+
+class Subjects:
+    """The people this database knows. Made by `Subjects.open`.
+
+    Privacy
+    -------
+    Reads: the directory; ids are opened in memory, only where they are asked for.
+    Returns: keys, pseudonyms and, from `ids` alone, ids: for inside the trust boundary.
+    Costs: nothing.
+    Assumes: the storage key is secret and is not kept with the database.
+    """
+
+    __slots__ = ("_records", "_sealer", "_secrets")
+
+    def __init__(self, records: Records, secrets: Secrets) -> None:
+        self._records, self._secrets = records, secrets
+        self._sealer = Sealer(secrets.storage, secrets.storage_older)
+
+    def __repr__(self) -> str:
+        return "Subjects()"
+
+    @classmethod
+    def open(cls, records: Records, secrets: Secrets) -> Subjects:
+        """The directory in these records; nothing is made before somebody is enrolled."""
+        return cls(records, secrets)
+
+    def enrol(self, transaction: Transaction, ids: Iterable[str]) -> dict[str, SubjectKey]:
+        """For each id its person's key, by pseudonym; those who have none get one with this transaction.
+
+        Callers leave out who is `erased`: it is not asked here.
+        """
+        people_tables.make(transaction.connection)
+        named = self.named(ids)
+        known = {name: found.key for name, found in self.known(transaction.connection, named).items()}
+        drafts = {name: self.draft(name, user_id) for name, user_id in named.items() if name not in known}
+        self.write(transaction, drafts)
+        return known | {name: draft.key for name, draft in drafts.items()}
+
+    def find(self, pseudonym: str) -> SubjectKey | None:
+        """The key of this person, if they are in the directory."""
+
+        def asked(connection: Connection) -> dict[str, Known]:
+            """The person, if they are there."""
+            return self.known(connection, [pseudonym])
+
+        found = self._reading(asked, {}).get(pseudonym)
+        return found.key if found else None
+
+    def ids(self, pseudonyms: Iterable[str] | None = None) -> dict[str, str]:
+        """The id behind each of these pseudonyms that is in the directory; behind all if none are named."""
+        wanted = None if pseudonyms is None else list(pseudonyms)
+
+        def opened(connection: Connection) -> dict[str, str]:
+            """Each id, opened with its person's key."""
+            return {row.pseudonym: self._id(row) for row in _rows(connection, wanted)}
+
+        return self._reading(opened, {})
+
+    def erased(self) -> dict[str, datetime]:
+        """Who was erased, by pseudonym, and when: the suppression record."""
+        return self._reading(erased_in, {})
+
+    def mark_erased(self, transaction: Transaction, pseudonym: str) -> bool:
+        """The person counts as erased from now on, in every gate and import; False if they did before."""
+        people_tables.make(transaction.connection)
+        if pseudonym in erased_in(transaction.connection):
+            return False
+        time = (transaction.now() - _EPOCH) // timedelta(microseconds=1)
+        transaction.connection.execute(insert(ERASED).values(pseudonym=pseudonym, time=time))
+        return True
+
+    def destroy(self, transaction: Transaction, pseudonym: str) -> None:
+        """The person's key and sealed id are gone with this transaction; it does no harm if they were before."""
+        if people_tables.are_there(transaction.connection):
+            transaction.connection.execute(delete(SUBJECTS).where(SUBJECTS.c.pseudonym == pseudonym))
+
+    def reseal(self) -> int:
+        """Every key is sealed under the current storage key; how many were not before.
+
+        Raises
+        ------
+        SecretError
+            If a key was sealed under a storage key that is not among the secrets; nothing is changed then.
+        """
+        with self._records.transaction() as transaction:
+            connection = transaction.connection
+            found = _rows(connection, None) if people_tables.are_there(connection) else ()
+            stale = [row for row in found if not self._sealer.is_current(row.key)]
+            for row in stale:
+                sealed = self._sealer.seal(self._key(row).raw, bound_to=row.pseudonym.encode())
+                connection.execute(update(SUBJECTS).where(SUBJECTS.c.person == row.person).values(key=sealed))
+        return len(stale)
+
+    def named(self, ids: Iterable[str]) -> dict[str, str]:
+        """The ids by their pseudonyms."""
+        distinct = list(dict.fromkeys(ids))
+        return dict(zip(self._secrets.pseudonyms(distinct), distinct, strict=True))
+
+    def known(self, connection: Connection, pseudonyms: Collection[str] | None = None) -> dict[str, Known]:
+        """Those of these people, or of all, who are in the directory, by pseudonym. The tables must be there."""
+        return {row.pseudonym: Known(person=row.person, key=self._key(row)) for row in _rows(connection, pseudonyms)}
+
+    def draft(self, pseudonym: str, user_id: str) -> Draft:
+        """A fresh key for somebody, and what `write` will put into the directory."""
+        key, bound_to = SubjectKey.new(), pseudonym.encode()
+        return Draft(
+            key=key,
+            sealed_key=self._sealer.seal(key.raw, bound_to=bound_to),
+            sealed_id=key.close(user_id.encode(), bound_to=b"id"),
+        )
+
+    def write(self, transaction: Transaction, drafts: Mapping[str, Draft]) -> dict[str, int]:
+        """These people, who are not in the directory yet, are in it with this transaction; their numbers."""
+        if not drafts:
+            return {}
+        connection = transaction.connection
+        last = max(connection.execute(select(func.max(t.c.person))).scalar_one() or 0 for t in (SUBJECTS, CONSENTS))
+        numbers = {name: last + place for place, name in enumerate(drafts, 1)}
+        rows = [
+            {"person": numbers[name], "pseudonym": name, "key": draft.sealed_key, "name": draft.sealed_id}
+            for name, draft in drafts.items()
+        ]
+        connection.execute(insert(SUBJECTS), rows)
+        return numbers
+
+    def _reading(self, action: Callable[[Connection], T], otherwise: T) -> T:
+        """What is read over a connection of its own; something else where the tables have not been made."""
+        with self._records.engine.connect() as connection:
+            return action(connection) if people_tables.are_there(connection) else otherwise
+
+    def _key(self, row: Any) -> SubjectKey:
+        """The key in a row of the directory."""
+        return SubjectKey(self._sealer.open(row.key, bound_to=row.pseudonym.encode()))
+
+    def _id(self, row: Any) -> str:
+        """The id in a row of the directory."""
+        return self._key(row).disclose(row.name, bound_to=b"id").decode()
+
+
+def erased_in(connection: Connection) -> dict[str, datetime]:
+    """Who was erased, by pseudonym, and when. The tables must be there."""
+    rows = connection.execute(select(ERASED.c.pseudonym, ERASED.c.time).order_by(ERASED.c.pseudonym))
+    return {name: _EPOCH + timedelta(microseconds=time) for name, time in rows}
+
+
+def _rows(connection: Connection, pseudonyms: Collection[str] | None) -> Iterator[Any]:
+    """The rows of the directory about these people, or all."""
+    everything = select(SUBJECTS).order_by(SUBJECTS.c.person)
+    if pseudonyms is None:
+        yield from connection.execute(everything)
+        return
+    names = list(dict.fromkeys(pseudonyms))
+    if len(names) >= _ALL_FROM:
+        wanted = set(names)
+        yield from (row for row in connection.execute(everything) if row.pseudonym in wanted)
+        return
+    for start in range(0, len(names), _AT_ONCE):
+        yield from connection.execute(everything.where(SUBJECTS.c.pseudonym.in_(names[start : start + _AT_ONCE])))
