@@ -75,8 +75,9 @@ def _postgresql() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql(_postgresql: str) -> str:
-    """The address of an empty PostgreSQL database of its own."""
+def postgresql(_postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty PostgreSQL database of its own; the head of its journal is kept in the test's folder."""
+    monkeypatch.setenv("TACTFUL_JOURNAL_HEAD", str(tmp_path))
     with create_engine(_postgresql, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
         count = connection.execute(text("SELECT count(*) FROM pg_database")).scalar_one()
         connection.execute(text(f"CREATE DATABASE books{count}"))

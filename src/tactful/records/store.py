@@ -10,13 +10,15 @@ predecessor's digest are unique. So even on a database whose locks do not hold, 
 no longer the latest fails and writes nothing.
 
 Every use opens its own connection, so that a `Records` survives a fork and closes nothing late.
+
+The file is longer than most: what a transaction may do, and what holds when it has ended, is one thing to read.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Self
 
@@ -37,8 +39,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from tactful.errors import UsageError
+from tactful.errors import JournalBrokenError, UsageError
 from tactful.records import database
+from tactful.records.anchor import Anchor, AnchorReport
 from tactful.records.journal import JSON, ChainReport, Entry, Signer, StoredEntry, check_chain, seal
 
 DEFAULT_URL = "sqlite:///models/records.db"
@@ -62,11 +65,11 @@ class Transaction:
     Made by `Records.transaction` and good until its end.
     """
 
-    __slots__ = ("_clock", "_connection", "_last", "_signer", "appended")
+    __slots__ = ("_appended", "_clock", "_connection", "_last", "_signer")
 
     def __init__(self, connection: Connection, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
         self._connection, self._clock, self._signer, self._last = connection, clock, signer, _last(connection)
-        self.appended = 0
+        self._appended = 0
 
     def __repr__(self) -> str:
         return "Transaction(closed)" if self._connection.closed else "Transaction(open)"
@@ -86,7 +89,7 @@ class Transaction:
         stored = seal(self._last, kind=kind, actor=actor, body=body, time=self._clock(), signer=self._signer)
         columns = {column.name: getattr(stored, column.name) for column in _JOURNAL.columns}
         self._connection.execute(insert(_JOURNAL).values(columns))
-        self._last, self.appended = stored, self.appended + 1
+        self._last, self._appended = stored, self._appended + 1
         return stored.parsed()
 
     def entries(self, kind: str | tuple[str, ...] = "") -> list[Entry]:
@@ -106,6 +109,20 @@ class Transaction:
         """The time an entry appended now would bear."""
         return self._clock()
 
+    def anchored(self, anchor: Anchor, *, accepted: bool = False) -> AbstractContextManager[Callable[[], None]]:
+        """What was appended is about to be the journal's end; see `tactful.records.anchor.Anchor.moving`."""
+        if not self._appended or self._last is None:
+            return nullcontext(lambda: None)
+        first = self._last.sequence - self._appended + 1
+        return anchor.moving(self._last, self._digest_at, first=first, accepted=accepted)
+
+    def compared(self, anchor: Anchor) -> AnchorReport:
+        """What a kept head says of the journal; see `Records.anchor`."""
+        return anchor.compare(self._last, self._digest_at)
+
+    def _digest_at(self, sequence: int) -> str | None:
+        return _digest_at(self._connection, sequence)
+
 
 class Records:
     """The books of one population: an append-only journal that other rooms replay.
@@ -114,10 +131,12 @@ class Records:
     append no person's id and no exact figure that must be forgotten.
     """
 
-    __slots__ = ("_clock", "_engine", "_signer")
+    __slots__ = ("_anchor", "_clock", "_engine", "_signer")
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
         self._engine, self._clock, self._signer = engine, clock, signer
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._anchor = Anchor.of(database.described(engine.url), file)
 
     @classmethod
     def open(
@@ -195,8 +214,58 @@ class Records:
         UsageError
             If another writer holds the journal for longer than that.
         """
-        with database.exclusive(self._engine, _JOURNAL) as connection:
-            yield Transaction(connection, self._clock, self._signer)
+        with self._written() as transaction:
+            yield transaction
+
+    @contextmanager
+    def _written(self, *, accepted: bool = False) -> Iterator[Transaction]:
+        """A transaction, after which the kept head moves on."""
+        with ExitStack() as held:
+            with database.exclusive(self._engine, _JOURNAL) as connection:
+                transaction = Transaction(connection, self._clock, self._signer)
+                yield transaction
+                move_on = held.enter_context(transaction.anchored(self._anchor, accepted=accepted))
+            move_on()
+
+    def anchor(self) -> AnchorReport:
+        """What the head that is kept outside the database says: whether the journal's end, or all of it, is gone.
+
+        It says nothing of what is between the first entry and the last; that is `verify`'s.
+
+        Raises
+        ------
+        UsageError
+            If the table cannot be read.
+        """
+        try:
+            with self._engine.connect() as connection:
+                return Transaction(connection, self._clock).compared(self._anchor)
+        except SQLAlchemyError as error:
+            raise _unreadable(error) from None
+
+    def accept(self, reason: str, *, actor: str | None = None) -> Entry:
+        """The journal counts as it is from now on, although the kept head says that it was another; that is an entry.
+
+        Parameters
+        ----------
+        reason : str
+            Why, e.g. which copy was restored.
+        actor : str, optional
+            The public key of who answers for it.
+
+        Raises
+        ------
+        UsageError
+            If no reason is given, or the kept head says nothing against the journal.
+        JournalBrokenError
+            If the chain does not hold: that can be restored, and not accepted.
+        """
+        with self._written(accepted=True) as transaction:
+            report, kept = transaction.verify(), transaction.compared(self._anchor)
+            _check_acceptable(reason, report, kept)
+            was = kept.head.as_json() if kept.head else None
+            body = {"reason": reason, "state": kept.state, "problem": kept.problem, "kept": was}
+            return transaction.append("journal.accepted", body, actor=actor)
 
     def entries(self, kind: str | tuple[str, ...] = "") -> list[Entry]:
         """The entries whose kind starts with this text, or with one of these, in order."""
@@ -222,7 +291,7 @@ class Records:
         """Whether the hash chain holds from the first entry to the last.
 
         It finds an entry that was edited, removed from the middle, put in or moved. Entries cut off at the *end* leave
-        a chain that holds: that is seen only with a head that was kept elsewhere.
+        a chain that holds: that is seen by `anchor`, or with a head that was kept elsewhere.
 
         Parameters
         ----------
@@ -247,6 +316,25 @@ class Records:
 def _unreadable(error: SQLAlchemyError) -> UsageError:
     """The error for a journal that a database does not give."""
     return UsageError("the journal must be readable", given=type(error).__name__, do="Restore the database from a copy")
+
+
+def _check_acceptable(reason: str, report: ChainReport, kept: AnchorReport) -> None:
+    """Raise unless there is something to accept, a reason for it, and a chain that holds."""
+    if not report.ok:
+        raise JournalBrokenError(
+            "only an unbroken chain may be accepted", given=str(report.problem), do="Restore the records from a copy"
+        )
+    if kept.ok:
+        raise UsageError(
+            "there must be something to accept", given="the kept head says nothing against the journal", do="Go on"
+        )
+    if not reason.strip():
+        raise UsageError("a journal is accepted for a reason", given="an empty text", do="Say which copy was restored")
+
+
+def _digest_at(connection: Connection, sequence: int) -> str | None:
+    """The digest of the entry with this number, if there is one."""
+    return connection.execute(select(_JOURNAL.c.digest).where(_JOURNAL.c.sequence == sequence)).scalar_one_or_none()
 
 
 def _last(connection: Connection) -> StoredEntry | None:
