@@ -77,6 +77,11 @@ class Subjects:
         """The directory in these records; nothing is made before somebody is enrolled."""
         return cls(records, secrets)
 
+    @property
+    def records(self) -> Records:
+        """The records that the directory is kept in."""
+        return self._records
+
     def enrol(self, transaction: Transaction, ids: Iterable[str]) -> dict[str, SubjectKey]:
         """For each id its person's key, by pseudonym; those who have none get one with this transaction.
 
@@ -96,7 +101,8 @@ class Subjects:
             """The person, if they are there."""
             return self.known(connection, [pseudonym])
 
-        found = self._reading(asked, {}).get(pseudonym)
+        nobody: dict[str, Known] = {}
+        found = self._reading(asked, nobody).get(pseudonym)
         return found.key if found else None
 
     def ids(self, pseudonyms: Iterable[str] | None = None) -> dict[str, str]:
