@@ -18,6 +18,7 @@ ORDER = (
     "released",
     "assurance",
     "actors",
+    "sources",
     "outcome",
     "forecast",
     "planning",
@@ -25,6 +26,7 @@ ORDER = (
     "alternating",
     "mitigating",
     "judging",
+    "training_record",
     "training",
     "auditing",
     "desk",
@@ -48,7 +50,18 @@ MAY_IMPORT_SCORING = (
     "cli",
     "__main__",
 )
-MAY_IMPORT_CONFIG = ("planning", "mitigating", "judging", "training", "auditing", "desk", "benchmarks", "cli")
+MAY_IMPORT_CONFIG = (
+    "sources",
+    "planning",
+    "mitigating",
+    "judging",
+    "training_record",
+    "training",
+    "auditing",
+    "desk",
+    "benchmarks",
+    "cli",
+)
 SCORING_MAY_IMPORT = frozenset({"numpy", "cryptography", "mlflow"}) | sys.stdlib_module_names
 SCORING_MAY_ASK_MLFLOW = (
     ("scoring/address.py", ("_from_registry",)),
