@@ -5,13 +5,13 @@ A stranger can do this with the records, the MLflow store and the reviewers' pub
 Notes
 -----
 *What cannot be seen.* The journal holds together by digests that anybody can compute: whoever can write to the records
-can rewrite them from some entry on, and no chain breaks. Only a head that was noted earlier and kept elsewhere finds
-that for sure. Without one, what is signed stays as it was signed, and the rest is found as far as something outside the
-records contradicts it: a decision's name, by the reviewers' file; its time, by what its signer wrote and by MLflow's
-tags, to the hour if those are changed too; that a training was paid for, by the ε in its figures, though not what else
-was spent; entries cut off at the end, where MLflow, or the file of decisions seen on this machine
-(`tactful.scoring.seen`), knows of them. That a document says the truth is not checked, only that it is the one that was
-journalled.
+can rewrite them from some entry on, and no chain breaks. Only a head that they cannot write finds that for sure: the
+one kept outside the database (`tactful.records.anchor`), if its file is out of their reach, or one noted elsewhere.
+Without one, what is signed stays as it was signed, and the rest is found as far as something outside the records
+contradicts it: a decision's name, by the reviewers' file; its time, by what its signer wrote and by MLflow's tags, to
+the hour if those are changed too; that a training was paid for, by the ε in its figures, though not what else was
+spent; entries cut off at the end, where MLflow, or the file of decisions seen on this machine (`tactful.scoring.seen`),
+knows of them. That a document says the truth is not checked, only that it is the one that was journalled.
 
 *What is not looked at.* MLflow's descriptions, comments, tags of its own (``mlflow.…``), names of runs, times, earlier
 values in the history of a metric, and aliases other than ``champion`` are nobody's evidence; and so are other models.
@@ -137,11 +137,6 @@ def verify(
     if not entries and not findings.mismatches:
         raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
     _tell_overrides(book, entries, findings)
-    if head is None:
-        findings.note(
-            "Entries cut off at the end of the journal are seen only where MLflow or this machine knows of them; note "
-            "the head, keep it elsewhere, and give it with --head next time"
-        )
     return Verification(
         model=model,
         checked=findings.checked,

@@ -38,6 +38,8 @@ NAMES: Mapping[str, str] = {
     "head_missing": _RECORDS,
     "journal_behind": _RECORDS,
     "journal_chain_broken": _RECORDS,
+    "journal_cut_off": "Restore the newest copy of the records; if that was done: tactful journal accept --reason TEXT",
+    "journal_replaced": "Restore the records; if that was done: tactful journal accept --reason TEXT",
     "journal_row_edited": _RECORDS,
     "journal_row_missing": _RECORDS,
     "journal_statement_invalid": _RECORDS,

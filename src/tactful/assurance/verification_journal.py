@@ -35,6 +35,7 @@ def read_journal(records: Records, findings: Findings, *, head: str | None = Non
         stored = []
     findings.count("journal entries", len(stored))
     _check_rows(stored, findings)
+    _check_anchor(records, findings, noted=head is not None)
     if head is not None and head not in {GENESIS, *(row.digest for row in stored)}:
         findings.add("head_missing", f"the head noted earlier, {head}, is no entry of the journal: it was cut off")
     statements = [row for row in stored if str(row.kind).startswith(KINDS)]
@@ -55,6 +56,23 @@ def _check_rows(stored: Sequence[StoredEntry], findings: Findings) -> None:
         if not _intact(row):
             findings.add("journal_row_edited", f"entry {row.sequence} was changed after it was written")
         sequence, previous = row.sequence, row.digest
+
+
+def _check_anchor(records: Records, findings: Findings, *, noted: bool) -> None:
+    """The journal ends where the head that is kept outside the database says, or later."""
+    try:
+        anchor = records.anchor()
+    except UsageError:  # told already
+        return
+    broken = any(each.name.startswith("journal_") for each in findings.mismatches)
+    if anchor.state == "cut off":
+        findings.add("journal_cut_off", str(anchor.problem))
+    elif anchor.problem and not broken:
+        findings.add("journal_replaced", f"{anchor.problem} ({anchor.path})")
+    if anchor.head:
+        findings.count("kept heads of the journal")
+    if anchor.note and not noted:
+        findings.note(f"{anchor.note[:1].upper()}{anchor.note[1:]}; a head noted elsewhere shows it: --head")
 
 
 def _gap(first: int, last: int) -> str:

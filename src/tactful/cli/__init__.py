@@ -30,6 +30,7 @@ def main() -> None:
             deciding,
             fairness_benchmarks,
             forecasting,
+            journalling,
             mitigating,
             scoring_benchmark,
             suppressing,

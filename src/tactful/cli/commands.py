@@ -11,7 +11,7 @@ import typer
 from tactful import __version__, auditing, training
 from tactful.cli import demonstration, forget_demo, show
 from tactful.cli.benchmarking import benchmark
-from tactful.errors import JournalBrokenError, RefusedError, UsageError
+from tactful.errors import RefusedError, UsageError
 from tactful.personal.keys import DEFAULT_FILE as SECRETS
 from tactful.personal.keys import Keys
 from tactful.privacy.ledger import BudgetLedger
@@ -198,23 +198,6 @@ def keys_new(
     print(f'[[reviewer]]\nname = "{name}"\npublic_key = "{public}"')  # noqa: T201
     if json:
         show.as_json({"name": name, "public_key": public, "file": str(out)})
-
-
-@journal.command("verify")
-def journal_verify(json: Json = False) -> None:
-    """Check the hash chain of the journal.
-
-    Example: tactful journal verify --json
-    """
-    records = Records.open(create=False)
-    report = records.verify()
-    show.say(f"{report.entries} entries hold in {records.address}; head {report.head}")
-    if json:
-        show.as_json({"ok": report.ok, "entries": report.entries, "head": report.head, "problem": report.problem})
-    if not report.ok:
-        raise JournalBrokenError(
-            "the journal must be an unbroken chain", given=str(report.problem), do="Restore the records from a copy"
-        )
 
 
 def _time(text: str | None) -> datetime | None:

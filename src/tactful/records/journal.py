@@ -6,9 +6,10 @@ that is encrypted, or whose key was destroyed, verifies like any other.
 
 Notes
 -----
-A chain cannot show that its *end* was cut off: what remains is a chain. Keep a head outside the database (a commit, a
-mail, another system) and hand it to `verify` as ``expected_head``. Nor does it show who wrote an entry: whoever may
-write to the database can write a whole new chain. What must be attributed carries a signature in its body.
+A chain cannot show that its *end* was cut off: what remains is a chain. `tactful.records.anchor` keeps its head in a
+file outside the database; one noted elsewhere (a commit, a mail) is handed to `verify` as ``expected_head``. Nor does a
+chain show who wrote an entry: whoever may write to the database can write a whole new chain. What must be attributed
+carries a signature in its body.
 """
 
 from __future__ import annotations

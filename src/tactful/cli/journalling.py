@@ -1,0 +1,76 @@
+"""``tactful journal``: whether it is what it was, and what to say when a copy was restored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tactful.actors import Actors
+from tactful.cli import show
+from tactful.cli.commands import Json, journal
+from tactful.desk.journal_check import JournalCheck, check_journal
+from tactful.errors import JournalBrokenError
+from tactful.records.store import Records
+
+
+@journal.command("verify")
+def journal_verify(
+    head: Annotated[
+        str | None, typer.Option(help="A head noted earlier and kept elsewhere; it must be in the journal still.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find any entry that was edited, removed, moved or cut off, and a journal that was replaced. Writes nothing.
+
+    Example: tactful journal verify --json
+    """
+    records = Records.look()
+    found = check_journal(records, head=head)
+    show.say(f"{found.chain.entries} entries hold in {records.address}; head {found.chain.head}")
+    _tell(found)
+    if json:
+        show.as_json(found.as_json())
+    if not found.ok:
+        raise JournalBrokenError("the journal must be what it was", given="; ".join(found.problems), do=_advice(found))
+
+
+@journal.command("accept")
+def journal_accept(
+    reason: Annotated[str, typer.Option(help="Why the journal is another than it was, e.g. which copy was restored.")],
+    key: Annotated[Path | None, typer.Option(help="Private key of the officer who answers for it.")] = None,
+    json: Json = False,
+) -> None:
+    """Go on with a journal that is shorter or another than the kept head says, for a reason that stays in it.
+
+    What the missing entries said is not known any more: budget that they debited counts as not spent, and consents
+    that they vouch for are gone. Accept it only if that is understood, e.g. after a copy was restored.
+
+    Example: tactful journal accept --reason "disk failed; restored the copy of 2026-11-21" --key officer.key
+    """
+    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
+    entry = records.accept(reason, actor=actor)
+    show.say(f"accepted as entry {entry.sequence}; the head is kept from there on, in {records.anchor().path}")
+    if json:
+        show.as_json({"sequence": entry.sequence, "head": entry.digest, "actor": actor, "was": entry.body["state"]})
+
+
+def _tell(found: JournalCheck) -> None:
+    """What the kept head says, and what else was looked at."""
+    anchor = found.anchor
+    if anchor.ok and anchor.head:
+        show.say(f"the head kept in {anchor.path} is in it, as entry {anchor.head.sequence}")
+    if anchor.note:
+        show.say(f"note: {anchor.note}")
+    show.say(f"consent store: {found.consents}")
+
+
+def _advice(found: JournalCheck) -> str:
+    """What to do about what was found."""
+    if found.anchor.ok or not found.chain.ok or found.acts:
+        return "Find out who wrote to the records, and restore them from a copy"
+    return (
+        "Restore the newest copy of the records. If that was done, what the missing entries said is lost: budget that "
+        "they debited counts as unspent. To go on knowing that: tactful journal accept --reason TEXT"
+    )
