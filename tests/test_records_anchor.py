@@ -1,0 +1,261 @@
+"""The journal's head, kept outside the database: what is cut off or replaced shows, and what is not does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from records_heads import die_before_anchoring, die_while_replacing, write, write_in
+from records_workers import FRESH, together
+from tactful.desk.journal_check import check_journal
+from tactful.errors import JournalBrokenError, UsageError
+from tactful.records.anchor import Anchor, AnchorReport
+from tactful.records.store import Records
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "records.db"
+
+
+def opened(path: Path) -> Records:
+    return Records.open(f"sqlite:///{path}")
+
+
+def fill(path: Path, n: int = 5) -> list[str]:
+    """So many entries, one a transaction; their digests."""
+    digests = []
+    for i in range(n):
+        with opened(path).transaction() as transaction:
+            digests.append(transaction.append("note.made", {"n": i}).digest)
+    return digests
+
+
+def sql(path: Path, *statements: str) -> None:
+    """What someone with the file and no respect for the triggers can do."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for trigger in ("journal_no_update", "journal_no_delete", "journal_in_order"):
+        connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def looked(path: Path) -> AnchorReport:
+    return Records.look(f"sqlite:///{path}").anchor()
+
+
+def kept(path: Path) -> dict[str, object]:
+    return dict(json.loads(path.with_name("records.db.head").read_text()))
+
+
+def test_the_head_goes_with_every_commit(path: Path) -> None:
+    """After each transaction the file names the last entry and the first; only its owner reads it."""
+    for n in range(1, 4):
+        last = fill(path, 1)[0]
+        entries = opened(path).entries()
+        assert (kept(path)["sequence"], kept(path)["digest"], kept(path)["journal"]) == (n, last, entries[0].digest)
+    file = path.with_name("records.db.head")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    report = looked(path)
+    assert (report.state, report.ok, report.note, report.path) == ("ok", True, None, file)
+
+
+def test_what_is_not_committed_moves_no_head(path: Path) -> None:
+    """A transaction that fails, and one that appends nothing, leave the file as it is; to look makes none."""
+    records = opened(path)
+    with records.transaction():
+        assert not path.with_name("records.db.head").exists()
+    assert looked(path).state == "ok"  # nothing there, nothing to keep
+    fill(path, 2)
+    before = kept(path)
+    with pytest.raises(UsageError), records.transaction() as transaction:
+        transaction.append("note.made", {}) and transaction.append("", {})
+    assert kept(path) == before
+    path.with_name("records.db.head").unlink()
+    assert looked(path).state == "missing"
+    assert not path.with_name("records.db.head").exists()
+
+
+@pytest.mark.parametrize(
+    ("statement", "state", "says"),
+    [
+        ("DELETE FROM journal WHERE sequence > 3", "cut off", "entries 4 to 5 are missing at the end"),
+        ("DELETE FROM journal WHERE sequence > 4", "cut off", "entry 5 is missing at the end"),
+        ("DELETE FROM journal", "cut off", "entries 1 to 5 are missing at the end"),
+    ],
+)
+def test_a_cut_off_end_shows_and_goes_on_showing(path: Path, statement: str, state: str, says: str) -> None:
+    """Which entries are gone is said; the chain alone would hold; later entries do not hide it."""
+    fill(path)
+    sql(path, statement)
+    assert opened(path).verify().ok
+    report = looked(path)
+    assert (report.state, report.ok) == (state, False)
+    assert says in str(report.problem)
+    before = kept(path)
+    fill(path, 7)
+    assert kept(path) == before
+    assert not looked(path).ok
+
+
+def test_a_journal_rewritten_from_some_entry_on_shows(path: Path, tmp_path: Path) -> None:
+    """Entries 4 and 5 cut off and two others written in their place: a whole chain, and not the one that was kept."""
+    fill(path)
+    shutil.copy(path.with_name("records.db.head"), tmp_path / "kept")
+    path.with_name("records.db.head").unlink()  # or the tail that is written next would not be believed
+    sql(path, "DELETE FROM journal WHERE sequence > 3")
+    fill(path, 2)
+    shutil.copy(tmp_path / "kept", path.with_name("records.db.head"))
+    assert opened(path).verify().ok
+    report = looked(path)
+    assert (report.state, "entry 5 is another" in str(report.problem)) == ("rewritten", True)
+
+
+def test_another_journal_in_its_place_shows(path: Path, tmp_path: Path) -> None:
+    """A database that was exchanged for a longer one of somebody else's, and one that was begun anew."""
+    fill(path, 3)
+    fill(tmp_path / "other.db", 9)
+    for journal in (tmp_path / "other.db", None):
+        path.unlink()
+        shutil.copy(journal, path) if journal else fill(path, 1)
+        report = looked(path)
+        assert (report.state, report.ok) == ("another journal", False)
+
+
+def test_a_head_that_was_removed_is_told_and_made_anew(path: Path) -> None:
+    """That there is none is said, and from then on that it has been kept since a later entry only."""
+    fill(path)
+    path.with_name("records.db.head").unlink()
+    report = looked(path)
+    assert (report.state, report.ok) == ("missing", True)
+    assert "do not show" in str(report.note)
+    fill(path, 1)
+    assert (kept(path)["since"], kept(path)["sequence"]) == (6, 6)
+    assert "since entry 6" in str(looked(path).note)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"journal": "x"}', '{"journal":1,"sequence":"1"}', "\xff" * 9])
+def test_a_head_that_cannot_be_read_is_a_problem_and_stays(path: Path, text: str) -> None:
+    """What somebody else wrote into the file is not believed, and not written over."""
+    fill(path)
+    file = path.with_name("records.db.head")
+    file.write_text(text, encoding="latin-1")
+    assert (looked(path).state, looked(path).ok) == ("unreadable", False)
+    fill(path, 1)
+    assert file.read_text(encoding="latin-1") == text
+
+
+def test_a_restored_copy_is_accepted_for_a_reason(path: Path, tmp_path: Path) -> None:
+    """The entry says who, why and what is gone; the head goes on from there; a whole journal has nothing to accept."""
+    fill(path, 3)
+    opened(path).close()
+    shutil.copy(path, tmp_path / "copy.db")
+    fill(path, 4)
+    with pytest.raises(UsageError, match="nothing against"):
+        opened(path).accept("just so")
+    for rest in path.parent.glob("records.db-*"):
+        rest.unlink()
+    shutil.copy(tmp_path / "copy.db", path)
+    with pytest.raises(UsageError, match="reason"):
+        opened(path).accept(" ")
+    entry = opened(path).accept("the disk failed", actor="ada")
+    assert (entry.sequence, entry.actor, entry.body["reason"], entry.body["state"]) == (
+        4,
+        "ada",
+        "the disk failed",
+        "cut off",
+    )
+    assert entry.body["kept"]["sequence"] == 7
+    assert (looked(path).state, kept(path)["since"]) == ("ok", 4)
+    fill(path, 1)
+    assert looked(path).ok
+
+
+def test_a_broken_chain_is_not_accepted(path: Path) -> None:
+    """What was edited can be restored, not agreed to."""
+    fill(path)
+    sql(path, "DELETE FROM journal WHERE sequence > 4", "UPDATE journal SET body = X'7B7D' WHERE sequence = 2")
+    before = kept(path)
+    with pytest.raises(JournalBrokenError, match="entry 2 was changed"):
+        opened(path).accept("never mind")
+    assert kept(path) == before
+
+
+@pytest.mark.parametrize("died", [die_before_anchoring, die_while_replacing])
+def test_killed_between_commit_and_head_leaves_an_older_true_head(path: Path, died: object) -> None:
+    """The head is behind, which is said and is no problem; the next writer goes on."""
+    fill(path, 2)
+    child = FRESH.Process(target=died, args=(f"sqlite:///{path}",))  # type: ignore[arg-type]
+    child.start()
+    child.join(60)
+    assert child.exitcode == -9
+    report = looked(path)
+    assert (report.state, report.ok, len(opened(path).entries())) == ("behind", True, 3)
+    assert "up to entry 2" in str(report.note)
+    fill(path, 1)
+    assert (looked(path).state, kept(path)["sequence"]) == ("ok", 4)
+
+
+def test_eight_writers_at_once_leave_the_last_head(path: Path) -> None:
+    """No writer puts the head back behind another's."""
+    url = f"sqlite:///{path}"
+    opened(path)
+    assert together(write, url, processes=8, times=5) == [0] * 8
+    assert (looked(path).state, kept(path)["sequence"]) == ("ok", 40)
+
+
+@pytest.mark.prove
+def test_eight_writers_at_once_on_postgresql(postgresql: str, tmp_path: Path) -> None:
+    """The same on a server, with the head in a folder that the environment names; a cut-off end shows there, too."""
+    records = Records.open(postgresql)
+    assert records.anchor().path.parent == tmp_path
+    assert together(write_in, f"{tmp_path} {postgresql}", processes=8, times=5) == [0] * 8
+    assert (records.anchor().state, len(records.entries())) == ("ok", 40)
+    with records.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE journal DISABLE TRIGGER USER")
+        connection.exec_driver_sql("DELETE FROM journal WHERE sequence > 30")
+    assert records.verify().ok
+    assert (records.anchor().state, Records.look(postgresql).anchor().state) == ("cut off", "cut off")
+
+
+def test_where_the_head_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a SQLite file; for a server under models/, by its address; a file or a folder of the environment wins."""
+    monkeypatch.delenv("TACTFUL_JOURNAL_HEAD", raising=False)
+    assert Anchor.of("sqlite:////a/b.db", "/a/b.db").path == Path("/a/b.db.head")
+    server, other = Anchor.of("postgresql://a", None).path, Anchor.of("postgresql://b", None).path
+    assert (server.parent, server.suffix, len(server.stem)) == (Path("models"), ".head", len("journal-") + 12)
+    assert server != other
+    monkeypatch.setenv("TACTFUL_JOURNAL_HEAD", str(tmp_path))
+    assert Anchor.of("postgresql://a", None).path == tmp_path / server.name
+    monkeypatch.setenv("TACTFUL_JOURNAL_HEAD", str(tmp_path / "kept"))
+    assert Anchor.of("sqlite:////a/b.db", "/a/b.db").path == tmp_path / "kept"
+
+
+def test_a_head_that_cannot_be_kept_stops_the_writer_before_it_writes(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is none: nothing is committed."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TACTFUL_JOURNAL_HEAD", str(tmp_path / "file" / "head"))
+    with pytest.raises(UsageError, match="head must be kept"), opened(path).transaction() as transaction:
+        transaction.append("note.made", {})
+    assert opened(path).entries() == []
+
+
+def test_the_check_names_everything(path: Path) -> None:
+    """Chain, head and a head noted elsewhere; what is whole has no problem, and the consent store is asked."""
+    digests = fill(path)
+    records = opened(path)
+    whole = check_journal(records, head=digests[2], consents=lambda: None)
+    assert (whole.ok, whole.problems, whole.as_json()["anchor"], whole.consents) == (True, (), "ok", "ok")
+    assert check_journal(records, consents=lambda: "row 7 is another").problems == ("row 7 is another",)
+    assert check_journal(records).as_json()["consents"] == "not looked at: the secrets are not here"
+    assert not check_journal(records, head="0" * 63 + "1").ok
+    sql(path, "DELETE FROM journal WHERE sequence > 4")
+    assert check_journal(records).as_json()["anchor"] == "cut off"
