@@ -87,8 +87,10 @@ class Keys:
             If the file does not exist.
         """
         giver = provider(path)
+        found = giver.secrets()
         beside = {} if path is not None else EnvironmentSecrets(environment=os.environ).secrets()
-        return _parsed({**giver.secrets(), **beside}, giver.place)
+        older = dict.fromkeys(key for place in (found, beside) for key in _listed(place.get(OLDER, ())))
+        return _parsed({**found, **beside, OLDER: [*older]}, giver.place)
 
     @classmethod
     def create(cls, path: str | Path) -> Keys:
@@ -281,15 +283,15 @@ def _parsed(found: Mapping[str, object], place: str) -> Keys:
         )
     try:
         named = {name: bytes.fromhex(str(found[name])) for name in NAMES if name in found}
-        return Keys(**named, storage_older=_older(found.get(OLDER, ())))
+        return Keys(**named, storage_older=tuple(map(bytes.fromhex, _listed(found.get(OLDER, ())))))
     except ValueError:
         raise SecretError(
             "keys are hexadecimal text", given=f"one in {place} is not", do="Make them with Keys.create"
         ) from None
 
 
-def _older(found: object) -> tuple[bytes, ...]:
-    """The older storage keys; raises `ValueError` unless they are a list of hexadecimal texts."""
+def _listed(found: object) -> list[str]:
+    """The older storage keys as texts; what is no list is a text that is no key."""
     if not isinstance(found, Sequence) or isinstance(found, str):
-        raise ValueError
-    return tuple(bytes.fromhex(str(key)) for key in found)
+        return ["no list"]
+    return [str(key).strip().lower() for key in found]

@@ -1,0 +1,121 @@
+"""How a log enters the vault: through the consent gate, and nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tactful.errors import SchemaError
+from tactful.personal import vault_attributes
+from tactful.personal.attributes import AttributeSpec, Demographics
+from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.gate import ConsentGate
+from tactful.personal.log import InteractionLog
+from tactful.personal.policy import Policy
+from tactful.personal.vault_manifest import VaultPolicy
+from tactful.personal.vault_results import Ingested
+from tactful.personal.vault_rows import DIGITS, admitted_people, admitted_rows, merged, months
+from tactful.personal.vault_store import Change, VaultStore
+from tactful.records.journal import JSON
+from tactful.records.store import Transaction
+
+KIND = "vault.ingested"
+
+
+def ingest(
+    store: VaultStore,
+    log: InteractionLog,
+    gate: ConsentGate,
+    *,
+    policy: Policy,
+    purpose: str,
+    demographics: Demographics | None = None,
+    specs: Sequence[AttributeSpec] = (),
+    actor: str | None = None,
+    note: Mapping[str, JSON],
+) -> Ingested:
+    """What the gate admits of the log is in the vault; see `tactful.personal.vault.Vault.ingest`.
+
+    Privacy
+    -------
+    Reads: what `ConsentGate.admit` reads, and the declared attributes of people who agreed to that.
+    Returns: exact counts, for inside the trust boundary.
+    Costs: nothing; nothing leaves.
+    Assumes: one id is one person.
+    """
+    consented = gate.admit(log, purpose)
+    categories = policy.bundles(consented.catalogue)
+    with store.changing() as change:
+        erased = store.subjects.erased()
+        people = admitted_people(consented)
+        entering = people - erased.keys()
+        ids = _ids(log, gate, entering)
+        added, late = _enter(change, consented, categories, [bytes.fromhex(name) for name in people - entering])
+        told = 0
+        if demographics is not None and specs:
+            told = vault_attributes.take_in(change, demographics, specs, gate, entering)
+        counts = consented.counts
+        found = Ingested(
+            read=counts.read,
+            admitted=counts.admitted - late,
+            excluded={**counts.excluded, "erased": counts.excluded["erased"] + late},
+            added=added,
+            people=len(entering),
+            attributes=told,
+            files=change.written,
+            generation=change.before.generation + 1,
+        )
+
+        def write(transaction: Transaction, facts: Mapping[str, JSON]) -> None:
+            """Who is in the vault now stands in the directory, and what came in in the journal."""
+            store.subjects.enrol(transaction, ids)
+            body = found.as_json() | {"purpose": purpose, "retention_days": policy.retention_days}
+            keys = {"keys": store.keys.fingerprints()}
+            transaction.append(KIND, {**body, **keys, **note, **facts}, actor=actor)
+
+        change.commit(write, policy=_policy(policy, purpose, specs))
+    return found
+
+
+def _enter(
+    change: Change, consented: ConsentedInteractions, categories: Sequence[tuple[str, ...]], erased: Sequence[bytes]
+) -> tuple[int, int]:
+    """The rows are in the change; how many it did not hold before, and how many are of people erased meanwhile."""
+    added = late = 0
+    for digit in DIGITS:
+        rows = admitted_rows(consented, digit, categories)
+        if erased:
+            gone = pc.is_in(rows.column("person").cast(pa.binary()), pa.array(erased, pa.binary()))
+            rows, late = rows.filter(pc.invert(gone)), late + pc.sum(gone).as_py()
+        for month, part in months(rows):
+            held = change.held("interactions", month, digit)
+            together = merged([part] if held is None else [part, held])
+            added += together.num_rows - (held.num_rows if held else 0)
+            if held is None or not together.equals(held):
+                change.put(together, drawer="interactions", month=month, digit=digit)
+    return added, late
+
+
+def _ids(log: InteractionLog, gate: ConsentGate, people: Collection[str]) -> list[str]:
+    """The ids behind these pseudonyms, read once more from the log."""
+    session = gate.workspace()
+    session.stage("log_ids", log.source, {"user_id": "id"})
+    named = gate.pseudonyms(session.query("SELECT DISTINCT user_id FROM log_ids")["user_id"])
+    found = [user_id for user_id, name in named.items() if name in people]
+    if len(found) != len(people):
+        raise SchemaError(
+            "the log stays the same while it is read", given="people in it have changed", do="Copy it, then ingest"
+        )
+    return found
+
+
+def _policy(policy: Policy, purpose: str, specs: Sequence[AttributeSpec]) -> VaultPolicy:
+    """What the manifest says of the policy."""
+    return VaultPolicy(
+        purpose=purpose,
+        retention_days=policy.retention_days,
+        retention=dict(policy.retention),
+        attributes={spec.name: spec.levels for spec in specs},
+    )
