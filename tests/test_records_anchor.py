@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from records_heads import die_before_anchoring, die_while_replacing, write, write_in
-from records_workers import FRESH, together
+from records_workers import FRESH, event, together
 from tactful.desk.journal_check import check_journal
 from tactful.errors import JournalBrokenError, UsageError
+from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.records.anchor import Anchor, AnchorReport
 from tactful.records.store import Records
 
@@ -175,6 +176,21 @@ def test_a_restored_copy_is_accepted_for_a_reason(path: Path, tmp_path: Path) ->
     assert (looked(path).state, kept(path)["since"]) == ("ok", 4)
     fill(path, 1)
     assert looked(path).ok
+
+
+def test_no_budget_is_spent_on_a_journal_whose_end_is_gone(path: Path, tmp_path: Path) -> None:
+    """An older copy forgets what was spent: nothing is debited on it until somebody accepts it."""
+    ledger = BudgetLedger(opened(path))
+    ledger.declare(BudgetLimit(epsilon=1.0, delta=1e-6))
+    shutil.copy(path, tmp_path / "copy.db")
+    ledger.debit("first", [event()])
+    for rest in path.parent.glob("records.db-*"):
+        rest.unlink()
+    shutil.copy(tmp_path / "copy.db", path)
+    with pytest.raises(JournalBrokenError, match="missing at the end"):
+        ledger.debit("second", [event()])
+    opened(path).accept("the copy is all there is")
+    assert ledger.debit("second", [event()]).run == "second"
 
 
 def test_a_broken_chain_is_not_accepted(path: Path) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -65,11 +66,13 @@ class Transaction:
     Made by `Records.transaction` and good until its end.
     """
 
-    __slots__ = ("_appended", "_clock", "_connection", "_last", "_signer")
+    __slots__ = ("_anchor", "_appended", "_clock", "_connection", "_last", "_signer")
 
-    def __init__(self, connection: Connection, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
-        self._connection, self._clock, self._signer, self._last = connection, clock, signer, _last(connection)
-        self._appended = 0
+    def __init__(
+        self, connection: Connection, clock: Callable[[], datetime], anchor: Anchor, signer: Signer | None = None
+    ) -> None:
+        self._connection, self._clock, self._anchor, self._signer = connection, clock, anchor, signer
+        self._last, self._appended = _last(connection), 0
 
     def __repr__(self) -> str:
         return "Transaction(closed)" if self._connection.closed else "Transaction(open)"
@@ -97,8 +100,9 @@ class Transaction:
         return _entries(self._connection, kind)
 
     def verify(self) -> ChainReport:
-        """Whether the chain holds; see `Records.verify`."""
-        return _verified(self._connection)
+        """Whether the chain holds, and nothing of it is gone by the head that is kept outside the database."""
+        chain, kept = _verified(self._connection), self.kept()
+        return chain if kept.ok or not chain.ok else replace(chain, ok=False, problem=kept.problem)
 
     @property
     def connection(self) -> Connection:
@@ -109,16 +113,16 @@ class Transaction:
         """The time an entry appended now would bear."""
         return self._clock()
 
-    def anchored(self, anchor: Anchor, *, accepted: bool = False) -> AbstractContextManager[Callable[[], None]]:
+    def anchored(self, *, accepted: bool = False) -> AbstractContextManager[Callable[[], None]]:
         """What was appended is about to be the journal's end; see `tactful.records.anchor.Anchor.moving`."""
         if not self._appended or self._last is None:
             return nullcontext(lambda: None)
         first = self._last.sequence - self._appended + 1
-        return anchor.moving(self._last, self._digest_at, first=first, accepted=accepted)
+        return self._anchor.moving(self._last, self._digest_at, first=first, accepted=accepted)
 
-    def compared(self, anchor: Anchor) -> AnchorReport:
-        """What a kept head says of the journal; see `Records.anchor`."""
-        return anchor.compare(self._last, self._digest_at)
+    def kept(self) -> AnchorReport:
+        """What the head that is kept outside the database says of the journal; see `Records.anchor`."""
+        return self._anchor.compare(self._last, self._digest_at)
 
     def _digest_at(self, sequence: int) -> str | None:
         return _digest_at(self._connection, sequence)
@@ -222,9 +226,9 @@ class Records:
         """A transaction, after which the kept head moves on."""
         with ExitStack() as held:
             with database.exclusive(self._engine, _JOURNAL) as connection:
-                transaction = Transaction(connection, self._clock, self._signer)
+                transaction = Transaction(connection, self._clock, self._anchor, self._signer)
                 yield transaction
-                move_on = held.enter_context(transaction.anchored(self._anchor, accepted=accepted))
+                move_on = held.enter_context(transaction.anchored(accepted=accepted))
             move_on()
 
     def anchor(self) -> AnchorReport:
@@ -239,7 +243,7 @@ class Records:
         """
         try:
             with self._engine.connect() as connection:
-                return Transaction(connection, self._clock).compared(self._anchor)
+                return Transaction(connection, self._clock, self._anchor).kept()
         except SQLAlchemyError as error:
             raise _unreadable(error) from None
 
@@ -261,7 +265,7 @@ class Records:
             If the chain does not hold: that can be restored, and not accepted.
         """
         with self._written(accepted=True) as transaction:
-            report, kept = transaction.verify(), transaction.compared(self._anchor)
+            report, kept = _verified(transaction.connection), transaction.kept()
             _check_acceptable(reason, report, kept)
             was = kept.head.as_json() if kept.head else None
             body = {"reason": reason, "state": kept.state, "problem": kept.problem, "kept": was}
