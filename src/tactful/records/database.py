@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -133,6 +133,49 @@ def exclusive(made: Engine, table: Table) -> Iterator[Connection]:
             ) from None
         with begun:
             yield connection
+
+
+def compact(made: Engine, tables: Sequence[str]) -> None:
+    """What was deleted from these tables is gone from the database's files; nobody may use them meanwhile.
+
+    Raises
+    ------
+    UsageError
+        If somebody does.
+    """
+    try:
+        if made.dialect.name == "sqlite":
+            _rewrite_sqlite(made)
+        elif made.dialect.name == "postgresql":
+            _rewrite_postgresql(made, tables)
+    except (OperationalError, made.dialect.loaded_dbapi.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise UsageError(
+            "the records must be free, so that what was deleted can be overwritten",
+            given=f"they answer: {_first_line(cause)}",
+            do="End what uses them, and try again: the deletion itself is done",
+        ) from None
+
+
+def _rewrite_sqlite(made: Engine) -> None:
+    """The file holds what its tables hold, and the write-ahead log is empty."""
+    with closing(made.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("VACUUM")
+        until = time.monotonic() + WAIT_SECONDS
+        while cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:  # 1: somebody still reads it
+            if time.monotonic() > until:
+                raise sqlite3.OperationalError("somebody is reading")
+            time.sleep(0.05)
+
+
+def _rewrite_postgresql(made: Engine, tables: Sequence[str]) -> None:
+    """The tables are in new files, without the rows and values that are gone."""
+    with made.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        there = set(inspect(connection).get_table_names())
+        connection.exec_driver_sql(f"SET lock_timeout = '{WAIT_SECONDS}s'")
+        for table in there.intersection(tables):
+            connection.exec_driver_sql(f"VACUUM (FULL) {table}")
 
 
 def _lock(connection: Connection, table: Table) -> None:

@@ -64,8 +64,8 @@ CONSENTS = Table(
 _KEPT = "a consent is kept as it was recorded, or forgotten"
 _FORGETS = (
     "NEW.person IS NULL AND NEW.purpose IS NULL AND NEW.state IS NULL AND NEW.event_time IS NULL AND NEW.recorded_time "
-    "IS NULL AND NEW.valid_until IS NULL AND NEW.sealed IS NULL AND NEW.row = OLD.row AND NEW.fingerprint = "
-    "OLD.fingerprint"
+    "IS NULL AND NEW.valid_until IS NULL AND NEW.sealed IS NULL AND NEW.row = OLD.row AND NEW.stored_time = "
+    "OLD.stored_time AND NEW.fingerprint = OLD.fingerprint"
 )
 _GUARDS = {
     "sqlite": (

@@ -108,12 +108,7 @@ class Subjects:
     def ids(self, pseudonyms: Iterable[str] | None = None) -> dict[str, str]:
         """The id behind each of these pseudonyms that is in the directory; behind all if none are named."""
         wanted = None if pseudonyms is None else list(pseudonyms)
-
-        def opened(connection: Connection) -> dict[str, str]:
-            """Each id, opened with its person's key."""
-            return {row.pseudonym: self._id(row) for row in _rows(connection, wanted)}
-
-        return self._reading(opened, {})
+        return self._reading(lambda connection: self.opened(connection, wanted)[1], {})
 
     def erased(self) -> dict[str, datetime]:
         """Who was erased, by pseudonym, and when: the suppression record."""
@@ -159,6 +154,17 @@ class Subjects:
         """Those of these people, or of all, who are in the directory, by pseudonym. The tables must be there."""
         return {row.pseudonym: Known(person=row.person, key=self._key(row)) for row in _rows(connection, pseudonyms)}
 
+    def opened(
+        self, connection: Connection, pseudonyms: Collection[str] | None = None
+    ) -> tuple[dict[str, Known], dict[str, str]]:
+        """Those of these people, or of all, who are in the directory, and their ids, each key opened once."""
+        known, ids = dict[str, Known](), dict[str, str]()
+        for row in _rows(connection, pseudonyms):
+            key = self._key(row)
+            known[row.pseudonym] = Known(person=row.person, key=key)
+            ids[row.pseudonym] = key.disclose(row.name, bound_to=b"id").decode()
+        return known, ids
+
     def draft(self, pseudonym: str, user_id: str) -> Draft:
         """A fresh key for somebody, and what `write` will put into the directory."""
         key, bound_to = SubjectKey.new(), pseudonym.encode()
@@ -190,10 +196,6 @@ class Subjects:
     def _key(self, row: Any) -> SubjectKey:
         """The key in a row of the directory."""
         return SubjectKey(self._sealer.open(row.key, bound_to=row.pseudonym.encode()))
-
-    def _id(self, row: Any) -> str:
-        """The id in a row of the directory."""
-        return self._key(row).disclose(row.name, bound_to=b"id").decode()
 
 
 def erased_in(connection: Connection) -> dict[str, datetime]:

@@ -1,0 +1,213 @@
+"""Consent events as they are read from a table: what the gate judges, and beside it what else was given.
+
+Notes
+-----
+Nothing is softened on the way in. What the gate could not read in a file it cannot read in the store: a purpose or a
+state that is none is kept as it was given, a time that is none is kept as an instant that is none, `UNREADABLE`. Texts
+that few systems write, such as a time with the name of a zone, count as unreadable here even where the gate could make
+something of them: then the record refuses, and the import says how many do.
+
+Of a table only the columns of the contract are read. Those that the gate does not judge by, and everything that could
+not be read, go into one JSON text a row, which is sealed before it is stored: a record's own number or a note may name
+the person.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tactful.errors import SchemaError, columns_given
+from tactful.records.clean_ids import is_clean
+from tactful.records.consent_times import Column, read_times
+
+NEEDED = ("user_id", "purpose", "state", "event_time")
+TIMES = ("event_time", "recorded_time", "valid_until")
+EVIDENCE = (
+    "notice_version",
+    "language",
+    "jurisdiction",
+    "method",
+    "legal_basis",
+    "data_categories",
+    "source",
+    "record_id",
+    "receipt_id",
+    "schema_version",
+)
+"""What is kept to show that consent was given, and to whom it was told what; the gate does not judge by it."""
+COLUMNS = (*NEEDED, "recorded_time", "valid_until", *EVIDENCE)
+STATES = ("given", "refused", "withdrawn")
+
+_PURPOSE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Given:
+    """Consent events, column by column, in the order of the table.
+
+    Attributes
+    ----------
+    user_id : sequence of str
+    purpose, state : sequence of str or None
+        In lower case; None where there is none or it is none.
+    event_time, recorded_time, valid_until : sequence of int or None, microseconds since 1970
+        None where missing, `UNREADABLE` where it could not be read.
+    rest : sequence of bytes
+        Canonical JSON of the evidence and of what could not be read, by column; empty where there is nothing.
+    malformed : int, rows
+        How many hold something that could not be read. They refuse.
+    """
+
+    user_id: Sequence[str]
+    purpose: Sequence[str | None]
+    state: Sequence[str | None]
+    event_time: Sequence[int | None]
+    recorded_time: Sequence[int | None]
+    valid_until: Sequence[int | None]
+    rest: Sequence[bytes]
+    malformed: int
+
+    def __len__(self) -> int:
+        return len(self.user_id)
+
+
+def read_rows(events: pa.Table) -> Given:
+    """The events of a table with the contract's columns.
+
+    Raises
+    ------
+    SchemaError
+        If a required column is missing, one has a type that is none of its kind, a row names nobody or hides whom, or
+        no state or no time at all can be read.
+
+    Privacy
+    -------
+    Reads: the contract's columns, no other.
+    Returns: the events, for the store.
+    Costs: nothing.
+    Assumes: one id is one person.
+    """
+    missing = [name for name in NEEDED if name not in events.column_names]
+    if missing:
+        raise SchemaError(
+            f"consent events need the column {missing[0]}",
+            given=columns_given(events.column_names, COLUMNS),
+            do="Rename or add the column",
+            missing=tuple(missing),
+        )
+    users = _people(_texts(events, "user_id"))
+    purpose = _words(_texts(events, "purpose"), lambda word: _PURPOSE.fullmatch(word) is not None)
+    state = _words(_texts(events, "state"), lambda word: word in STATES)
+    times = {name: read_times(events, name) for name in TIMES}
+    _check_any(users, state, times["event_time"])
+    columns = {"purpose": purpose, "state": state, **times}
+    strange = [name for name in columns if columns[name].strange]
+    lost = {row for name in strange for row in columns[name].strange}
+    lost |= {row for row, time in enumerate(times["event_time"].values) if time is None}
+    lost |= {row for name in ("purpose", "state") for row, word in enumerate(columns[name].values) if word is None}
+    return Given(
+        user_id=users,
+        purpose=purpose.values,
+        state=state.values,
+        event_time=times["event_time"].values,
+        recorded_time=times["recorded_time"].values,
+        valid_until=times["valid_until"].values,
+        rest=_rest(events, {name: columns[name].strange for name in strange}),
+        malformed=len(lost),
+    )
+
+
+def read_rest(rest: bytes) -> dict[str, str]:
+    """What `Given.rest` holds, by column."""
+    return dict(json.loads(rest)) if rest else {}
+
+
+def _texts(events: pa.Table, name: str) -> list[str | None]:
+    """A column of words as text; None where it is missing or empty."""
+    if name not in events.column_names:
+        return [None] * len(events)
+    column = events.column(name)
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):  # several categories of data
+        return ["|".join(str(each) for each in cell) if cell else None for cell in column.to_pylist()]
+    simple = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)
+    if not (simple or pa.types.is_null(kind) or (pa.types.is_boolean(kind) and name != "user_id")):
+        raise SchemaError(
+            f"the column {name} of consent events is text", given=f"its type is {kind}", do="Convert it", column=name
+        )
+    found: list[str | None] = column.cast(pa.string()).to_pylist()
+    return [text or None for text in found]
+
+
+def _people(users: list[str | None]) -> list[str]:
+    """The ids, if each row has one and none hides blanks or control characters."""
+    named = [user for user in users if user is not None]
+    if len(named) < len(users):
+        raise SchemaError(
+            "each consent event has a user_id",
+            given=f"{len(users) - len(named)} have none",
+            do="Complete or remove them",
+            rows=len(users) - len(named),
+        )
+    unclean = sum(not is_clean(user) for user in set(named))
+    if unclean:
+        raise SchemaError(
+            "no user_id of consent events hides blanks or control characters",
+            given=f"{unclean} do",
+            do="Write them as the other tables do",
+            ids=unclean,
+        )
+    return named
+
+
+def _words(texts: list[str | None], known: Any) -> Column:
+    """Words in lower case; what is no known word is strange. Each distinct one is read once."""
+    read: dict[str | None, str | None] = {}
+    for text in set(texts):
+        word = text.strip(" ").lower() if text and text.isascii() else None
+        read[text] = word if word and known(word) else None
+    strange = {row: text for row, text in enumerate(texts) if text and read[text] is None and text.strip(" ")}
+    return Column([read[text] for text in texts], strange)
+
+
+def _check_any(users: Sequence[str], state: Column, event_time: Column) -> None:
+    """Raise `SchemaError` if there are rows and no state, or no time, can be read: then the columns are others."""
+    if users and not any(state.values):
+        raise SchemaError("states are given, refused or withdrawn", given="no row has one", do="Map them")
+    if users and not any(event_time.values):
+        raise SchemaError(
+            "the column event_time holds times from 1970-01-02 to 2200, in ISO 8601 where it is text",
+            given=f"none of {len(users)} values is one",
+            do="Convert the column, or name the right one",
+            column="event_time",
+        )
+
+
+def _rest(events: pa.Table, strange: dict[str, dict[int, str]]) -> list[bytes]:
+    """The evidence of each row, and what of it could not be read, as canonical JSON."""
+    names = [name for name in EVIDENCE if name in events.column_names]
+    columns = [_texts(events, name) for name in names]
+    odd = set().union(*strange.values()) if strange else set()
+    same: dict[tuple[str | None, ...], bytes] = {}
+    rest = []
+    for row, cells in enumerate(zip(*columns, strict=True) if names else [()] * len(events)):
+        if row in odd:
+            told = {name: texts[row] for name, texts in strange.items() if row in texts}
+            rest.append(_canonical({**dict(zip(names, cells, strict=True)), **told}))
+            continue
+        if cells not in same:
+            same[cells] = _canonical(dict(zip(names, cells, strict=True)))
+        rest.append(same[cells])
+    return rest
+
+
+def _canonical(cells: dict[str, str | None]) -> bytes:
+    """What is not missing, in one encoding; nothing at all where everything is."""
+    kept = {name: cell for name, cell in cells.items() if cell is not None}
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() if kept else b""
