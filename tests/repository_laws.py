@@ -77,7 +77,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "duckdb": ("personal/engines/",),
     "fairlearn": ("assurance/fairness.py", "benchmarks/fairness_speed.py"),
     "implicit": ("benchmarks/", "personal/"),
-    "jinja2": ("assurance/report.py",),
+    "jinja2": ("assurance/report.py", "desk/dossier_page.py"),
     "jsonschema": ("assurance/statement.py",),
     "matplotlib": ("benchmarks/plot.py",),
     "mlflow": (

@@ -1,0 +1,154 @@
+"""Everything that is held about one person, in one file: for a person as a page, for a machine as JSON.
+
+It says what is held and where, what they said and when, which models their data were in and what that means, what is
+recommended to them now and because of what, how long it all is kept, and what they can do. What cannot be read is said,
+not left out. Of the business's own tables it holds the columns that tactful reads, and names the others.
+
+The file is for the person alone: it holds their id and their data in plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tactful import __version__
+from tactful.catalogue import Catalogue
+from tactful.config import ControllerSection, TrainingConfig
+from tactful.desk.dossier_rows import RECOMMENDING, Judging, attributes, flags, history, interactions
+from tactful.desk.impact import Impact, impact
+from tactful.desk.listed import lists_about
+from tactful.desk.offering import offered
+from tactful.desk.person import Desk, Held, Person
+from tactful.desk.requests import requests_of
+from tactful.desk.standing import asked_about, standing
+from tactful.errors import TactfulError
+from tactful.sources import VAULT
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Dossier:
+    """What is held about one person.
+
+    Attributes
+    ----------
+    facts : mapping
+        Plain values; the keys are those of the JSON file.
+    """
+
+    facts: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return "Dossier(one person)"
+
+    @property
+    def held(self) -> dict[str, int]:
+        """How many rows there are of each kind; all 0 if nothing is held."""
+        return dict(self.facts["held"])
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read."""
+        return tuple(self.facts["problems"])
+
+
+def dossier(desk: Desk, person: Person) -> Dossier:
+    """What is held about one person, put together; nothing is written.
+
+    Parameters
+    ----------
+    desk : Desk
+    person : Person
+
+    Raises
+    ------
+    JournalBrokenError
+        What the journal says about models does not hold.
+
+    Privacy
+    -------
+    Reads: all that tactful can read of the person.
+    Returns: it, for that person.
+    Costs: nothing.
+    Assumes: the reading was journalled before, and whoever asks is the person or acts for them.
+    """
+    held = desk.held(person)
+    judging, problem = _judging(desk, person, held)
+    told = impact(desk, person)
+    purpose = desk.settings.model.purpose if desk.settings else "personalization.training"
+    rows = interactions(held, judging, purpose)
+    now = [] if judging is None else standing(judging, asked_about(judging, purpose))
+    parts = {
+        "interactions": rows,
+        "consents": history(held),
+        "attributes": attributes(held),
+        "flags": flags(held),
+    }
+    counts = {name: sum(len(table["rows"]) for table in tables) for name, tables in parts.items()}
+    requests = requests_of(desk.records, person.key)
+    problems = [each.problem for each in held if each.problem] + ([problem] if problem else [])
+    return Dossier(
+        facts={
+            "schema": SCHEMA,
+            "user_id": person.user_id,
+            "made_at": desk.records.now().isoformat(timespec="seconds"),
+            "tactful": __version__,
+            "controller": _controller(desk.settings),
+            "purpose": {"training": purpose, "recommending": RECOMMENDING},
+            "held": counts,
+            "erased_at": person.erased_at.isoformat() if person.erased_at else None,
+            **parts,
+            "consents_now": now,
+            "suppression_lists": lists_about(desk, person),
+            "requests": requests,
+            **_models(told),
+            "recommended": _recommended(judging, rows, now),
+            "retention": _retention(desk.settings),
+            "problems": problems,
+        }
+    )
+
+
+def _judging(desk: Desk, person: Person, held: tuple[Held, ...]) -> tuple[Judging | None, str]:
+    """What says what each row is used for; or why that cannot be said."""
+    policy = desk.policy
+    if desk.settings is None or policy is None:
+        return None, "No configuration is known, so it cannot be said what each row is used for."
+    try:
+        catalogue = Catalogue.open(desk.settings.data.items)
+    except TactfulError as error:
+        return None, str(error)
+    return Judging(desk=desk, person=person, held=held, catalogue=catalogue, policy=policy), ""
+
+
+def _recommended(
+    judging: Judging | None, rows: Sequence[dict[str, Any]], now: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is recommended now, from the table that the configuration uses."""
+    if judging is None or judging.desk.settings is None:
+        return []
+    path = judging.desk.settings.data.interactions
+    used = VAULT if path is None else str(path.resolve())
+    kept = [row for table in rows if table["place"] == used for row in table["rows"]]
+    return offered(judging, kept, {str(each["purpose"]): str(each["state"]) for each in now})
+
+
+def _models(told: Impact) -> dict[str, Any]:
+    """The models that the person's data were in, and those that they were not in."""
+    found = told.as_json()
+    return {name: found[name] for name in ("models", "not_used_by", "since_first", "next")}
+
+
+def _controller(settings: TrainingConfig | None) -> dict[str, Any]:
+    """Who answers for the data."""
+    return (ControllerSection() if settings is None else settings.controller).model_dump(mode="json")
+
+
+def _retention(settings: TrainingConfig | None) -> dict[str, Any] | None:
+    """How long rows may be used."""
+    if settings is None:
+        return None
+    return {"days": settings.policy.retention_days, "by_category": dict(settings.policy.retention)}

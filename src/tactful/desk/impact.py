@@ -1,0 +1,312 @@
+"""Which models were trained while a person's rows were admissible: recomputed from the journal and the two clocks.
+
+Notes
+-----
+Nobody keeps a list of who was in which model; it would be one more thing to lose. What a training read, as of when and
+at what time, is in the journal, and the person's own rows and consents are judged again as they were judged then:
+
+- of the consent store, by what was stored by then; of a file, by what says it was recorded by then;
+- of interactions, by what the tables hold now. Rows that were deleted since are not counted, and rows that were added
+  later and dated back are: the journal knows of no table how it was;
+- a minor flag has no date, so it is left out here and told; an erasure counts if it was before the training.
+
+Wherever something cannot be known, a model is listed rather than left out. After an erasure nothing in tactful's own
+stores can tell, so the answer is made, and handed over, before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from tactful.catalogue import Catalogue
+from tactful.config import TrainingConfig
+from tactful.desk.person import Desk, Person, Table, named_tables
+from tactful.desk.plain_risk import in_words
+from tactful.desk.trainings import Training, composed, trainings
+from tactful.errors import TactfulError
+from tactful.personal.one_person import UNREADABLE, judge
+from tactful.personal.policy import Policy
+from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.events import Partition
+from tactful.sources import STORE
+
+Part = Literal["trained on", "used to judge", "not used", "not known"]
+"""What a training did with the person's rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelImpact:
+    """What one training means to one person.
+
+    Attributes
+    ----------
+    training : Training
+    role : Part
+    rows : int or None
+        How many of their rows were admissible; None where that is not known. Fewer may have counted.
+    epsilon : float or None
+        What the training cost this person; 0 if nothing, None if no finite one holds.
+    means : str
+        What that means for them, in words.
+    notes : tuple of str
+        What could not be known.
+    """
+
+    training: Training
+    role: Part
+    rows: int | None
+    epsilon: float | None
+    means: str
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ModelImpact({self.training.name}, one person)"
+
+    @property
+    def involved(self) -> bool:
+        """Whether the person's rows were used, or may have been."""
+        return self.role != "not used"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        told = self.training
+        return {
+            "model": told.model,
+            "version": told.version,
+            "run_id": told.run_id,
+            "trained_at": told.time.isoformat(),
+            "role": self.role,
+            "rows": self.rows,
+            "epsilon": self.epsilon,
+            "delta": told.delta,
+            "status": told.status,
+            "champion": told.champion,
+            "approved_until": told.ends_at.isoformat() if told.ends_at else None,
+            "means": self.means,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Impact:
+    """What all trainings mean to one person.
+
+    Attributes
+    ----------
+    models : tuple of ModelImpact
+        Those that used rows of theirs, or may have; the earliest first.
+    others : tuple of ModelImpact
+        Those that did not.
+    since_first : tuple of (float or None, float)
+        ε and δ of all of them together.
+    next : tuple of str
+        What happens next, and when; a sentence each.
+    """
+
+    models: tuple[ModelImpact, ...]
+    others: tuple[ModelImpact, ...]
+    since_first: tuple[float | None, float]
+    next: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Impact(one person)"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "models": [each.as_json() for each in self.models],
+            "not_used_by": [each.as_json() for each in self.others],
+            "since_first": {"epsilon": self.since_first[0], "delta": self.since_first[1]},
+            "next": " ".join(self.next),
+        }
+
+
+def impact(desk: Desk, person: Person, *, leaving: bool = False) -> Impact:
+    """The models that were trained while the person's rows were admissible, and what that means for them.
+
+    Parameters
+    ----------
+    desk : Desk
+    person : Person
+    leaving : bool, default=False
+        Whether they are about to be erased, so that no later training uses their rows.
+
+    Raises
+    ------
+    JournalBrokenError
+        What the journal says about models does not hold.
+
+    Privacy
+    -------
+    Reads: the person's rows and consents, in the tables of each training.
+    Returns: what happened to them, for them or whoever answers to them.
+    Costs: nothing.
+    Assumes: the reading was journalled before; one id is one person.
+    """
+    found = [_impact(desk, person, each) for each in trainings(desk.records)]
+    models = tuple(each for each in found if each.involved)
+    losses = [_loss(each.training, _partition(desk, person, each.training)) for each in models]
+    real = all(each.training.protects for each in models)
+    delta = max((each.training.delta for each in models), default=1e-6)
+    together = 0.0 if not models else composed(losses, delta) if real else None
+    return Impact(
+        models=models,
+        others=tuple(each for each in found if not each.involved),
+        since_first=(together, delta),
+        next=tuple(_next(models, gone=leaving or person.erased_at is not None)),
+    )
+
+
+def _impact(desk: Desk, person: Person, training: Training) -> ModelImpact:
+    """What one training means to the person."""
+    partition = _partition(desk, person, training)
+    rows, notes = _admissible(desk, person, training)
+    role: Part = "not known" if rows is None else "not used" if not rows else _ROLE[partition]
+    loss = _loss(training, partition)
+    epsilon = 0.0 if role == "not used" else composed([loss], training.delta) if training.protects else None
+    return ModelImpact(
+        training=training,
+        role=role,
+        rows=rows,
+        epsilon=epsilon,
+        means=_means(role, training, loss),
+        notes=tuple(notes),
+    )
+
+
+_ROLE: Mapping[Partition, Part] = {"training": "trained on", "evaluation": "used to judge"}
+
+
+def _means(role: Part, training: Training, loss: PrivacyLoss) -> str:
+    """What a training means for the person, in words."""
+    if role == "not used":
+        return "No row of theirs could enter this training: consent for it was not in force, or no row had one."
+    if not training.protects:
+        return "Its noise came from a seed, for tests: it protects nobody, and the model can never be approved."
+    unsure = {"not known": "If their rows were in it: "}.get(role, "")
+    kept = {"used to judge": "Their rows measured the model and taught it nothing. "}.get(role, "")
+    return f"{unsure}{kept}{in_words(loss, delta=training.delta)}"
+
+
+def _loss(training: Training, partition: Partition) -> PrivacyLoss:
+    """What a training cost one half of the people."""
+    return training.losses.get(partition, PrivacyLoss())
+
+
+def _partition(desk: Desk, person: Person, training: Training) -> Partition:
+    """The half that the person was in."""
+    share = (training.facts or {}).get("evaluation_share")
+    if not isinstance(share, float | int):
+        share = 0.2 if desk.settings is None else desk.settings.privacy.evaluation_share
+    return "evaluation" if desk.keys.places([person.user_id])[0] < int(share * 2**64) else "training"
+
+
+def _admissible(desk: Desk, person: Person, training: Training) -> tuple[int | None, list[str]]:
+    """How many of the person's rows the gate would have admitted then, and what cannot be known."""
+    facts = training.facts
+    if facts is None or not isinstance(facts.get("sources"), Mapping):
+        return None, ["This training was before tactful kept what trainings read."]
+    try:
+        return _judged(desk, person, training, facts)
+    except (TactfulError, KeyError, TypeError, ValueError) as error:
+        why = str(error) if isinstance(error, TactfulError) else "its entry in the journal is not as expected"
+        return None, [f"It cannot be judged again: {why}"]
+
+
+def _judged(desk: Desk, person: Person, training: Training, facts: Mapping[str, Any]) -> tuple[int | None, list[str]]:
+    """The same, where the journal says what was read."""
+    now = _time(facts.get("now")) or training.time
+    settings = TrainingConfig.load(facts["config"]) if facts.get("config") else desk.settings
+    tables = [*named_tables(facts["sources"]), Table(role="consents", place=STORE)]
+    held = [desk.read(person, table, known_at=now) for table in dict.fromkeys(tables) if table.role != "attributes"]
+    notes = [f"{each.table.place} could not be read: {each.problem}" for each in held if each.rows is None]
+    if settings is None or any(each.rows is None and each.table.role == "interactions" for each in held):
+        return None, notes or ["Its configuration is no longer there."]
+    parts = {role: [e.rows.table for e in held if e.rows and e.table.role == role] for role in _PARTS}
+    if any(flag for table in parts["subjects"] if "minor" in table.column_names for flag in table["minor"].to_pylist()):
+        notes.append("A minor flag is kept without a date; whether it stood then is not known.")
+    outcomes = [
+        judge(
+            interactions=rows,
+            consents=[_recorded_by(table, now) for table in parts["consents"]],
+            subjects=[_erased_by(table, now) for table in parts["subjects"]],
+            catalogue=Catalogue.open(settings.data.items),
+            policy=_policy(facts, settings),
+            keys=desk.keys,
+            purpose=training.purpose,
+            as_of=_time(facts.get("as_of")),
+            now=lambda: now,
+        ).admitted
+        for rows in parts["interactions"]
+    ]
+    return sum(outcomes), notes
+
+
+_PARTS = ("interactions", "consents", "subjects")
+
+
+def _policy(facts: Mapping[str, Any], settings: TrainingConfig) -> Policy:
+    """The policy of the training, as far as the journal says it; the rest is that of the configuration."""
+    told = settings.policy
+    return Policy(
+        retention_days=int(facts.get("retention_days") or told.retention_days),
+        sensitive=facts.get("sensitive", told.sensitive),
+        retention=facts.get("retention", told.retention),
+    )
+
+
+def _time(value: object) -> datetime | None:
+    """A time in the journal."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else None
+
+
+def _recorded_by(table: pa.Table, now: datetime) -> pa.Table:
+    """The consent events that had been recorded; one that does not say when is kept."""
+    if "recorded_time" not in table.column_names:
+        return _kept(table, "event_time", now)
+    return _kept(table, "recorded_time", now)
+
+
+def _erased_by(table: pa.Table, now: datetime) -> pa.Table:
+    """Who had been erased by then, without minor flags."""
+    if "erased_at" not in table.column_names:
+        return table.select(["user_id"]).slice(0, 0)
+    return _kept(table.select(["user_id", "erased_at"]), "erased_at", now)
+
+
+def _kept(table: pa.Table, column: str, now: datetime) -> pa.Table:
+    """The rows whose time is not after this, or is none."""
+    times = table[column].to_pylist()
+    return table.filter(pa.array([not _after(time, now) for time in times], pa.bool_()))
+
+
+def _after(time: str | None, now: datetime) -> bool:
+    """Whether a time as text is later than another."""
+    return time is not None and time != UNREADABLE and datetime.fromisoformat(time) > now
+
+
+def _next(models: Sequence[ModelImpact], *, gone: bool) -> Iterable[str]:
+    """What happens next, and when."""
+    if gone:
+        yield "From now on every training leaves this person out."
+    else:
+        yield "Each later training asks anew whether consent is in force; it uses the rows only while it is."
+    serving = [each.training for each in models if each.training.champion]
+    for each in serving:
+        until = f"{each.ends_at:%Y-%m-%d}" if each.ends_at else "its approval ends"
+        yield (
+            f"{each.name} serves until {until} at the latest, when its approval ends, or until another version is "
+            f"approved; `tactful retire {each.model} {each.version}` ends it now."
+        )
+    if models and not serving:
+        yield "None of these models serves anybody now."
+    if models:
+        yield (
+            "What was learned cannot be taken out of a model again; how little a model can tell about any one person "
+            "is what its epsilon bounds, and that bound stays as it is."
+        )

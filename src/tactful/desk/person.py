@@ -1,0 +1,277 @@
+"""What is opened to answer one person: the books, tactful's own stores, and the business's tables that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tactful.config import TrainingConfig
+from tactful.errors import NotFoundError, TactfulError
+from tactful.personal.keys import Keys
+from tactful.personal.one_person import PersonRows, Role, checked_id, rows_of
+from tactful.personal.policy import Policy
+from tactful.personal.vault import Vault
+from tactful.records.consents import ConsentStore
+from tactful.records.reads import noted_reads
+from tactful.records.store import Records
+from tactful.records.subjects import SubjectKey, Subjects
+from tactful.sources import STORE, VAULT, names, policy_of
+
+_INGESTED = "vault.ingested"
+_ROLES: tuple[Role, ...] = ("interactions", "consents", "subjects", "attributes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table about people, not read.
+
+    Attributes
+    ----------
+    role : Role
+    place : str
+        The whole path of a table of the business, or `VAULT` or `STORE`.
+    """
+
+    role: Role
+    place: str
+
+    @property
+    def own(self) -> bool:
+        """Whether tactful keeps it; otherwise it is the business's, and tactful only reads it."""
+        return self.place in (VAULT, STORE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Held:
+    """What one table holds of one person.
+
+    Attributes
+    ----------
+    table : Table
+    rows : PersonRows or None
+        None if it could not be read.
+    problem : str
+        Why not.
+    """
+
+    table: Table
+    rows: PersonRows | None
+    problem: str = ""
+
+    def __repr__(self) -> str:
+        return f"Held({self.table.role}, one person)"
+
+    def __len__(self) -> int:
+        return len(self.rows) if self.rows else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Person:
+    """Who is asked about.
+
+    Attributes
+    ----------
+    user_id, pseudonym : str
+    key : SubjectKey or None
+        Under which the journal speaks of them; None if it does not, or does not any more.
+    erased_at : datetime or None
+    """
+
+    user_id: str
+    pseudonym: str
+    key: SubjectKey | None
+    erased_at: datetime | None
+
+    def __repr__(self) -> str:
+        return "Person(one)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Desk:
+    """Everything that an answer to one person is made from.
+
+    Attributes
+    ----------
+    records : Records
+    keys : Keys
+    subjects : Subjects
+    consents : ConsentStore
+    vault : Vault or None
+        None if nothing was ever ingested.
+    settings : TrainingConfig or None
+        The configuration given, else the last one that the journal names and that is still there.
+    tables : tuple of Table
+        Those of the configuration and all that the journal names, each once; tactful's own first.
+    """
+
+    records: Records
+    keys: Keys
+    subjects: Subjects
+    consents: ConsentStore
+    vault: Vault | None
+    settings: TrainingConfig | None
+    tables: tuple[Table, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"Desk({len(self.tables)} tables)"
+
+    @classmethod
+    def open(
+        cls,
+        config: str | Path | None = None,
+        *,
+        records: Records | None = None,
+        keys: Keys | None = None,
+        vault: Path | None = None,
+    ) -> Desk:
+        """The stores are open; no row of a person was read.
+
+        Parameters
+        ----------
+        config : str or Path, optional
+            A configuration; else the last one that the journal names.
+        records : Records, optional
+            Those of ``TACTFUL_RECORDS`` if not given.
+        keys : Keys, optional
+            Those of the environment if not given.
+        vault : Path, optional
+            The vault's folder; that of ``TACTFUL_VAULT`` if not given.
+
+        Raises
+        ------
+        NotFoundError, ConfigError, SecretError
+            If the configuration given, or a secret, is not there or not as it should be.
+        """
+        records, keys = records or Records.open(), keys or Keys.load()
+        subjects = Subjects.open(records, keys)
+        kept = None
+        with suppress(NotFoundError):
+            kept = Vault.open(vault, subjects=subjects, keys=keys)
+        settings = TrainingConfig.load(config) if config is not None else _last_config(records)
+        return cls(
+            records=records,
+            keys=keys,
+            subjects=subjects,
+            consents=ConsentStore.open(records, keys),
+            vault=kept,
+            settings=settings,
+            tables=tuple(dict.fromkeys(_tables(records, settings, kept))),
+        )
+
+    @property
+    def policy(self) -> Policy | None:
+        """How long rows may be used, and what is sensitive, by the configuration."""
+        return None if self.settings is None else policy_of(self.settings.policy)
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """The tables by what they are for, for the journal."""
+        return {role: [table.place for table in self.tables if table.role == role] for role in _ROLES}
+
+    def person(self, user_id: str) -> Person:
+        """Who this id is to tactful.
+
+        Raises
+        ------
+        UsageError
+            If it is no id.
+        """
+        pseudonym = self.keys.pseudonyms([checked_id(user_id)])[0]
+        return Person(
+            user_id=user_id,
+            pseudonym=pseudonym,
+            key=self.subjects.find(pseudonym),
+            erased_at=self.subjects.erased().get(pseudonym),
+        )
+
+    def held(self, person: Person, tables: Iterable[Table] | None = None) -> tuple[Held, ...]:
+        """What each table holds of the person; one that cannot be read says why.
+
+        Privacy
+        -------
+        Reads: the person's rows in these tables; of the business's, the columns that tactful knows.
+        Returns: those rows, for the person or whoever answers to them.
+        Costs: nothing.
+        Assumes: the reading was journalled before.
+        """
+        return tuple(self.read(person, table) for table in (self.tables if tables is None else tables))
+
+    def read(self, person: Person, table: Table, *, known_at: datetime | None = None) -> Held:
+        """What one table holds of the person.
+
+        Parameters
+        ----------
+        person : Person
+        table : Table
+        known_at : datetime, optional
+            Of the consent store: as it was then.
+
+        Privacy
+        -------
+        As `held`.
+        """
+        declared = () if self.settings is None else tuple(self.settings.fairness.attributes)
+        try:
+            source = self._own(person, table, known_at) if table.own else table.place
+            return Held(table=table, rows=rows_of(person.user_id, source, table.role, columns=declared))
+        except TactfulError as error:
+            return Held(table=table, rows=None, problem=str(error))
+
+    def _own(self, person: Person, table: Table, known_at: datetime | None) -> pa.Table:
+        """The person's rows in one of tactful's own stores."""
+        if table.place == STORE:
+            return self.consents.events(user_ids=[person.user_id], known_at=known_at)
+        found = None
+        if self.vault is not None and table.role == "interactions":
+            found = self.vault.interactions(pseudonyms=[person.pseudonym])
+        elif self.vault is not None:
+            found = self.vault.attributes()  # few, and not by person
+        return _EMPTY[table.role] if found is None else found
+
+
+_EMPTY: Mapping[Role, pa.Table] = {
+    "interactions": pa.table({name: pa.array([], pa.string()) for name in ("user_id", "item_id", "timestamp")}),
+    "attributes": pa.table({"user_id": pa.array([], pa.string())}),
+}
+
+
+def named_tables(names: Mapping[str, Any]) -> Iterator[Table]:
+    """The tables that a journal entry names as what was read."""
+    for role in _ROLES:
+        places = names.get(role)
+        for place in [places] if isinstance(places, str) else places if isinstance(places, Sequence) else ():
+            yield Table(role=role, place=str(place))
+
+
+def _tables(records: Records, settings: TrainingConfig | None, vault: Vault | None) -> Iterator[Table]:
+    """Tactful's own tables, those of the configuration, and those that the journal names."""
+    yield Table(role="consents", place=STORE)
+    if vault is not None:
+        yield Table(role="interactions", place=VAULT)
+        yield Table(role="attributes", place=VAULT)
+    read = [] if settings is None else [names(settings.data, store_holds=True)]
+    for told in (*read, *_named(records)):
+        yield from (table for table in named_tables(told) if not table.own)
+
+
+def _named(records: Records) -> Iterator[Mapping[str, Any]]:
+    """What the entries of the journal say was read, the last entry first."""
+    facts = [read.facts for read in noted_reads(records)]
+    facts += [entry.body for entry in records.entries(_INGESTED)]
+    yield from (told["sources"] for told in reversed(facts) if isinstance(told.get("sources"), Mapping))
+
+
+def _last_config(records: Records) -> TrainingConfig | None:
+    """The last configuration that the journal names and that is still there and holds."""
+    paths = [read.facts.get("config") for read in noted_reads(records)]
+    paths += [entry.body.get("config") for entry in records.entries(_INGESTED)]
+    for path in dict.fromkeys(str(path) for path in reversed(paths) if path):
+        with suppress(TactfulError):
+            return TrainingConfig.load(path)
+    return None

@@ -1,0 +1,133 @@
+"""What is left to do after an erasure, where tactful may not: tables that it only reads, files handed out, copies.
+
+The order names places and counts, never the person: who is meant is "the person of request …", and whoever typed the id
+at the terminal knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tactful.desk.listed import lists_written
+from tactful.desk.person import Desk, Held, Person
+from tactful.desk.requests import entries_about
+from tactful.records.reads import EXPORTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One thing to do.
+
+    Attributes
+    ----------
+    place : str
+        The file or the store.
+    do : str
+        What to do there, as a sentence.
+    rows : int or None
+        How many rows of the person are there; None where that was not counted.
+    columns : tuple of str
+        The columns of the table.
+    """
+
+    place: str
+    do: str
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The task as plain values."""
+        return {"place": self.place, "rows": self.rows, "columns": list(self.columns), "do": self.do}
+
+
+def work_order(desk: Desk, person: Person, held: Sequence[Held]) -> tuple[Task, ...]:
+    """What is left to do elsewhere once the person is erased here.
+
+    Parameters
+    ----------
+    desk : Desk
+    person : Person
+    held : sequence of Held
+        What the tables hold of them.
+
+    Privacy
+    -------
+    Reads: how many rows of the person each table has, and which files were written about them.
+    Returns: places and counts, for whoever carries it out.
+    Costs: nothing.
+    Assumes: names of files hold no id; who exports chooses them.
+    """
+    tables = (each for each in held if not each.table.own)
+    return (*_of_tables(tables), *_of_files(desk, person), *_of_lists(desk), *_ELSEWHERE)
+
+
+def as_text(tasks: Iterable[Task], *, request: str, time: str) -> str:
+    """The order as text for a person, without an id."""
+    lines = [
+        f"Work order for the erasure of the person of request {request}, {time}.",
+        "Tactful has erased what it keeps itself. What follows is not its own to change:",
+        "",
+    ]
+    for number, task in enumerate(tasks, 1):
+        counted = "" if task.rows is None else f" ({task.rows} rows; columns: {', '.join(task.columns)})"
+        lines.append(f"{number:2d}. {task.place}{counted}: {task.do}")
+    return "\n".join(lines) + "\n"
+
+
+def _of_tables(held: Iterable[Held]) -> Iterator[Task]:
+    """The business's own tables that hold rows of the person, or may."""
+    for each in held:
+        if each.rows is None:
+            yield Task(place=each.table.place, do=f"Look here yourself, it could not be read: {each.problem}")
+        elif len(each):
+            columns = (*each.rows.table.column_names, *each.rows.not_read)
+            yield Task(place=each.table.place, rows=len(each), columns=columns, do=_ERASE[each.table.role])
+
+
+_ERASE: Mapping[str, str] = {
+    "interactions": "Delete these rows. Until then the consent gate leaves them out of every training.",
+    "consents": "Delete these rows, or keep them where a law asks for proof of consent; nothing reads them any more.",
+    "subjects": "Keep erased_at for as long as other tables may bring the person back, then delete the row.",
+    "attributes": "Delete these rows.",
+}
+
+
+def _of_files(desk: Desk, person: Person) -> Iterator[Task]:
+    """Files with ids that tactful wrote outside its stores, as far as they are still there."""
+    own = {str(told["path"]) for _, told in entries_about(desk.records, person.key) if told.get("path")}
+    for path in sorted(own):
+        if Path(path).exists():
+            yield Task(place=path, do="Delete this file, which is about the person alone, or see that they have it.")
+    for entry in desk.records.entries(EXPORTED):
+        path = str(entry.body.get("path") or "")
+        if path and path not in own and Path(path).exists():
+            what = entry.body.get("what", "an export")
+            yield Task(
+                place=path, do=f"Take the person's lines out, or delete the file: {what}, of {entry.time:%Y-%m-%d}."
+            )
+
+
+def _of_lists(desk: Desk) -> Iterator[Task]:
+    """Lists that services read."""
+    for each in lists_written(desk.records):
+        yield Task(
+            place=str(each["path"]),
+            do="Write it again with `tactful suppressions`; until then a mark beside it keeps the person unprofiled.",
+        )
+
+
+_ELSEWHERE = (
+    Task(
+        place="backups and copies",
+        do="Erase the person where copies of the records, the vault or the tables are kept, or let the copies run out;"
+        " after restoring one, run this erasure again.",
+    ),
+    Task(
+        place="services and their logs",
+        do="Tactful's scoring keeps no history and logs no id; see that the services that call it do neither.",
+    ),
+    Task(place="models, reports and MLflow", do="Nothing to do: they hold no row, id or pseudonym of anybody."),
+)
