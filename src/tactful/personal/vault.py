@@ -82,11 +82,11 @@ class Vault:
         SecretError
             If the keys are not those of this vault: nothing was read or written.
         """
-        place = VaultFolder(Path(folder or os.environ.get("TACTFUL_VAULT") or DEFAULT_FOLDER))
+        place = _place(folder)
         store = VaultStore(place, subjects=subjects, keys=keys)
         if create:
             place.make()
-        elif place.manifest() is None and place.staged() is None:
+        elif not cls.exists(folder):
             raise NotFoundError(
                 "there must be a vault",
                 given=f"there is none at {place.path}",
@@ -98,6 +98,12 @@ class Vault:
                     store.settle()
         store.manifest()
         return cls(store)
+
+    @staticmethod
+    def exists(folder: str | Path | None = None) -> bool:
+        """Whether there is a vault in the folder, which is chosen as by `open`."""
+        place = _place(folder)
+        return place.manifest() is not None or place.staged() is not None
 
     @property
     def path(self) -> Path:
@@ -284,3 +290,8 @@ class Vault:
     def verify(self) -> VaultReport:
         """Whether every file is there as it was written, and the vault is not older than the journal says."""
         return vault_holdings.verify(self._store)
+
+
+def _place(folder: str | Path | None) -> VaultFolder:
+    """The folder that is named, by the caller or the environment, or the usual one."""
+    return VaultFolder(Path(folder or os.environ.get("TACTFUL_VAULT") or DEFAULT_FOLDER))

@@ -1,0 +1,238 @@
+"""``tactful ingest``, ``tactful purge`` and ``tactful vault``: what enters, how long it stays, and what is held."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tactful.actors import Actors
+from tactful.catalogue import Catalogue
+from tactful.cli import show
+from tactful.cli.commands import Json, app
+from tactful.config import TrainingConfig
+from tactful.errors import RefusedError, UsageError
+from tactful.personal.attributes import AttributeSpec, Demographics
+from tactful.personal.gate import ConsentGate
+from tactful.personal.keys import Keys
+from tactful.personal.log import InteractionLog
+from tactful.personal.policy import Policy
+from tactful.personal.source import Tabular
+from tactful.personal.vault import Vault
+from tactful.personal.vault_purge import Judge, Rules
+from tactful.personal.vault_results import Holdings, Ingested, Purged
+from tactful.records.consents import ConsentStore
+from tactful.records.journal import JSON
+from tactful.records.reads import note_read
+from tactful.records.store import Records
+from tactful.records.subjects import Subjects
+from tactful.sources import STORE, Sources
+
+vault = typer.Typer(help="The encrypted store of interactions.", no_args_is_help=True)
+app.add_typer(vault, name="vault")
+
+Key = Annotated[Path | None, typer.Option(help="Private key of whoever does it, where roles are given to people.")]
+_INGESTED = "vault.ingested"
+
+
+@app.command()
+def ingest(
+    config: Annotated[Path, typer.Argument(help="A TOML file: its consents, policy and catalogue decide what enters.")],
+    interactions: Annotated[
+        Path | None, typer.Option(help="The log, Parquet or CSV; else the one that the config names.")
+    ] = None,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Demographics; else those that the config names. Only declared columns enter.")
+    ] = None,
+    key: Key = None,
+    json: Json = False,
+) -> None:
+    """Bring interactions into the vault, as far as people agreed to training; the log itself is left as it is.
+
+    Example: tactful ingest configs/grocery.toml --interactions may.parquet
+    """
+    settings, secrets = TrainingConfig.load(config), Keys.load()
+    records, actor = Actors.load().act(Records.open(), "officer", key)
+    named = {"interactions": interactions, "attributes": attributes}
+    data = settings.data.model_copy(update={name: path for name, path in named.items() if path is not None})
+    if data.interactions is None:
+        raise UsageError(
+            "a log is to be ingested", given=f"neither {config} nor --interactions names one", do="Name the table"
+        )
+    with show.steps("ingesting") as say:
+        sources, policy = Sources.open(data, records=records, keys=secrets), _policy(settings)
+        gate = ConsentGate(
+            consents=sources.consents,
+            subjects=sources.subjects,
+            erased=sources.erased,
+            catalogue=Catalogue.open(data.items),
+            policy=policy,
+            keys=secrets,
+            evaluation_share=settings.privacy.evaluation_share,
+        )
+        log = InteractionLog.open(sources.interactions)
+        specs = tuple(AttributeSpec(name=n, levels=s.levels) for n, s in settings.fairness.attributes.items())
+        told = Demographics.open(sources.attributes, specs) if sources.attributes is not None and specs else None
+        note: dict[str, JSON] = {"sources": sources.names, "config": str(config.resolve())}
+        kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets, create=True)
+        note_read(records, "ingest", purpose=settings.model.purpose, actor=actor, **note)
+        say("bringing in what people agreed to")
+        found = kept.ingest(
+            log, gate, policy=policy, purpose=settings.model.purpose, demographics=told, specs=specs, actor=actor,
+            note=note,
+        )  # fmt: skip
+    _tell_ingested(found, kept)
+    if json:
+        show.as_json(found.as_json() | {"vault": str(kept.path)})
+
+
+@app.command()
+def purge(
+    as_of: Annotated[
+        str | None, typer.Option(help="The time at which retention is looked at; now if not given.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file whose policy and consents count; else those of the last ingest.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and delete nothing.")] = False,
+    key: Key = None,
+    json: Json = False,
+) -> None:
+    """Delete from the vault what is past retention, and what nobody may use any more by the consents as they are now.
+
+    Example: tactful purge --as-of 2026-11-22T00:00:00Z --json
+    """
+    now = datetime.now(UTC)
+    time = _time(as_of) if as_of else now
+    if time > now:
+        raise UsageError("a purge goes by now or a past time", given="a future time", do="Give a time that has been")
+    settings = TrainingConfig.load(config) if config else None
+    found = Purged(as_of=time, dry_run=dry_run)
+    if not Vault.exists():
+        show.say("there is no vault: nothing is held, and nothing was deleted")
+    else:
+        secrets = Keys.load()
+        records, actor = Actors.load().act(Records.open(create=False), "officer", key)
+        kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets)
+        with show.steps("purging") as say:
+            say("reading the vault and judging it by the consents as they are now")
+            rules, names = _rules(settings, records, secrets, time)
+            note_read(records, "purge", purpose="retention", actor=actor, sources=names, dry_run=dry_run)
+            found = kept.purge(rules, dry_run=dry_run, actor=actor, note={"sources": names})
+        _tell_purged(found)
+    if json:
+        show.as_json(found.as_json())
+
+
+@vault.command("show")
+def vault_show(key: Key = None, json: Json = False) -> None:
+    """Show what the vault holds: columns and categories, why, and until when. For your terminal: counts are exact.
+
+    Example: tactful vault show
+    """
+    secrets = Keys.load()
+    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
+    kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets)
+    note_read(records, "vault", purpose="report of what is held", actor=actor)
+    found = kept.describe()
+    _tell_held(found, kept)
+    if json:
+        show.as_json(found.as_json() | {"vault": str(kept.path)})
+
+
+@vault.command("verify")
+def vault_verify(json: Json = False) -> None:
+    """Read every file of the vault and compare it with what was written; exit 3 if something is not so.
+
+    Example: tactful vault verify --json
+    """
+    secrets, records = Keys.load(), Records.open(create=False)
+    kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets)
+    found = kept.verify()
+    for problem in found.problems:
+        show.say(f"NOT as written: {problem}")
+    show.say(f"{found.files} files with {found.rows:,} rows read in {kept.path}, {len(found.problems)} problems")
+    if json:
+        show.as_json({"ok": found.ok, "files": found.files, "rows": found.rows, "problems": list(found.problems)})
+    if not found.ok:
+        raise typer.Exit(RefusedError.exit_code)
+
+
+def _rules(
+    settings: TrainingConfig | None, records: Records, secrets: Keys, time: datetime
+) -> tuple[Rules, dict[str, JSON]]:
+    """What a purge goes by: the consents of every ingest and of the config, with those of the consent store."""
+    named = [entry.body.get("sources", {}) for entry in records.entries(_INGESTED)]
+    paths = [str(path) for names in named for path in names.get("consents", ()) if path != STORE]
+    people = [str(names["subjects"]) for names in named if names.get("subjects")][-1:]
+    if settings is not None:
+        paths += [str(settings.data.consents.resolve())] if settings.data.consents else []
+        people = [str(settings.data.subjects.resolve())] if settings.data.subjects else people
+    store, erased = ConsentStore.open(records, secrets), Subjects.open(records, secrets).erased()
+    consents: list[Tabular] = [Path(path) for path in dict.fromkeys(paths)]
+    consents += [] if store.empty else [store.events()]
+
+    def judge(catalogue: Catalogue, policy: Policy) -> ConsentGate:
+        """A gate for the items of the vault."""
+        return ConsentGate(
+            consents=consents,
+            subjects=people[0] if people else None,
+            erased=erased,
+            catalogue=catalogue,
+            policy=policy,
+            keys=secrets,
+            evaluation_share=0.0,
+        )
+
+    judged: Judge | None = judge if consents else None
+    names: dict[str, JSON] = {"consents": [*dict.fromkeys(paths), *([] if store.empty else [STORE])]}
+    names |= {"subjects": people[0]} if people else {}
+    if settings is None:
+        return Rules(as_of=time, judge=judged), names
+    catalogue = Catalogue.open(settings.data.items)
+    return Rules(as_of=time, judge=judged, policy=_policy(settings), catalogue=catalogue), names
+
+
+def _policy(settings: TrainingConfig) -> Policy:
+    """The policy of a config."""
+    told = settings.policy
+    return Policy(retention_days=told.retention_days, sensitive=told.sensitive, retention=told.retention)
+
+
+def _tell_ingested(found: Ingested, kept: Vault) -> None:
+    """What came in, and what stayed outside and why."""
+    outside = ", ".join(f"{rows:,} {reason}" for reason, rows in found.excluded.items() if rows)
+    show.say(f"{found.read:,} rows read, {found.added:,} new in {kept.path}, of {found.people:,} people who agreed")
+    show.say(f"held already, or twice in the log: {found.admitted - found.added:,}. Outside: {outside or 'none'}")
+    show.say("leave `interactions` out of [data] to train from the vault; the log itself is yours to delete")
+
+
+def _tell_purged(found: Purged) -> None:
+    """What was deleted and why."""
+    reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in found.deleted.items())
+    verb = "would be deleted" if found.dry_run else "deleted"
+    show.say(f"{found.read:,} rows held, {found.kept:,} stay; {verb}: {reasons or 'none'}")
+    if not found.consents:
+        show.say("no consents are known here, so only retention was looked at: name a config with --config")
+
+
+def _tell_held(found: Holdings, kept: Vault) -> None:
+    """What is held."""
+    show.say(f"{kept.path}: {found.rows:,} rows of {found.people:,} people for {found.purpose}, in {found.files} files")
+    for column in found.columns:
+        show.say(f"  {column.drawer}.{column.column}: {column.what}. Why: {column.why}")
+    for each in found.categories:
+        until = f"the last until {each.until:%Y-%m-%d}" if each.until else ""
+        show.say(f"  {each.category}: {each.rows:,} rows, each kept for {each.retention_days} days, {until}")
+    show.say(f"attributes of {found.people_with_attributes:,} people; {found.size:,} bytes, all of them encrypted")
+
+
+def _time(text: str) -> datetime:
+    """An ISO 8601 time; without a zone it is UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
