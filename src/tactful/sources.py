@@ -1,0 +1,128 @@
+"""The tables that a configuration means: its files, and tactful's own stores where it names none.
+
+Everything that reads about people begins here: training, the suppression list, the privacy officer's desk. So a
+withdrawal that stands in the consent store, and an erasure, reach all of them, whatever files there are besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tactful.config import DataSection, PolicySection
+from tactful.errors import NotFoundError
+from tactful.personal.keys import Keys
+from tactful.personal.policy import Policy
+from tactful.personal.source import Tabular
+from tactful.personal.vault import Vault
+from tactful.records.consents import ConsentStore
+from tactful.records.journal import JSON
+from tactful.records.store import Records
+from tactful.records.subjects import Subjects
+
+VAULT, STORE = "vault", "consent store"
+"""What the journal calls tactful's own stores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Tables about people, as the consent gate takes them.
+
+    Attributes
+    ----------
+    interactions : str, Path or pyarrow.Table
+        The file, or what the vault holds.
+    consents : tuple of the same
+        The file, if there is one, and the events of the consent store, if it holds any; at least one of them.
+    subjects, attributes : the same, or None
+    erased : mapping of str to datetime
+        The suppression record: pseudonym and since when.
+    names : mapping of str to JSON
+        What was read, for the journal: paths of files, and `VAULT` and `STORE`.
+    """
+
+    interactions: Tabular = field(repr=False)
+    consents: tuple[Tabular, ...] = field(repr=False)
+    subjects: Tabular | None = field(repr=False)
+    attributes: Tabular | None = field(repr=False)
+    erased: Mapping[str, datetime] = field(repr=False)
+    names: Mapping[str, JSON]
+
+    @classmethod
+    def open(cls, data: DataSection, *, records: Records, keys: Keys, known_at: datetime | None = None) -> Sources:
+        """The tables of a configuration.
+
+        Parameters
+        ----------
+        data : DataSection
+        records : Records
+            With the consent store and the suppression record.
+        keys : Keys
+        known_at : datetime, optional
+            Only consent events that the store held by then; all if not given.
+
+        Raises
+        ------
+        NotFoundError
+            If nothing says who agreed: the configuration names no consents, and the store holds none. Or if it names
+            no interactions, and there is no vault.
+        SecretError
+            If a key does not open what it should.
+
+        Privacy
+        -------
+        Reads: the consent store, and the vault where it is meant. Files are not read yet.
+        Returns: tables with ids, in memory.
+        Costs: nothing; nothing leaves.
+        Assumes: the process's memory is inside the trust boundary.
+        """
+        store = ConsentStore.open(records, keys)
+        subjects = Subjects.open(records, keys)
+        consents: tuple[Tabular, ...] = () if data.consents is None else (data.consents,)
+        if not store.empty:
+            consents = (*consents, store.events(known_at=known_at))
+        if not consents:
+            raise NotFoundError(
+                "somebody must have said what they agree to",
+                given=f"the configuration names no consents, and the consent store in {records.address} is empty",
+                do="Name a table under [data], or run: tactful consent import FILE",
+            )
+        vault = Vault.open(None, subjects=subjects, keys=keys) if data.interactions is None else None
+        return cls(
+            interactions=data.interactions if vault is None else vault.interactions(),
+            consents=consents,
+            subjects=data.subjects,
+            attributes=data.attributes if vault is None or data.attributes is not None else vault.attributes(),
+            erased=subjects.erased(),
+            names=names(data, store_holds=not store.empty),
+        )
+
+
+def policy_of(section: PolicySection) -> Policy:
+    """The policy that a configuration states."""
+    return Policy(retention_days=section.retention_days, sensitive=section.sensitive, retention=section.retention)
+
+
+def names(data: DataSection, *, store_holds: bool) -> dict[str, JSON]:
+    """What the journal calls the tables of a configuration."""
+    consents = [_whole(data.consents)] * (data.consents is not None) + [STORE] * store_holds
+    found: dict[str, JSON] = {"interactions": VAULT, "consents": consents, "items": _whole(data.items)}
+    found |= {
+        name: _whole(path)
+        for name, path in (
+            ("interactions", data.interactions),
+            ("subjects", data.subjects),
+            ("attributes", data.attributes),
+        )
+        if path is not None
+    }
+    if data.interactions is None:
+        found.setdefault("attributes", VAULT)
+    return found
+
+
+def _whole(path: Path | None) -> str:
+    """The path from the root."""
+    return "" if path is None else str(path.resolve())
