@@ -102,7 +102,8 @@ class Neighbours:
 
     def __init__(self, *, max_items: int, evaluation_share: float) -> None:
         self._max_items, self._share = max_items, evaluation_share
-        self._keys = Keys(**{name: secrets.token_bytes(32) for name in ("pseudonym", "storage", "assignment")})
+        pseudonym, storage, assignment = (secrets.token_bytes(32) for _ in range(3))
+        self._keys = Keys(pseudonym=pseudonym, storage=storage, assignment=assignment)
         rng = np.random.default_rng(7)
         self._others = [
             Person(part=part, items=tuple(rng.choice(_USED, size, replace=False).tolist()))
