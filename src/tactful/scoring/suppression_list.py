@@ -30,6 +30,7 @@ from typing import Any, BinaryIO, Literal, get_args
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful.errors import RefusedError, UsageError
+from tactful.scoring import withdrawn_marks
 from tactful.scoring.signing import SignedDocument
 from tactful.scoring.suppression_marks import MARK, key_check
 
@@ -88,6 +89,8 @@ def write_list(
 ) -> None:
     """The list is at `path`, whole, signed and on disk, or what was there before still is.
 
+    Withdrawals that were noted beside it before `made_at` are forgotten: this list knows of them.
+
     Parameters
     ----------
     path : str or Path
@@ -125,7 +128,6 @@ def write_list(
         )
     if path.exists() and not path.is_file():
         raise UsageError("a list replaces a list or nothing", given=f"{path} is no plain file", do="Correct the path")
-    _check_not_older(path, made_at)
     payload = {
         "schema": _SCHEMA,
         "basis": basis,
@@ -137,14 +139,10 @@ def write_list(
         "key_check": key_check(key),
     }
     header = SignedDocument.sign(payload, signer, purpose="suppressions").to_json().encode("ascii")
-    try:
+    with withdrawn_marks.writing(path):
+        _check_not_older(path, made_at)
         _replace(path, header + b"\n" + marks)
-    except OSError as error:
-        raise UsageError(
-            "a list is written to a folder that exists and may be written",
-            given=f"{path.parent}: {type(error).__name__}",
-            do="Correct the path",
-        ) from error
+        withdrawn_marks.compact(path, made_at, _replace)
 
 
 def opened(path: Path) -> BinaryIO:

@@ -15,6 +15,12 @@ What lies at the path now is what counts. A list that does not hold does not lea
 have been the one that took somebody off. Nor does a list that was made before one seen here: whoever left in between
 would be back. After a restart only its age can tell: `max_age` bounds for how long an old list could be put back.
 
+**Withdrawals count at the next request.** Beside the list lies a file of those who withdrew since it was made
+(`tactful.scoring.withdrawn_marks`), and each request asks whether that file changed. The list itself is looked at once
+a second and whenever that file changed. Where the list is reached through a link, the file may lie beside either. Lines
+that were seen are kept until a later list, so that nobody is let through by removing them. A file that cannot be read
+lets nobody through.
+
 Who asks learns the answer, and what is compared are hashes under a key that the asker cannot choose: there is nothing
 that the time of the search could tell, and it is an ordinary search.
 """
@@ -25,15 +31,16 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tactful.errors import TactfulError, UsageError
-from tactful.scoring import suppression_list
+from tactful.scoring import suppression_list, withdrawn_marks
 from tactful.scoring.suppression_key import suppression_key, suppression_signers
 from tactful.scoring.suppression_list import PURPOSE, Basis, Header, refused
 from tactful.scoring.suppression_marks import MARK, key_check, mark
+from tactful.scoring.withdrawn_marks import EVERYBODY, Stamp
 
 _EVERY = 1.0  # seconds between two looks at the file
 _CLOCKS_DIFFER = timedelta(minutes=5)  # how far ahead of ours the clock of whoever made the list may be
@@ -47,7 +54,10 @@ class _State:
     marks: bytes = b""
     stamp: tuple[int, ...] | None = None  # of the file that this was read from
     problem: str = "no list was looked at yet"
+    unread: str = ""  # why the withdrawals since let nobody through
     newest: datetime | None = None  # of all lists that held
+    watched: tuple[tuple[str, Stamp | None], ...] = ()  # the files of withdrawals; no stamp where one could not be read
+    withdrawn: dict[bytes, int] = field(default_factory=dict)  # since the list was made
 
 
 class Suppressions:
@@ -120,7 +130,9 @@ class Suppressions:
         if self._problem(state):
             return False
         found = mark(self._key, user_id)
-        return found is not None and _holds(state.marks, found) == (self._basis == "consent")
+        if found is None or found in state.withdrawn:
+            return False
+        return _holds(state.marks, found) == (self._basis == "consent")
 
     @property
     def fresh(self) -> bool:
@@ -145,23 +157,40 @@ class Suppressions:
         return self._now() - made_at if made_at else None
 
     def check(self) -> None:
-        """What lies at the path now is what counts; without it, the file is looked at once a second."""
+        """What lies at the path now is what counts; without it, the list is looked at once a second."""
         self._look_at = time.monotonic() + _EVERY
         self._state = self._found(replace(self._state, stamp=None))
 
     def _current(self) -> _State:
-        """The state, looked up again if the last look is a second ago.
+        """The state, looked up again if the last look is a second ago or somebody withdrew meanwhile.
 
         Nothing is locked: a state is one value and replaced whole. If two threads look at once, the later to finish
-        may leave the earlier list for a second.
+        may leave the earlier list for a second; it leaves the earlier withdrawals, too, so that the next request looks.
         """
+        state = self._state
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _EVERY  # others go on with what is known meanwhile
-            self._state = self._found(self._state)
-        return self._state
+        elif all(_unchanged(path, stamp) for path, stamp in state.watched):
+            return state
+        state = self._state = self._found(state)
+        return state
 
     def _found(self, before: _State) -> _State:
-        """What lies at the path, in place of what was found before. What does not hold is looked at again next time."""
+        """What lies at the path, in place of what was found before. What does not hold is looked at again next time.
+
+        Withdrawals are read before the list: whoever writes a list removes them only when it lies there.
+        """
+        watched, noted, unread = _withdrawals(self._path)
+        noted = {mark: max(at, before.withdrawn.get(mark, 0)) for mark, at in (before.withdrawn | noted).items()}
+        state = replace(self._listed(before), watched=watched, withdrawn=noted)
+        if state.header is None:
+            return state
+        state = replace(state, withdrawn=withdrawn_marks.since(noted, state.header.made_at))
+        unread = "withdrawals stopped everybody until the next list" if EVERYBODY in state.withdrawn else unread
+        return replace(state, unread=unread)
+
+    def _listed(self, before: _State) -> _State:
+        """The list that lies at the path."""
         try:
             with suppression_list.opened(self._path) as file:
                 stamp = _stamp(os.fstat(file.fileno()))
@@ -197,7 +226,31 @@ class Suppressions:
         now, header = self._now(), state.header
         if now - header.made_at > self._max_age or now >= header.expires_at:
             return f"the list is too old: it was made at {header.made_at.isoformat()}"
-        return None
+        return state.unread or None
+
+
+def _withdrawals(path: Path) -> tuple[tuple[tuple[str, Stamp | None], ...], dict[bytes, int], str]:
+    """The files of withdrawals of a list with their stamps, what stands in them, and why one could not be read."""
+    watched: dict[str, Stamp | None] = {}
+    noted: dict[bytes, int] = {}
+    unread = ""
+    for beside in {path: 0, Path(os.path.realpath(path)): 0}:
+        file = str(withdrawn_marks.beside(beside))
+        try:
+            watched[file], found = withdrawn_marks.read(file)
+        except (OSError, ValueError) as error:
+            watched[file], found = None, {}
+            unread = f"the withdrawals since the list was made cannot be read: {type(error).__name__}"
+        noted |= {mark: max(at, noted.get(mark, 0)) for mark, at in found.items()}
+    return tuple(watched.items()), noted, unread
+
+
+def _unchanged(path: str, stamp: Stamp | None) -> bool:
+    """Whether a file of withdrawals is the one that was read."""
+    try:
+        return stamp is not None and withdrawn_marks.stamp(path) == stamp
+    except OSError:
+        return False
 
 
 def _holds(marks: bytes, wanted: bytes) -> bool:
