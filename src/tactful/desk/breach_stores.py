@@ -1,0 +1,156 @@
+"""What was in each store at a time: whose data, of which categories, and what protected it.
+
+Notes
+-----
+A store is looked at as it is now. What entered after the period is left out as far as the store tells when: consents
+of tactful's own by its clock, interactions by when they happened. What was deleted since then was in it and is here no
+more: the journal counts those rows, and nobody can say whose they were. Both are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Exposed, Period, Store
+from tactful.desk.person import Desk
+from tactful.errors import TactfulError
+from tactful.personal.engines.base import Kind
+from tactful.personal.engines.duckdb import DuckDB
+from tactful.personal.source import Source, Tabular
+from tactful.personal.times import micros
+from tactful.records.journal import Entry
+
+_TIMES = {"interactions": "timestamp", "consents": "event_time"}
+_SAYS = {
+    "interactions": "what people used, and when",
+    "consents": "what people agreed to, refused or withdrew, and when",
+    "attributes": "what people told about themselves",
+    "subjects": "who is a minor, and who was erased",
+}
+
+
+def exposed(desk: Desk, store: Store, period: Period) -> Exposed:
+    """What a store held in a period; nothing is written.
+
+    Privacy
+    -------
+    Reads: who is in the store, and when their rows are from.
+    Returns: ids and counts, for inside the trust boundary.
+    Costs: nothing; nothing leaves.
+    Assumes: the reading was journalled before.
+    """
+    return NAMELESS[store] if store in NAMELESS else _LOOKS[store](desk, period)
+
+
+def _vault(desk: Desk, period: Period) -> Exposed:
+    """The vault's rows and attributes."""
+    what, entries = "the vault: interactions and attributes, in files of tactful's own", desk.records.entries("vault.")
+    if desk.vault is None or not any(e.kind == "vault.ingested" and e.time <= period.until for e in entries):
+        return Exposed(store="vault", what=what, notes=("Nothing was in the vault until then.",))
+    people, rows = _census(desk.vault.interactions(), "interactions", period)
+    told, described = desk.vault.attributes(), desk.vault.describe()
+    also, attributes = (frozenset[str](), 0) if told is None else _census(told, "attributes", period)
+    parts = {"interactions: what people used, and when": rows}
+    for category in described.categories if desk.policy else ():
+        if desk.policy and category.category in desk.policy.sensitive:
+            parts[f"of all interactions there now, of the sensitive category {category.category}"] = category.rows
+    if attributes:
+        columns = ", ".join(column.column for column in described.columns if column.drawer == "attributes")
+        parts[f"attributes of people: {columns}"] = attributes
+    return Exposed(
+        store="vault",
+        what=what,
+        rows=parts,
+        people=people | also,
+        protection=(
+            "Every file is encrypted in all its parts, with AES-256-GCM under the storage key.",
+            "Who a row is about is a pseudonym; the ids are sealed in the records.",
+        ),
+        questions=(KEYS_ELSEWHERE,),
+        notes=(*_came_later(entries, period), *_gone_since(desk, entries, period)),
+    )
+
+
+def _records(desk: Desk, period: Period) -> Exposed:
+    """The consent store, the directory of people and the journal."""
+    people, rows = _census(desk.consents.events(known_at=period.until, evidence=False), "consents", None)
+    directory = frozenset(desk.subjects.ids().values())
+    return Exposed(
+        store="records",
+        what="the records: consents, the directory of people, the journal",
+        rows={
+            "consents: what people agreed to, refused or withdrew, and when": rows,
+            "sealed ids of people": len(directory),
+            "pseudonyms of people who were erased": len(desk.subjects.erased()),
+        },
+        people=people | directory,
+        protection=(
+            "Ids are sealed for each person under a key of their own, and that under the storage key (AES-256-GCM).",
+            "Without the storage key, purposes, states and times of consents can be read under a number a person.",
+            "The journal names no person.",
+        ),
+        questions=(KEYS_ELSEWHERE, "Could the attacker change the records, too? Run: tactful journal verify"),
+        notes=(
+            "Everybody in the directory now is counted, also who came after the period.",
+            *_gone_since(desk, desk.records.entries("vault."), period),
+        ),
+    )
+
+
+def _tables(desk: Desk, period: Period) -> Exposed:
+    """The business's own tables, as far as tactful was told of them."""
+    people, rows, notes = frozenset[str](), dict[str, int](), list[str]()
+    for table in (table for table in desk.tables if not table.own):
+        try:
+            found, count = _census(Path(table.place), table.role, period)
+        except TactfulError as error:
+            notes.append(f"{table.place} could not be read: {error.given}.")
+            continue
+        people |= found
+        rows[f"{table.role} in {table.place}: {_SAYS[table.role]}"] = count
+    return Exposed(
+        store="tables",
+        what="tables of the business that tactful reads",
+        rows=rows,
+        people=people,
+        protection=("Tactful does not encrypt them: whoever has the files reads ids and rows.",),
+        questions=("Are the disks or files encrypted by other means, and were those keys out of reach?",),
+        notes=(
+            *notes,
+            "Only columns that tactful reads are counted; say what else these tables hold.",
+            "What the business deleted from them since is not counted.",
+        ),
+    )
+
+
+def _census(source: Tabular, role: str, period: Period | None) -> tuple[frozenset[str], int]:
+    """Who has rows in a table by the end of a period, and how many; a row without a readable time counts."""
+    clock = _TIMES.get(role) if period is not None else None
+    kinds: dict[str, Kind] = {"user_id": "id"}
+    if clock is not None:
+        kinds[clock] = "time"
+    session = DuckDB().session()
+    session.stage("rows", Source.open(source, role=role, required=tuple(kinds)), kinds)
+    early = f"WHERE {clock} IS NULL OR {clock} <= {micros(period.until)}" if clock and period else ""
+    found = session.query(f"SELECT user_id, COUNT(*) AS n FROM rows {early} GROUP BY user_id")  # noqa: S608  (ours)
+    return frozenset(str(name) for name in found["user_id"] if name), int(sum(found["n"]))
+
+
+def _came_later(entries: Iterable[Entry], period: Period) -> list[str]:
+    """That some of what is in the vault came after the period."""
+    later = sum(entry.kind == "vault.ingested" and entry.time > period.until for entry in entries)
+    return [f"Rows were brought in {later} times after the period; who came with those is counted."] if later else []
+
+
+def _gone_since(desk: Desk, entries: Iterable[Entry], period: Period) -> list[str]:
+    """What was deleted since the period began, and so is counted nowhere."""
+    purged = [e.body.get("deleted") for e in entries if e.kind == "vault.purged" and period.began_before(e.time)]
+    rows = sum(int(n) for each in purged if isinstance(each, Mapping) for n in each.values())
+    gone = [e for e in desk.records.entries("subject.erased") if period.began_before(e.time)]
+    notes = [f"{rows} rows were deleted since the period began: they were in it, and nobody can say whose."]
+    erased = [f"{len(gone)} people were erased since it began: they were in it, and cannot be named."]
+    return notes * (rows > 0) + erased * bool(gone)
+
+
+_LOOKS: Mapping[Store, Callable[[Desk, Period], Exposed]] = {"vault": _vault, "records": _records, "tables": _tables}
