@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any
 
 from tactful.desk.dossier import Dossier
@@ -19,6 +20,7 @@ from tactful.desk.dossier_words import (
     month,
     number,
     purpose_words,
+    said,
     status_words,
 )
 
@@ -63,13 +65,13 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
         "glance": list(_glance(facts)),
         "agreed": [_agreed(each) for each in facts["consents_now"]],
         "history": [_said(table) for table in facts["consents"] if table["rows"]],
-        "lists": facts["suppression_lists"],
+        "lists": [{**each, "place": PurePath(each["place"]).name} for each in facts["suppression_lists"]],
         "tables": [_table(table) for table in facts["interactions"] if table["rows"]],
         "about": [_about(table) for table in (*facts["attributes"], *facts["flags"]) if table["rows"]],
         "models": [_model(each) for each in facts["models"]],
         "others": len(facts["not_used_by"]),
         "together": _together(facts),
-        "next": facts["next"],
+        "next": _next(facts),
         "recommended": [_recommended(each) for each in facts["recommended"]],
         "retention": _retention(facts["retention"]),
         "purposes": [purpose_words(facts["purpose"][name]) for name in ("training", "recommending")],
@@ -135,13 +137,13 @@ def _said(table: Mapping[str, Any]) -> dict[str, Any]:
         {
             "time": minute(row.get("event_time")),
             "recorded": minute(row["recorded_time"]) if row.get("recorded_time") else "",
-            "what": f"{row.get('state') or 'no state'}: {row.get('purpose') or 'no purpose'}",
+            "what": said(row.get("state"), row.get("purpose")),
             "until": day(row["valid_until"]) if row.get("valid_until") else "",
             "details": ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in told if row.get(name)),
         }
         for row in table["rows"]
     ]
-    return {"kept": table["kept"], "place": table["place"], "rows": rows}
+    return {**_where(table), "rows": rows}
 
 
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,8 +154,7 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     ]
     used = sum(row.get("training") == "admitted" for row in table["rows"])
     return {
-        "kept": table["kept"],
-        "place": table["place"],
+        **_where(table),
         "count": number(len(table["rows"]), "entry", "entries"),
         "used": number(used, "is", "are"),
         "judged": any("training" in row for row in table["rows"]),
@@ -177,7 +178,12 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
 def _about(table: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of who the person is."""
     pairs = [(name.replace("_", " "), value or "not given") for row in table["rows"] for name, value in row.items()]
-    return {"kept": table["kept"], "place": table["place"], "pairs": pairs}
+    return {**_where(table), "pairs": pairs}
+
+
+def _where(table: Mapping[str, Any]) -> dict[str, str]:
+    """Where it is kept; of a path only the name, the rest is the business's own."""
+    return {"kept": table["kept"], "place": PurePath(table["place"]).name}
 
 
 def _model(each: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,6 +202,19 @@ def _model(each: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _next(facts: Mapping[str, Any]) -> str:
+    """What happens next with what was learned."""
+    later = (
+        "Later trainings leave you out."
+        if facts["erased_at"]
+        else "Each later training asks again whether you agree, and uses your history only while you do."
+    )
+    return (
+        f"{later} What a model has learned cannot be taken out of it again; the bound says how little it can tell "
+        "about you. A model is in use only until its approval ends or a newer one takes its place."
+    )
+
+
 def _epsilon(epsilon: float | None, delta: float) -> str:
     """The bound in figures."""
     return "no finite bound" if epsilon is None else f"ε = {epsilon:.3g} at δ = {delta:g}"
@@ -211,7 +230,7 @@ def _together(facts: Mapping[str, Any]) -> str:
 def _recommended(each: Mapping[str, Any]) -> dict[str, Any]:
     """What one model recommends."""
     if each["problem"]:
-        return {"model": each["model"], "problem": each["problem"], "text": "", "items": []}
+        return {"model": each["model"], "problem": each["problem"], "text": "", "listed": []}
     personal = "From your own history" if each["personalised"] else "The same list as for everybody"
     why = "" if each["personalised"] else f": {each['reason']}"
     items = [
@@ -222,7 +241,7 @@ def _recommended(each: Mapping[str, Any]) -> dict[str, Any]:
         "model": f"{each['model']}, version {each['version']}",
         "problem": "",
         "text": personal + why,
-        "items": items,
+        "listed": items,
     }
 
 
@@ -239,7 +258,7 @@ def _retention(told: Mapping[str, Any] | None) -> list[str]:
 def _not_read(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Columns of the business's tables that tactful does not read."""
     tables: Sequence[Mapping[str, Any]] = [t for name in _TABLES for t in facts[name]]
-    return [(table["place"], ", ".join(table["not_read"])) for table in tables if table["not_read"]]
+    return [(_where(table)["place"], ", ".join(table["not_read"])) for table in tables if table["not_read"]]
 
 
 _TABLES = ("interactions", "consents", "attributes", "flags")

@@ -68,6 +68,13 @@ def purpose_words(purpose: str) -> str:
     return _PURPOSES.get(purpose, purpose)
 
 
+def said(state: str | None, purpose: str | None) -> str:
+    """What one record of consent says."""
+    did = {"given": "You agreed", "refused": "You refused", "withdrawn": "You withdrew your consent"}
+    what = purpose_words(purpose) if purpose else "no purpose is named, which counts as a no to everything"
+    return f"{did.get((state or '').lower(), f'Unclear ({state}), which counts as a no')}: {what}"
+
+
 def status_words(model: Mapping[str, Any]) -> str:
     """What became of a model."""
     until = model.get("approved_until")

@@ -45,7 +45,9 @@ _KINDS: Mapping[Role, Mapping[str, Kind]] = {
         "recorded_time": "time",
         "valid_until": "end",
         **dict.fromkeys(("notice_version", "language", "jurisdiction", "method"), "word"),
-        **dict.fromkeys(("legal_basis", "source", "record_id"), "word"),
+        **dict.fromkeys(("legal_basis", "data_categories", "source", "record_id"), "word"),
+        **dict.fromkeys(("receipt_id", "schema_version"), "word"),
+        "stored_time": "time",
     },
     "subjects": {"user_id": "id", "minor": "flag", "erased_at": "time"},
     "attributes": {"user_id": "id"},
@@ -203,11 +205,8 @@ def judge(
     admitted = gate.admit(InteractionLog.open(log), purpose, as_of)
     found = admitted._session.query(_JUDGED)
     name = keys.pseudonyms([nobody])[0]
-    told = {
-        (item, instant): str(outcome)
-        for who, item, instant, outcome in zip(*(found[c] for c in ("pseudonym", "item", "instant", "outcome")))
-        if who != name
-    }
+    rows = zip(*(found[column] for column in ("pseudonym", "item", "instant", "outcome")), strict=True)
+    told = {(item, instant): str(outcome) for who, item, instant, outcome in rows if who != name}
     return Judged(outcomes=tuple(told[place] for place in _places(interactions, catalogue)))
 
 
