@@ -23,6 +23,8 @@ SCHEMA = pa.schema(
     [(name, _TIME if name.endswith(("_time", "_until")) else pa.string()) for name in (*COLUMNS, "stored_time")]
 )
 """What `read` returns: the contract's columns, times in UTC, and ``stored_time``."""
+_PERSON, _PURPOSE, _STATE = (list(CONSENTS.columns.keys()).index(name) for name in ("person", "purpose", "state"))
+_CLOCKS = ("state", "recorded_time", "stored_time")
 _AT_ONCE = 500
 _CHUNK = 50_000
 
@@ -71,25 +73,30 @@ def _partitions(connection: Connection, query: Select[Any]) -> Iterator[Sequence
 
 def _batch(rows: Sequence[Any], people: Mapping[int, tuple[str, SubjectKey]], schema: pa.Schema) -> pa.RecordBatch:
     """The rows of people who are here, as Arrow columns."""
-    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+    here = [row for row in rows if row[_PERSON] in people]
+    stored = dict(zip(CONSENTS.columns.keys(), zip(*here, strict=True), strict=True)) if here else {}
+    columns: dict[str, Sequence[Any]] = {name: stored.get(name, ()) for name in schema.names}
+    columns["user_id"] = [people[person][0] for person in stored.get("person", ())]
     evidence = [name for name in EVIDENCE if name in columns]
-    for row in rows:
-        if row.person not in people:
-            continue
-        user_id, key = people[row.person]
-        strange = row.purpose is None or row.state is None
-        rest = opened(key, row) if row.sealed is not None and (strange or evidence) else {}
-        columns["user_id"].append(user_id)
-        columns["purpose"].append(row.purpose if row.purpose is not None else rest.get("purpose"))
-        columns["state"].append(row.state if row.state is not None else rest.get("state"))
-        columns["event_time"].append(row.event_time)
-        columns["recorded_time"].append(_recorded(row))
-        columns["valid_until"].append(row.valid_until)
-        columns["stored_time"].append(row.stored_time)
-        for each in evidence:
-            columns[each].append(rest.get(each))
-    arrays = [_array(columns[field.name], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    rest = _opened_rest(here, people, all_of_it=bool(evidence))
+    for name in ("purpose", "state"):
+        columns[name] = [cell if cell is not None else rest[row].get(name) for row, cell in enumerate(columns[name])]
+    columns |= {name: [each.get(name) for each in rest] for name in evidence}
+    columns["recorded_time"] = (
+        [_recorded(*cells) for cells in zip(*(stored[n] for n in _CLOCKS), strict=True)] if here else ()
+    )
+    return pa.RecordBatch.from_arrays([_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _opened_rest(
+    rows: Sequence[Any], people: Mapping[int, tuple[str, SubjectKey]], *, all_of_it: bool
+) -> list[dict[str, str]]:
+    """What is sealed in each row, or only in those whose purpose or state could not be read."""
+    nothing: dict[str, str] = {}
+    return [
+        opened(people[row.person][1], row) if all_of_it or row[_PURPOSE] is None or row[_STATE] is None else nothing
+        for row in rows
+    ]
 
 
 def opened(key: SubjectKey, row: Any) -> dict[str, str]:
@@ -97,15 +104,13 @@ def opened(key: SubjectKey, row: Any) -> dict[str, str]:
     return read_rest(key.disclose(row.sealed, bound_to=SEALED + row.fingerprint)) if row.sealed is not None else {}
 
 
-def _recorded(row: Any) -> int:
+def _recorded(state: str | None, recorded: int | None, stored: int) -> int:
     """When it was recorded: as given, else when it was stored; what gives nothing, by then at the latest."""
-    if row.recorded_time is None:
-        return int(row.stored_time)
-    if row.state != "given" and row.recorded_time != UNREADABLE:
-        return int(min(row.recorded_time, row.stored_time))
-    return int(row.recorded_time)
+    if recorded is None:
+        return stored
+    return min(recorded, stored) if state != "given" and recorded != UNREADABLE else recorded
 
 
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """A column; a time stands in microseconds."""
     return pa.array(values, pa.int64()).cast(kind) if pa.types.is_timestamp(kind) else pa.array(values, kind)

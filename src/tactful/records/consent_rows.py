@@ -40,10 +40,11 @@ EVIDENCE = (
     "receipt_id",
     "schema_version",
 )
-"""What is kept to show that consent was given, and to whom it was told what; the gate does not judge by it."""
+"""What is kept to show what people were told, and how they agreed; the gate does not judge by it."""
 COLUMNS = (*NEEDED, "recorded_time", "valid_until", *EVIDENCE)
 STATES = ("given", "refused", "withdrawn")
 
+_quoted = json.encoder.encode_basestring
 _PURPOSE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)
 
 
@@ -190,24 +191,28 @@ def _check_any(users: Sequence[str], state: Column, event_time: Column) -> None:
 
 
 def _rest(events: pa.Table, strange: dict[str, dict[int, str]]) -> list[bytes]:
-    """The evidence of each row, and what of it could not be read, as canonical JSON."""
-    names = [name for name in EVIDENCE if name in events.column_names]
-    columns = [_texts(events, name) for name in names]
-    odd = set().union(*strange.values()) if strange else set()
-    same: dict[tuple[str | None, ...], bytes] = {}
-    rest = []
-    for row, cells in enumerate(zip(*columns, strict=True) if names else [()] * len(events)):
-        if row in odd:
-            told = {name: texts[row] for name, texts in strange.items() if row in texts}
-            rest.append(_canonical({**dict(zip(names, cells, strict=True)), **told}))
-            continue
-        if cells not in same:
-            same[cells] = _canonical(dict(zip(names, cells, strict=True)))
-        rest.append(same[cells])
-    return rest
+    """The evidence of each row, and what of it could not be read, as JSON: sorted names, nothing that is missing."""
+    columns: dict[str, list[str | None]] = {
+        name: _members(name, _texts(events, name)) for name in EVIDENCE if name in events.column_names
+    }
+    for name, texts in strange.items():
+        told: list[str | None] = [None] * len(events)
+        for row, text in texts.items():
+            told[row] = _member(name, text)
+        columns[name] = told
+    if not columns:
+        return [b""] * len(events)
+    rows = zip(*(columns[name] for name in sorted(columns)), strict=True)
+    joined = (",".join([cell for cell in cells if cell is not None]) for cells in rows)
+    return [f"{{{members}}}".encode() if members else b"" for members in joined]
 
 
-def _canonical(cells: dict[str, str | None]) -> bytes:
-    """What is not missing, in one encoding; nothing at all where everything is."""
-    kept = {name: cell for name, cell in cells.items() if cell is not None}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() if kept else b""
+def _members(name: str, texts: list[str | None]) -> list[str | None]:
+    """A column's cells as members of a JSON object; each distinct one is written once."""
+    written: dict[str | None, str | None] = {text: _member(name, text) for text in set(texts) if text is not None}
+    return [written.get(text) for text in texts]
+
+
+def _member(name: str, text: str) -> str:
+    """A name and its text as JSON has them."""
+    return f"{_quoted(name)}:{_quoted(text)}"

@@ -1,4 +1,10 @@
-"""The key of one person: what it sealed, and the name it gives them in the journal, mean nothing once it is gone."""
+"""The key of one person: what it sealed, and the name it gives them in the journal, mean nothing once it is gone.
+
+Notes
+-----
+Fingerprints and derived keys are keyed BLAKE2b (RFC 7693, section 2.1), which is a message authentication code by
+itself and takes a third of the time of HMAC-SHA256 on texts as short as these: an import makes one for each event.
+"""
 
 from __future__ import annotations
 
@@ -101,9 +107,9 @@ class SubjectKey:
 
     def fingerprint(self, content: bytes) -> bytes:
         """Sixteen bytes by which the same content of the same person is known again, and by nobody without the key."""
-        return hmac.digest(self._prints, content, hashlib.sha256)[:_SHORT]
+        return hashlib.blake2b(content, key=self._prints, digest_size=_SHORT).digest()
 
 
 def _derived(key: bytes, use: bytes) -> bytes:
     """A key for one use."""
-    return hmac.digest(key, b"\x00tactful subject " + use, hashlib.sha256)
+    return hashlib.blake2b(b"tactful subject " + use, key=key, digest_size=KEY_BYTES).digest()
