@@ -35,6 +35,7 @@ def main() -> None:
             mitigating,
             rotating,
             scoring_benchmark,
+            subject,
             suppressing,
             twins,
             verifying,

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tactful.desk.person import Desk, Person
-from tactful.errors import SecretError
+from tactful.errors import SecretError, UsageError
 from tactful.records.store import Records
 from tactful.scoring.suppressions import Suppressions
+from tactful.scoring.withdrawn_marks import append
 
 WRITTEN = "suppressions.written"
 
@@ -46,3 +47,27 @@ def _said(desk: Desk, person: Person, written: dict[str, Any]) -> dict[str, Any]
     except SecretError:
         return told | {"may_be_profiled": False}
     return told | {"may_be_profiled": asked.allows(person.user_id)}
+
+
+def take_off(desk: Desk, person: Person) -> tuple[list[str], list[str]]:
+    """Services that read a list of ours profile the person no more; the lists that say so, and those not reached.
+
+    A list that cannot be reached is one whose folder is gone or cannot be written.
+
+    Privacy
+    -------
+    Reads: nothing about the person.
+    Returns: places. Beside each list lies the person's mark, which says nothing without the key of lists.
+    Costs: nothing.
+    Assumes: what `tactful.scoring.withdrawn_marks` assumes.
+    """
+    told: list[str] = []
+    missed: list[str] = []
+    for each in lists_written(desk.records):
+        path = str(each["path"])
+        try:
+            append(path, desk.keys.marks([person.user_id]), desk.records.now())
+            told.append(path)
+        except UsageError:
+            missed.append(path)
+    return told, missed

@@ -1,0 +1,167 @@
+"""``tactful subject``: what is held about one person, which models it was in, and how they are erased."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tactful.actors import Actors
+from tactful.cli import show
+from tactful.cli.commands import Json, app
+from tactful.desk import handing_out
+from tactful.desk.erasure import Erasure, Told, erase
+from tactful.desk.impact import Impact
+from tactful.desk.person import Desk
+from tactful.desk.work_order import as_text
+from tactful.errors import UsageError
+from tactful.personal.keys import Keys
+from tactful.records.store import Records
+
+subject = typer.Typer(help="One person: what is held, what it was used for, and erasure.", no_args_is_help=True)
+app.add_typer(subject, name="subject")
+
+User = Annotated[
+    str, typer.Argument(help="The person's user_id; - reads it from standard input, out of the shell's history.")
+]
+Config = Annotated[
+    Path | None, typer.Option(help="A TOML file that names the tables; without it, those that the journal names.")
+]
+Key = Annotated[Path | None, typer.Option(help="Private key of the officer who answers for it.")]
+
+
+@subject.command("export")
+def subject_export(
+    user: User,
+    out: Annotated[
+        Path, typer.Option(help="The file: .html for a person, .json for a machine. Only its owner reads it.")
+    ],
+    config: Config = None,
+    key: Key = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write one file with everything that is held about a person, for them.
+
+    Example: tactful subject export 1234 --out dossier.html --config configs/grocery.toml
+    """
+    handing_out.check_place(out, force=force)
+    desk, actor = _desk(config, key)
+    with show.steps("looking up") as say:
+        say("reading what is held of one person")
+        found = handing_out.export(desk, _id(user), out, actor=actor, force=force)
+    rows = ", ".join(f"{n:,} {kind}" for kind, n in found.held.items() if n)
+    show.say(f"{out}: {rows or 'nothing is held'}. It holds personal data in plain text: hand it to the person alone")
+    for problem in found.problems:
+        show.say(f"not in it: {problem}")
+    if json:
+        models = found.facts["models"]
+        show.as_json(
+            {
+                "file": str(out),
+                "held": found.held,
+                "models": len(models),
+                "requests": len(found.facts["requests"]),
+                "erased_at": found.facts["erased_at"],
+                "problems": list(found.problems),
+            }
+        )
+
+
+@subject.command("impact")
+def subject_impact(user: User, config: Config = None, key: Key = None, json: Json = False) -> None:
+    """Say which models were trained while a person's rows were admissible, and what that means for them.
+
+    Example: tactful subject impact 1234 --json
+    """
+    desk, actor = _desk(config, key)
+    with show.steps("looking up") as say:
+        say("judging each training again for one person")
+        found = handing_out.look_up(desk, _id(user), actor=actor)
+    _tell(found)
+    if json:
+        show.as_json(found.as_json())
+
+
+@subject.command("erase")
+def subject_erase(
+    user: User,
+    config: Config = None,
+    key: Key = None,
+    work_order: Annotated[
+        Path | None, typer.Option(help="New file for what is left to do elsewhere; else it is shown here.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Erase a person from tactful's own stores, for good; safe to repeat, and to finish after a crash.
+
+    Example: tactful subject erase 1234 --config configs/grocery.toml --work-order order.txt
+    """
+    if work_order is not None:
+        handing_out.check_place(work_order, force=True, suffixes=())
+    desk, actor = _desk(config, key)
+    with show.steps("erasing") as say:
+        found = erase(
+            desk, _id(user), actor=actor, hand_over=lambda told: _hand_over(desk, told, work_order), progress=say
+        )
+    _tell_erased(found)
+    if json:
+        show.as_json(found.as_json())
+
+
+def _desk(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
+    """The stores, and who acts."""
+    records, actor = Actors.load().act(Records.open(), "officer", key)
+    return Desk.open(config, records=records, keys=Keys.load()), actor
+
+
+def _id(user: str) -> str:
+    """The id, from the command line or from standard input."""
+    if user != "-":
+        return user
+    found = sys.stdin.readline().removesuffix("\n")
+    if not found:
+        raise UsageError("standard input gives the user_id", given="it gives nothing", do="Pipe it in, or type it")
+    return found
+
+
+def _hand_over(desk: Desk, told: Told, work_order: Path | None) -> None:
+    """What must be known is told before anything is erased."""
+    _tell(told.impact)
+    text = as_text(told.work_order, request=told.request, time=f"{desk.records.now():%Y-%m-%d %H:%M} UTC")
+    if work_order is None:
+        show.say(f"\n{text}")
+    else:
+        handing_out.write_private(work_order, text.encode(), force=True)
+        show.say(f"what is left to do elsewhere: {work_order}")
+
+
+def _tell(found: Impact) -> None:
+    """The models, and what happens next."""
+    for each in found.models:
+        epsilon = "no finite epsilon" if each.epsilon is None else f"epsilon = {each.epsilon:.3g}"
+        rows = "" if each.rows is None else f", {each.rows:,} rows at most"
+        show.say(f"{each.training.name}, {each.training.time:%Y-%m-%d}: {each.role}{rows}; {epsilon}")
+        show.say(f"    {each.means}")
+        for note in each.notes:
+            show.say(f"    {note}")
+    if not found.models:
+        show.say("no model was trained while this person's rows were admissible")
+    for sentence in found.next:
+        show.say(sentence)
+
+
+def _tell_erased(found: Erasure) -> None:
+    """What was removed."""
+    when = f"{found.erased_at:%Y-%m-%d %H:%M} UTC"
+    if found.already:
+        show.say(f"already erased since {when}; what was left was finished")
+    if not any(found.told.held.values()):
+        show.say("nothing was held under this id")
+    for path in found.lists_missed:
+        show.say(f"NOT reached: {path}. Services that read it may profile this person until it ends")
+    removed = ", ".join(f"{n:,} {kind}" for kind, n in found.removed.items() if n)
+    show.say(f"erased: {removed or 'no row was left to remove'}; imports of this id are turned away from now on")
+    show.say(f"request {found.told.request}: journalled without the id; stores read again: nothing is left")
