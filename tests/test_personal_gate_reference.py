@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import tactful.personal.books
 import tactful.personal.gate
 from personal_reference import PURPOSE, STATES, event, expected, outcomes, world
+from tactful.personal.policy import Policy
 
 NODES = (
     "personalization",
@@ -26,6 +27,7 @@ NODES = (
 )
 STRANGE = ("personalization.*", "all", "fairness.", "personalization.training\t")
 ITEMS = {"bread": (), "test": ("family",), "aid": ("diet",), "both": ("diet", "family")}
+SHORTER = {"diet": 3}
 THEN, NOW = 6, 8
 USERS = ("ann", "bob", "cem", "dee")
 
@@ -54,7 +56,7 @@ rows = st.tuples(
 def test_every_row_has_the_outcome_that_brute_force_finds(consents, flags, interactions, then):
     """On any small world, at a past time or now, each row's outcome is the reference's."""
     interactions.append(("ann", "bread", 1))  # so that some time can be read
-    made = world(consents, flags, ITEMS, retention=5)
+    made = world(consents, flags, ITEMS, retention=5, shorter=SHORTER)
     assert outcomes(made, interactions, then, NOW) == expected(made, interactions, then, NOW)
 
 
@@ -78,7 +80,8 @@ def crowd(seed: int, people: int) -> tuple[dict, list[tuple]]:
         interactions += [
             (user, draw.choice(["bread", "bread", *ITEMS, "lost"]), draw.randint(0, 18) / 2) for _ in range(6)
         ]
-    return world(consents, flags, ITEMS, retention=5), interactions
+    erased = {f"user-{number}": draw.randint(0, 9) for number in range(people) if draw.random() < 0.05}
+    return world(consents, flags, ITEMS, retention=5, shorter=SHORTER, erased=erased), interactions
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -113,7 +116,7 @@ def test_the_statement_as_it_is_agrees_on_the_world_of_the_mutants():
 
 
 MUTANTS = {
-    "ignores whether consent was unbroken": ("JUDGED", "r.instant < s.since_then", "FALSE"),
+    "ignores whether consent was unbroken": ("JUDGED", "r.timestamp < s.since_then", "FALSE"),
     "reads consents at event time only": (
         "JUDGED",
         "c.recorded <= CASE WHEN c.state = 'given' THEN m.instant ELSE m.known_until END",
@@ -129,12 +132,12 @@ MUTANTS = {
     ),
     "lets a grant dated ahead lift a refusal": ("JUDGED", "refused > earliest", "FALSE"),
     "judges now by what was known then": ("JUDGED", "s.reason_now IS NOT NULL", "FALSE"),
-    "forgets continuity until now": ("JUDGED", "r.instant < s.since_now", "FALSE"),
-    "forgets retention": ("JUDGED", "r.instant < c.oldest_then", "FALSE"),
-    "forgets retention by now": ("JUDGED", "r.instant < c.oldest_now", "FALSE"),
-    "forgets opt-ins": ("JUDGED", "o.since_then IS NULL OR r.instant < o.since_then", "FALSE"),
-    "forgets opt-ins by now": ("JUDGED", "o.since_now IS NULL OR r.instant < o.since_now", "FALSE"),
-    "takes an opt-in for the past": ("JUDGED", "OR r.instant < o.since_then", ""),
+    "forgets continuity until now": ("JUDGED", "r.timestamp < s.since_now", "FALSE"),
+    "forgets retention": ("JUDGED", "r.timestamp < c.instant_then - i.keep", "FALSE"),
+    "forgets retention by now": ("JUDGED", "r.timestamp < c.instant_now - i.keep", "FALSE"),
+    "forgets opt-ins": ("JUDGED", "o.since_then IS NULL OR r.timestamp < o.since_then", "FALSE"),
+    "forgets opt-ins by now": ("JUDGED", "o.since_now IS NULL OR r.timestamp < o.since_now", "FALSE"),
+    "takes an opt-in for the past": ("JUDGED", "OR r.timestamp < o.since_then", ""),
     "needs one opt-in of two": ("JUDGED", "HAVING COUNT(*) = b.needed", ""),
     "lets a grant outvote a refusal": ("JUDGED", "gives > 0 AND blocks = 0", "gives > 0"),
     "forgets refusals of parents": ("JUDGED", "CASE WHEN s.state = 'given' THEN 0 ELSE 1 END", "0"),
@@ -147,9 +150,10 @@ MUTANTS = {
     "ends a grant one instant late": ("JUDGED", "WHERE ends <= instant", "WHERE ends < instant"),
     "starts consent one instant late": ("JUDGED", "c.happened <= m.instant", "c.happened < m.instant"),
     "forgets erasures": ("JUDGED", "s.erased_at <= m.known_until", "FALSE"),
+    "forgets whom tactful erased": ("SUBJECTS", "FROM erased", "FROM erased WHERE FALSE"),
     "forgets minors": ("JUDGED", "s.minor = 1", "FALSE"),
-    "admits the future": ("JUDGED", "OR r.instant > c.instant_then", ""),
-    "admits unknown items": ("JUDGED", "r.item = -1", "FALSE"),
+    "admits the future": ("JUDGED", "OR r.timestamp > c.instant_then", ""),
+    "admits unknown items": ("JUDGED", "WHEN i.item IS NULL THEN", "WHEN FALSE THEN"),
     "believes a clock that runs ahead": ("CONSENTS", "recorded < event_time", "FALSE"),
     "passes over a refusal of what is no purpose": ("CONSENTS", "WHEN c.purpose_unreadable = 1 OR", "WHEN"),
     "passes over a refusal of everything": ("CONSENTS", "OR c.purpose IN ('all', 'any', 'everything')", ""),
@@ -175,5 +179,22 @@ def test_a_grant_of_the_parent_for_a_sensitive_category_is_noticed(monkeypatch):
     monkeypatch.setattr(
         tactful.personal.books, "path_of", lambda purpose: wide if "family" in purpose else path_of(purpose)
     )
+    made, interactions, told = mutants_world()
+    assert outcomes(made, interactions, THEN, NOW) != told
+
+
+@pytest.mark.parametrize("mutant", ["the longest", "one for all"])
+def test_a_retention_that_is_not_the_shortest_is_noticed(mutant, monkeypatch):
+    """Each category's own retention counts, and of several the shortest."""
+    days = {"the longest": lambda policy, _: policy.retention_days, "one for all": lambda *_: 3}[mutant]
+    monkeypatch.setattr(Policy, "days", days)
+    made, interactions, told = mutants_world()
+    assert outcomes(made, interactions, THEN, NOW) != told
+
+
+def test_one_table_of_consents_of_several_is_noticed(monkeypatch):
+    """If the gate read the first table alone, the comparison would see it."""
+    consents = tactful.personal.books.consents
+    monkeypatch.setattr(tactful.personal.books, "consents", lambda tables: consents(tables)[:1])
     made, interactions, told = mutants_world()
     assert outcomes(made, interactions, THEN, NOW) != told

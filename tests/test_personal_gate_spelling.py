@@ -204,7 +204,7 @@ def test_a_consent_column_that_may_protect_is_not_overlooked(column):
     with pytest.raises(SchemaError, match=meant) as stopped:
         open_consents(pa.table(CONSENT | {column: ["2026-01-03"]}))
     assert column in str(stopped.value)
-    source = open_consents(pa.table(CONSENT | {column: ["2026-01-03"], meant: ["2026-01-03"]}))
+    (source,) = open_consents(pa.table(CONSENT | {column: ["2026-01-03"], meant: ["2026-01-03"]}))
     assert column not in source.columns
 
 
@@ -230,7 +230,7 @@ def test_columns_of_the_contract_and_of_the_business_are_no_protections():
         "notice_version language jurisdiction method legal_basis data_categories source record_id receipt_id "
         "schema_version channel ip_country created_at updated_at event_type customer_segment campaign"
     )
-    source = open_consents(pa.table(CONSENT | {name: ["x"] for name in optional.split()}))
+    (source,) = open_consents(pa.table(CONSENT | {name: ["x"] for name in optional.split()}))
     assert list(source.columns) == list(CONSENT)
     shop = {"signup_date": ["x"], "created_at": ["x"], "segment": ["x"]}
     assert list(open_subjects(pa.table({"user_id": [A], "minor": [False], **shop})).columns) == ["user_id", "minor"]

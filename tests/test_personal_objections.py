@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tactful.personal.objections as objections
-from personal_reference import STATES, _broken, _in_hand, _lapse, gate, moment, texts, world
+from personal_reference import STATES, gate, moment, texts, world
 from personal_reference import day as as_day
 from personal_reference import event as any_event
+from personal_rules import NEVER, broken, in_hand, lapse
 from tactful.cli import main
 from tactful.errors import SchemaError, SecretError, TactfulError, UsageError
 from tactful.personal.keys import Keys
@@ -69,10 +70,10 @@ def reference(made: dict[str, Any], user: str) -> str:
     if subject.get("minor"):
         return "minor"
     theirs = [e for e in made["consents"] if e["user_id"] == user]
-    lapse = _lapse([e for e in theirs if _in_hand(e, NOW, True)], PURPOSE, NOW, NOW)
-    if lapse:
-        return lapse
-    return "expired" if _broken([e for e in theirs if _in_hand(e, END, True)], PURPOSE, NOW, END) else "allowed"
+    why = lapse([e for e in theirs if in_hand(e, NOW, NEVER)], PURPOSE, NOW, NOW)
+    if why:
+        return why
+    return "expired" if broken([e for e in theirs if in_hand(e, END, NEVER)], PURPOSE, NOW, END) else "allowed"
 
 
 def tables(made: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
-from tactful.errors import SchemaError, columns_given
+from tactful.errors import ConfigError, SchemaError, columns_given
 from tactful.personal import headers
 from tactful.personal.consent import OUTCOMES, SENSITIVE, path_of
 from tactful.personal.engines.base import Columns, Kind, Session
-from tactful.personal.ids import is_clean
-from tactful.personal.source import Source, Tabular
+from tactful.personal.ids import gone, is_clean
+from tactful.personal.source import Source, Tabular, each
 from tactful.personal.statement import CONSENTS, SUBJECTS
 
 LOG: dict[str, Kind] = {"user_id": "id", "item_id": "id", "timestamp": "time"}
@@ -28,20 +28,32 @@ _SUBJECTS: dict[str, Kind] = {"user_id": "id", "minor": "flag", "erased_at": "ti
 _SAID = """
 SELECT user_id, COUNT(*) AS n, COUNT(event_time) AS times,
   COUNT(CASE WHEN LOWER(state) IN ('given', 'refused', 'withdrawn') THEN 1 END) AS states
-FROM consent_rows
+FROM {}
 GROUP BY user_id
 """
+NOBODY = gone((), {})
+"""The table of the erased where there are none."""
 _NAMED = "SELECT user_id, COUNT(*) AS n FROM subject_rows GROUP BY user_id"
 
 
-def consents(source: Tabular) -> Source:
-    """The consent events, not yet read.
+def consents(tables: Tabular | Sequence[Tabular]) -> tuple[Source, ...]:
+    """The consent events, not yet read; those of several tables count together.
 
     Raises
     ------
     SchemaError
         If a required column is missing, or another may have been meant to protect people.
+    ConfigError
+        If there is no table at all.
     """
+    opened = tuple(_consents(table) for table in each(tables))
+    if not opened:
+        raise ConfigError("there is a table of consents", given="none", do="Name one; it may have no rows")
+    return opened
+
+
+def _consents(source: Tabular) -> Source:
+    """One of the tables of consent events."""
     required = ("user_id", "purpose", "state", "event_time")
     found = Source.open(source, role="consents", required=required, optional=("recorded_time", "valid_until"))
     headers.check_header(found.header, headers.CONSENTS, found.name)
@@ -67,7 +79,7 @@ def subjects(source: Tabular) -> Source:
     return found
 
 
-def stage(session: Session, consent_events: Source, subject_rows: Source | None) -> None:
+def stage(session: Session, consent_events: Sequence[Source], subject_rows: Source | None) -> None:
     """The views ``consent_rows`` and ``subject_rows`` can be read, and name somebody in each row.
 
     Raises
@@ -76,24 +88,41 @@ def stage(session: Session, consent_events: Source, subject_rows: Source | None)
         If a column has the wrong type, a row names nobody or hides whom it names, no state is one, or no time can be
         read.
     """
-    session.stage("consent_rows", consent_events, _CONSENTS)
+    names = [f"consent_rows_{number}" for number in range(len(consent_events))]
+    for name, source in zip(names, consent_events, strict=True):
+        session.stage(name, source, _CONSENTS)
+        _check_said(source, session.query(_SAID.format(name)))
+    session.create("consent_rows", " UNION ALL ".join(f"SELECT * FROM {name}" for name in names))  # noqa: S608 (our own)
+    session.drop(*names)
     session.stage("subject_rows", subject_rows, _SUBJECTS)
-    found = session.query(_SAID)
-    check_names(consent_events, found)
-    check_times(consent_events, "event_time", found)
-    if found["n"].sum() and not found["states"].sum():
-        raise SchemaError(
-            f"states in {consent_events.name} are given, refused or withdrawn", given="no row has one", do="Map them"
-        )
     if subject_rows is not None:
         check_names(subject_rows, session.query(_NAMED))
 
 
-def settle(session: Session) -> None:
-    """The tables ``consents`` and ``subjects`` hold what was said by and about the enrolled; ids are gone."""
+def settle(session: Session, erased: pa.Table = NOBODY) -> None:
+    """The tables ``consents`` and ``subjects`` hold what was said by and about the enrolled.
+
+    Parameters
+    ----------
+    session : Session
+        Where `stage` has been, and where ``ids`` and ``people`` are.
+    erased : pyarrow.Table, optional
+        Who was erased besides those whom the subjects name; see `tactful.personal.ids.gone`.
+    """
+    session.put("erased", erased)
     session.create("consents", CONSENTS)
     session.create("subjects", SUBJECTS)
-    session.drop("consent_rows", "subject_rows", "ids")
+    session.drop("consent_rows", "subject_rows", "erased")
+
+
+def _check_said(source: Source, found: Columns) -> None:
+    """Raise `SchemaError` unless these consent events name people, times and states."""
+    check_names(source, found)
+    check_times(source, "event_time", found)
+    if found["n"].sum() and not found["states"].sum():
+        raise SchemaError(
+            f"states in {source.name} are given, refused or withdrawn", given="no row has one", do="Map them"
+        )
 
 
 def check_times(source: Source, column: str, found: Columns) -> None:
@@ -128,8 +157,21 @@ def check_names(source: Source, found: Columns) -> None:
         )
 
 
-def questions(catalogue: Catalogue, belongs: Sequence[tuple[str, ...]], purpose: str) -> dict[str, pa.Table]:
-    """The tables ``items``, ``bundles``, ``paths`` and ``outcomes``, which say nothing about people."""
+def questions(
+    catalogue: Catalogue, belongs: Sequence[tuple[str, ...]], keep: Sequence[int], purpose: str
+) -> dict[str, pa.Table]:
+    """The tables ``items``, ``bundles``, ``paths`` and ``outcomes``, which say nothing about people.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    belongs : sequence of tuple of str
+        The sensitive categories of each item, sorted.
+    keep : sequence of int, microseconds
+        How long rows of each item may be used.
+    purpose : str
+        What is asked.
+    """
     distinct = [(), *sorted(set(belongs) - {()})]
     number = {bundle: position for position, bundle in enumerate(distinct)}
     asked = [(0, purpose, 1)]
@@ -141,6 +183,7 @@ def questions(catalogue: Catalogue, belongs: Sequence[tuple[str, ...]], purpose:
                 "item_id": pa.array(catalogue.item_ids.tolist(), pa.string()),
                 "item": pa.array(range(len(catalogue)), pa.int32()),
                 "bundle": pa.array([number[bundle] for bundle in belongs], pa.int32()),
+                "keep": pa.array(keep, pa.int64()),
             }
         ),
         "bundles": _table(asked, bundle=pa.int32(), target=pa.string(), needed=pa.int32()),
@@ -149,10 +192,9 @@ def questions(catalogue: Catalogue, belongs: Sequence[tuple[str, ...]], purpose:
     }
 
 
-def moments(judged: list[tuple[str, int, int]], retention: int) -> pa.Table:
+def moments(judged: list[tuple[str, int, int]]) -> pa.Table:
     """The table ``moments``: of each a name, an instant and until when refusals and erasures count, in microseconds."""
-    rows = [(moment, instant, instant - retention, until) for moment, instant, until in judged]
-    return _table(rows, moment=pa.string(), instant=pa.int64(), oldest=pa.int64(), known_until=pa.int64())
+    return _table(judged, moment=pa.string(), instant=pa.int64(), known_until=pa.int64())
 
 
 def _table(rows: Sequence[tuple[object, ...]], **types: pa.DataType) -> pa.Table:

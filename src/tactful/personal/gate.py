@@ -28,8 +28,9 @@ What the gate decides where the rules leave room, always toward using less:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from tactful.catalogue import Catalogue
 from tactful.errors import ConfigError, UsageError
@@ -39,18 +40,18 @@ from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.doors import opened
 from tactful.personal.engines.base import Engine, Session
 from tactful.personal.engines.duckdb import DuckDB
-from tactful.personal.ids import enrolled, pseudonyms
+from tactful.personal.ids import enrolled, gone, pseudonyms
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
-from tactful.personal.statement import INTERACTIONS, JUDGED, WILLING
+from tactful.personal.statement import JUDGED, WILLING
 from tactful.personal.times import DAY, FOREVER, in_utc, micros, utc_now
 
-_OUTCOMES = "SELECT outcome, COUNT(*) AS n FROM judged GROUP BY outcome"
+_NOBODY: Mapping[str, datetime] = MappingProxyType({})
+_OUTCOMES = "SELECT outcome, COUNT(*) AS n, COUNT(instant) AS times FROM judged GROUP BY outcome"
 _ADMITTED = "SELECT person, item, instant FROM judged WHERE outcome = 'admitted'"
 _IDS = "SELECT user_id, COUNT(*) AS n FROM log GROUP BY user_id"
-_TIMES = "SELECT COUNT(*) AS n, COUNT(instant) AS times FROM interactions"
 
 
 class ConsentGate:
@@ -58,10 +59,12 @@ class ConsentGate:
 
     Parameters
     ----------
-    consents : str, Path, pyarrow.Table or pandas.DataFrame
-        Consent events.
-    subjects : the same, optional
+    consents : str, Path, pyarrow.Table or pandas.DataFrame, or several of them
+        Consent events. Those of several tables are judged as if they stood in one.
+    subjects : one of them, optional
         Who is a minor and who was erased.
+    erased : mapping of str to datetime, optional
+        Pseudonyms of people whom tactful erased, and when: they count like an `erased_at` of the subjects.
     catalogue : Catalogue
         The public items.
     policy : Policy
@@ -86,8 +89,9 @@ class ConsentGate:
     def __init__(
         self,
         *,
-        consents: Tabular,
+        consents: Tabular | Sequence[Tabular],
         subjects: Tabular | None = None,
+        erased: Mapping[str, datetime] = _NOBODY,
         catalogue: Catalogue,
         policy: Policy,
         keys: Keys,
@@ -102,6 +106,7 @@ class ConsentGate:
         self._consents = books.consents(consents)
         self._subjects = None if subjects is None else books.subjects(subjects)
         self._catalogue, self._policy = catalogue, policy
+        self._erased = erased
         self._bundles = policy.bundles(catalogue)
         self._keys, self._share = keys, evaluation_share
         self._engine: Engine = engine or DuckDB()
@@ -181,8 +186,7 @@ class ConsentGate:
         known = self.pseudonyms(session.query("SELECT DISTINCT user_id FROM consent_rows")["user_id"])
         wanted = set(names)
         kept = [user_id for user_id, name in known.items() if name in wanted]
-        self._enrol(session, kept)
-        books.settle(session)
+        self._settle(session, kept)
         return set(session.query(WILLING)["pseudonym"])
 
     def pseudonyms(self, user_ids: Iterable[str | None]) -> dict[str, str]:
@@ -212,16 +216,18 @@ class ConsentGate:
     def _session(self, purpose: str, moments: list[tuple[str, int, int]]) -> Session:
         """A session with everything that is not about people."""
         session = self._engine.session()
-        for name, table in books.questions(self._catalogue, self._bundles, purpose).items():
+        keep = [self._policy.days(bundle) * DAY for bundle in self._bundles]
+        for name, table in books.questions(self._catalogue, self._bundles, keep, purpose).items():
             session.put(name, table)
-        session.put("moments", books.moments(moments, self._policy.retention_days * DAY))
+        session.put("moments", books.moments(moments))
         return session
 
-    def _enrol(self, session: Session, user_ids: Iterable[str | None]) -> None:
-        """The tables of ids and of people are in the session."""
+    def _settle(self, session: Session, user_ids: Iterable[str | None]) -> None:
+        """The people of these ids are in the session, and what was said by and about them."""
         ids, people = enrolled(user_ids, self._keys, self._share)
         session.put("ids", ids)
         session.put("people", people)
+        books.settle(session, gone(people["pseudonym"].to_pylist() if self._erased else (), self._erased))
 
     def _judge(
         self, log: InteractionLog, purpose: str, moments: list[tuple[str, int, int]]
@@ -230,15 +236,12 @@ class ConsentGate:
         session = self._session(checked_purpose(purpose), moments)
         session.stage("log", log.source, books.LOG)
         ids = session.query(_IDS)
-        self._enrol(session, ids["user_id"])
-        session.create("interactions", INTERACTIONS)
-        books.check_times(log.source, "timestamp", session.query(_TIMES))
         books.stage(session, self._consents, self._subjects)
-        books.settle(session)
-        session.drop("log")
+        self._settle(session, ids["user_id"])
         session.create("judged", JUDGED)
-        session.drop("interactions", "consents", "subjects")
+        session.drop("log", "ids", "consents", "subjects")
         found = session.query(_OUTCOMES)
+        books.check_times(log.source, "timestamp", found)
         rows = dict.fromkeys(OUTCOMES, 0) | dict(zip(found["outcome"], map(int, found["n"]), strict=True))
         counts = GateCounts(
             read=int(ids["n"].sum()), admitted=rows["admitted"], excluded={reason: rows[reason] for reason in REASONS}

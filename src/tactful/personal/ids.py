@@ -8,11 +8,13 @@ not small letters. An id that is not clean (see `tactful.records.clean_ids`) is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import pyarrow as pa
 
 from tactful.personal.keys import Keys
+from tactful.personal.times import micros
 from tactful.records.clean_ids import is_clean
 
 __all__ = ["enrolled", "is_clean", "pseudonyms"]
@@ -31,6 +33,21 @@ def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
     """
     given = [user_id for user_id in user_ids if user_id and is_clean(user_id)]
     return {user_id: name for name, user_id in sorted(zip(keys.pseudonyms(given), given, strict=True))}
+
+
+def gone(names: Iterable[str], erased: Mapping[str, datetime]) -> pa.Table:
+    """The table ``erased(person, erased_at)`` of those pseudonyms that were erased; a person's number is their place.
+
+    Privacy
+    -------
+    Reads: pseudonyms, in the order of people's numbers.
+    Returns: when each of the erased among them was, in microseconds.
+    Costs: nothing; nothing leaves.
+    Assumes: the pseudonyms are those of one key.
+    """
+    found = [(person, micros(erased[name])) for person, name in enumerate(names) if name in erased] if erased else []
+    persons, times = zip(*found, strict=True) if found else ((), ())
+    return pa.table({"person": pa.array(persons, pa.int32()), "erased_at": pa.array(times, pa.int64())})
 
 
 def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float) -> tuple[pa.Table, pa.Table]:

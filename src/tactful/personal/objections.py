@@ -14,9 +14,10 @@ an end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -28,7 +29,7 @@ from tactful.personal import books
 from tactful.personal.consent import checked_purpose
 from tactful.personal.engines.base import Engine, Session
 from tactful.personal.engines.duckdb import DuckDB
-from tactful.personal.ids import is_clean
+from tactful.personal.ids import gone, is_clean
 from tactful.personal.keys import Keys
 from tactful.personal.source import Tabular
 from tactful.personal.statement import STANDING
@@ -90,8 +91,9 @@ class Standings:
 
 def standings(
     *,
-    consents: Tabular,
+    consents: Tabular | Sequence[Tabular],
     subjects: Tabular | None = None,
+    erased: Mapping[str, datetime] = MappingProxyType({}),
     keys: Keys,
     purpose: str = "personalization.recommendations",
     basis: Basis = "consent",
@@ -103,12 +105,14 @@ def standings(
 
     Parameters
     ----------
-    consents : str, Path, pyarrow.Table or pandas.DataFrame
-        Consent events.
-    subjects : the same, optional
+    consents : str, Path, pyarrow.Table or pandas.DataFrame, or several of them
+        Consent events. Those of several tables are judged as if they stood in one.
+    subjects : one of them, optional
         Who is a minor and who was erased.
+    erased : mapping of str to datetime, optional
+        Pseudonyms of people whom tactful erased, and when: they count like an `erased_at` of the subjects.
     keys : Keys
-        Its key for suppression lists is the only one that is used.
+        For the marks of the list, and to find the erased.
     purpose : str
         A dotted purpose.
     basis : Basis
@@ -138,15 +142,15 @@ def standings(
     has not reached its tables.
     """
     made_at = in_utc(now())
-    _check(basis, valid_for)
+    check_asked(basis=basis, purpose=purpose, valid_for=valid_for)
     session = (engine or DuckDB()).session()
-    for name, table in books.questions(_NO_ITEMS, (), checked_purpose(purpose)).items():
+    for name, table in books.questions(_NO_ITEMS, (), (), purpose).items():
         session.put(name, table)
     begins, ends = micros(made_at), micros(made_at + valid_for)
-    session.put("moments", books.moments([("then", begins, FOREVER), ("now", ends, FOREVER)], 0))
+    session.put("moments", books.moments([("then", begins, FOREVER), ("now", ends, FOREVER)]))
     books.stage(session, books.consents(consents), None if subjects is None else books.subjects(subjects))
-    _enrol(session, session.query(_NAMED)["user_id"], keys)
-    books.settle(session)
+    names = _enrol(session, session.query(_NAMED)["user_id"], keys, pseudonyms=bool(erased))
+    books.settle(session, gone(names, erased))
     session.create("standings", _STANDING)
     counted, listed = session.query(_COUNTED), session.query(_LISTED[basis])
     return Standings(
@@ -162,17 +166,25 @@ def standings(
 _NO_ITEMS = Catalogue(item_ids=np.array([], dtype=str), titles=np.array([], dtype=str), features={})
 
 
-def _enrol(session: Session, user_ids: Iterable[str], keys: Keys) -> None:
-    """The tables ``ids`` and ``people`` are in the session, with a mark in place of a pseudonym."""
+def _enrol(session: Session, user_ids: Iterable[str], keys: Keys, *, pseudonyms: bool) -> list[str]:
+    """The tables ``ids`` and ``people`` are in the session, with a mark in place of a pseudonym; those if asked for."""
     named = [user_id for user_id in user_ids if is_clean(user_id)]
     person = pa.array(range(len(named)), pa.int32())
     session.put("ids", pa.table({"user_id": pa.array(named, pa.string()), "person": person}))
     marks = pa.array([mark.hex() for mark in keys.marks(named)], pa.string())
     session.put("people", pa.table({"person": person, "mark": marks}))
+    return keys.pseudonyms(named) if pseudonyms else []
 
 
-def _check(basis: str, valid_for: timedelta) -> None:
-    """Raise `UsageError` unless the basis is one and the list holds for some time."""
+def check_asked(*, basis: str, purpose: str, valid_for: timedelta) -> None:
+    """Nothing is wrong with what is asked of a list.
+
+    Raises
+    ------
+    UsageError
+        If the basis is unknown, the purpose is none, or the list would hold for no time or too long.
+    """
+    checked_purpose(purpose)
     if basis not in _LISTED:
         raise UsageError("a list is of consent or of objection", given=repr(basis), do="Choose one of the two")
     if not timedelta(0) < valid_for <= _LONGEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tactful.catalogue import Catalogue
@@ -24,10 +24,14 @@ class Policy:
         For each category the feature values whose items belong to it, e.g.
         ``{"family_planning": {"category": ("FAMILY PLANNING",)}}``. A person opts in to it by giving
         ``personalization.sensitive.family_planning``.
+    retention : mapping of str to int, days
+        Sensitive categories whose rows may be used for a shorter time than others. An item of several categories has
+        the shortest time of theirs.
     """
 
     retention_days: int
     sensitive: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    retention: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.retention_days < 1:
@@ -43,6 +47,12 @@ class Policy:
                 raise ConfigError(
                     "a sensitive category names feature values", given=f"{category} names none", do="Add some"
                 )
+        for category, days in self.retention.items():
+            self._check_retention(category, days)
+
+    def days(self, categories: Iterable[str]) -> int:
+        """How long a row may be used whose item is in these sensitive categories."""
+        return min((self.retention[name] for name in categories if name in self.retention), default=self.retention_days)
 
     def bundles(self, catalogue: Catalogue) -> tuple[tuple[str, ...], ...]:
         """For each item, in catalogue order, the sorted sensitive categories it belongs to.
@@ -58,6 +68,21 @@ class Policy:
                 for item in _matching(catalogue, category, feature, values):
                     belongs[item].add(category)
         return tuple(tuple(sorted(categories)) for categories in belongs)
+
+    def _check_retention(self, category: str, days: int) -> None:
+        """Raise `ConfigError` unless the category is declared, and its rows go no later than others."""
+        if category not in self.sensitive:
+            raise ConfigError(
+                "retention is shorter for categories declared as sensitive",
+                given=f"{category} is none of {', '.join(sorted(self.sensitive)) or '(none)'}",
+                do="Declare the category, or correct its name",
+            )
+        if not 1 <= days <= self.retention_days:
+            raise ConfigError(
+                f"the retention of {category} is at least 1 day and at most retention_days, {self.retention_days}",
+                given=str(days),
+                do="Shorten it, or raise retention_days",
+            )
 
 
 def _matching(catalogue: Catalogue, category: str, feature: str, values: tuple[str, ...]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,11 @@ import pyarrow.parquet
 from tactful.errors import NotFoundError, SchemaError, columns_given
 
 Tabular: TypeAlias = str | Path | pa.Table | pd.DataFrame
+
+
+def each(tables: Tabular | Sequence[Tabular]) -> tuple[Tabular, ...]:
+    """The tables, also where there is only one."""
+    return tuple(tables) if isinstance(tables, list | tuple) else (tables,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -3,24 +3,27 @@
 Tables that the statements read, all times ``BIGINT`` microseconds in UTC:
 
 ``ids(user_id, person)``, ``people(person, pseudonym, part)``
-    One row a person of the log; `person` is the rank of the pseudonym. `ids` is dropped before anybody is judged.
-``items(item_id, item, bundle)``
-    The catalogue; `item` is the position, `bundle` the number of its set of sensitive categories, 0 if none.
+    One row a person of the log; `person` is the rank of the pseudonym. `ids` is dropped once the rows are judged.
+``erased(person, erased_at)``
+    Who was erased by tactful itself; they count like those whom the subjects name.
+``items(item_id, item, bundle, keep)``
+    The catalogue; `item` is the position, `bundle` the number of its set of sensitive categories, 0 if none, `keep` how
+    long a row of it may be used.
 ``bundles(bundle, target, needed)``
     The purposes that items of a bundle ask for, and how many they are. Bundle 0 asks for the purpose itself.
 ``paths(target, node, grants)``
     For each purpose asked about: itself, its parents and the root ``''``; `grants` is 1 where giving the node gives the
     target.
-``moments(moment, instant, oldest, known_until)``
-    ``then`` (as of) and ``now``: rows must pass at both. `oldest` is the end of retention. Grants recorded up to
-    `instant` count, refusals and erasures up to `known_until`: for a past moment it is `instant`, for the present it is
-    2^62, since what is in hand now counts whatever its dates say.
+``moments(moment, instant, known_until)``
+    ``then`` (as of) and ``now``: rows must pass at both. Grants recorded up to `instant` count, refusals
+    and erasures up to `known_until`: for a past moment it is `instant`, for the present it is 2^62, since what is in
+    hand now counts whatever its dates say.
 ``outcomes(place, outcome)``
     What happens to rows, in order of precedence.
 ``log``, ``consent_rows``, ``subject_rows``
     The tables as they came, staged by the engine.
-``interactions``, ``consents``, ``subjects``
-    What the first three statements make of those.
+``consents``, ``subjects``
+    What the first two statements make of those.
 
 Notes
 -----
@@ -30,20 +33,18 @@ missing value is never true, so every ``CASE`` asks first for what may be missin
 
 from __future__ import annotations
 
-INTERACTIONS = """
-SELECT p.person, CASE WHEN l.item_id IS NULL THEN NULL ELSE COALESCE(i.item, -1) END AS item, l.timestamp AS instant
-FROM log l
-LEFT JOIN ids p ON p.user_id = l.user_id
-LEFT JOIN items i ON i.item_id = l.item_id
-"""
-
 SUBJECTS = """
-SELECT p.person,
-  MAX(CASE WHEN LOWER(COALESCE(s.minor, 'no')) IN ('false', '0', '0.0', 'no', 'f', 'n') THEN 0 ELSE 1 END) AS minor,
-  MIN(CASE WHEN s.erased_at_unreadable = 1 THEN -4611686018427387904 ELSE s.erased_at END) AS erased_at
-FROM subject_rows s
-JOIN ids p ON p.user_id = s.user_id
-GROUP BY p.person
+SELECT person, MAX(minor) AS minor, MIN(erased_at) AS erased_at
+FROM (
+  SELECT p.person,
+    CASE WHEN LOWER(COALESCE(s.minor, 'no')) IN ('false', '0', '0.0', 'no', 'f', 'n') THEN 0 ELSE 1 END AS minor,
+    CASE WHEN s.erased_at_unreadable = 1 THEN -4611686018427387904 ELSE s.erased_at END AS erased_at
+  FROM subject_rows s
+  JOIN ids p ON p.user_id = s.user_id
+  UNION ALL
+  SELECT person, 0 AS minor, erased_at FROM erased
+) AS flagged
+GROUP BY person
 """
 
 # A record that cannot be read refuses its purpose from the beginning of time. A record without a purpose refuses
@@ -227,40 +228,49 @@ WHERE s.reason_then IS NULL AND s.reason_now IS NULL
 """  # noqa: S608 (two constants)
 
 # One row for each row of the log, with `admitted` or its one reason. Where there is no moment `now`, only `then` is
-# judged.
+# judged. People are judged first, so that the log, which is the one large table, is read and joined once.
+#
+# named     the standing of each id
+# opt_ins   since when everything that a sensitive bundle asks for has been in force, both moments side by side
+# clock     the two instants
 JUDGED = f"""{STANDING},
+named AS (
+  SELECT d.user_id, d.person, s.reason_then, s.since_then, s.reason_now, s.since_now
+  FROM ids d
+  JOIN standing s ON s.person = d.person
+),
 opt_ins AS (
   SELECT person, bundle,
     MAX(CASE WHEN moment = 'then' THEN since END) AS since_then,
     MAX(CASE WHEN moment = 'now' THEN since END) AS since_now
   FROM opted
+  WHERE bundle > 0
   GROUP BY person, bundle
 ),
 clock AS (
   SELECT
     MAX(CASE WHEN moment = 'then' THEN instant END) AS instant_then,
-    MAX(CASE WHEN moment = 'then' THEN oldest END) AS oldest_then,
-    MAX(CASE WHEN moment = 'now' THEN oldest END) AS oldest_now
+    MAX(CASE WHEN moment = 'now' THEN instant END) AS instant_now
   FROM moments
 )
-SELECT r.person, r.item, r.instant,
+SELECT s.person, CASE WHEN r.item_id IS NULL THEN NULL ELSE COALESCE(i.item, -1) END AS item, r.timestamp AS instant,
   CASE
-    WHEN r.person IS NULL OR r.item IS NULL OR r.instant IS NULL OR r.instant > c.instant_then THEN 'malformed'
-    WHEN r.item = -1 THEN 'unknown_item'
+    WHEN s.person IS NULL OR r.item_id IS NULL OR r.timestamp IS NULL OR r.timestamp > c.instant_then THEN 'malformed'
+    WHEN i.item IS NULL THEN 'unknown_item'
     WHEN s.reason_then IS NOT NULL THEN s.reason_then
-    WHEN r.instant < s.since_then THEN 'before_grant'
-    WHEN r.instant < c.oldest_then THEN 'retention_expired'
-    WHEN o.since_then IS NULL OR r.instant < o.since_then THEN 'sensitive_category'
-    WHEN c.oldest_now IS NULL THEN 'admitted'
+    WHEN r.timestamp < s.since_then THEN 'before_grant'
+    WHEN r.timestamp < c.instant_then - i.keep THEN 'retention_expired'
+    WHEN i.bundle > 0 AND (o.since_then IS NULL OR r.timestamp < o.since_then) THEN 'sensitive_category'
+    WHEN c.instant_now IS NULL THEN 'admitted'
     WHEN s.reason_now IS NOT NULL THEN s.reason_now
-    WHEN r.instant < s.since_now THEN 'before_grant'
-    WHEN r.instant < c.oldest_now THEN 'retention_expired'
-    WHEN o.since_now IS NULL OR r.instant < o.since_now THEN 'sensitive_category'
+    WHEN r.timestamp < s.since_now THEN 'before_grant'
+    WHEN r.timestamp < c.instant_now - i.keep THEN 'retention_expired'
+    WHEN i.bundle > 0 AND (o.since_now IS NULL OR r.timestamp < o.since_now) THEN 'sensitive_category'
     ELSE 'admitted'
   END AS outcome
-FROM interactions r
+FROM log r
 CROSS JOIN clock c
-LEFT JOIN items i ON i.item = r.item
-LEFT JOIN standing s ON s.person = r.person
-LEFT JOIN opt_ins o ON o.person = r.person AND o.bundle = i.bundle
+LEFT JOIN named s ON s.user_id = r.user_id
+LEFT JOIN items i ON i.item_id = r.item_id
+LEFT JOIN opt_ins o ON o.person = s.person AND o.bundle = i.bundle
 """  # noqa: S608 (two constants)
