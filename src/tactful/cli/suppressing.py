@@ -8,14 +8,19 @@ from typing import Annotated, Literal
 
 import typer
 
+from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.commands import Json, app, keys
 from tactful.config import TrainingConfig
 from tactful.errors import UsageError
 from tactful.personal.keys import Keys
-from tactful.personal.objections import standings
+from tactful.personal.objections import check_asked, standings
+from tactful.personal.withdrawals import carry_over, note_list
+from tactful.records.reads import note_read
+from tactful.records.store import Records
 from tactful.scoring.signing import load_private, public_text
 from tactful.scoring.suppression_list import PURPOSE, write_list
+from tactful.sources import Sources
 
 
 @app.command()
@@ -39,18 +44,35 @@ def suppressions(
 
     Example: tactful suppressions configs/grocery.toml --out models/may.list --key officer.key
     """
-    data, signer, secrets = TrainingConfig.load(config).data, load_private(key), Keys.load()
+    settings, signer, secrets = TrainingConfig.load(config), load_private(key), Keys.load()
+    records, actor = Actors.load().act(Records.open(), "officer", key)
+    until = _hours(valid_hours)
+    check_asked(basis=basis, purpose=purpose, valid_for=until)
     with show.steps("listing") as say:
         say("judging consents")
+        note_list(
+            records,
+            path=out,
+            signer=public_text(signer),
+            config=config,
+            key=secrets.for_lists(),
+            actor=actor,
+            basis=basis,
+            purpose=purpose,
+        )  # before anything is read: who withdraws from here on is noted beside the list
+        sources = Sources.open(settings.data, records=records, keys=secrets)
+        note_read(records, "suppressions", purpose=purpose, actor=actor, sources=sources.names, basis=basis)
         found = standings(
-            consents=data.consents,
-            subjects=data.subjects,
+            consents=sources.consents,
+            subjects=sources.subjects,
+            erased=sources.erased,
             keys=secrets,
             purpose=purpose,
             basis=basis,
-            valid_for=_hours(valid_hours),
+            valid_for=until,
         )
         say("signing and writing")
+        carry_over(records, out, secrets.for_lists())
         write_list(
             out,
             found.marks,

@@ -43,6 +43,9 @@ from tactful.scoring.suppression_marks import MARK
 EVERYBODY = b"\xff" * MARK
 """Stands for all people: a mark that nobody has."""
 
+FOR_GOOD = datetime(9999, 12, 31, tzinfo=UTC)
+"""The time of a line that no list ends: of somebody whom no table names any more, so that no list could hold them."""
+
 Stamp = tuple[int, ...]
 """What changes with a file; empty where there is none."""
 
@@ -66,7 +69,7 @@ def append(path: str | Path, marks: Iterable[bytes], at: datetime) -> None:
     marks : iterable of bytes of length `MARK`
         Of those who withdrew, or `EVERYBODY`.
     at : datetime, with zone
-        A time **after** the withdrawal could be read by whoever makes lists.
+        A time **after** the withdrawal could be read by whoever makes lists; or `FOR_GOOD`.
 
     Raises
     ------
@@ -180,6 +183,25 @@ def read(path: str) -> tuple[Stamp, dict[bytes, int]]:
         mark, time = found[at + _TIME : at + _LINE], int.from_bytes(found[at : at + _TIME], "big")
         noted[mark] = max(time, noted.get(mark, 0))
     return before, noted
+
+
+def for_good(path: Path) -> list[bytes]:
+    """The marks that no list ends, beside the list at `path`.
+
+    Raises
+    ------
+    UsageError
+        If the file is there and cannot be read to its end.
+    """
+    try:
+        noted = read(str(beside(path)))[1]
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "what was noted beside a list is readable",
+            given=f"{beside(path)}: {type(error).__name__}",
+            do=f"Write the list {path.name} again, or mend the file",
+        ) from error
+    return [mark for mark, time in noted.items() if time == _micros(FOR_GOOD)]
 
 
 def since(noted: dict[bytes, int], made_at: datetime) -> dict[bytes, int]:
