@@ -30,6 +30,7 @@ def main() -> None:
             deciding,
             fairness_benchmarks,
             forecasting,
+            gate_benchmark,
             journalling,
             keeping,
             mitigating,

@@ -28,12 +28,13 @@ _TYPES: dict[Kind, tuple[re.Pattern[str], str]] = {
     "purpose": _WORD,
     "flag": (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN|FLOAT|DOUBLE"), "boolean, text or a number"),
 }
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "temp_directory": "",  # rows about people are never spilled to disk
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # a Python variable never becomes a table
 }
+"""How every database of the gate is opened."""
 _READABLE = "every table can be read to its end"
 _OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _READING = (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException)
@@ -62,7 +63,7 @@ class DuckDBSession:
 
     def __init__(self) -> None:
         self._staged: set[str] = set()
-        self._database = duckdb.connect(":memory:", config=_SETTINGS)
+        self._database = duckdb.connect(":memory:", config=SETTINGS)
         self._database.execute("SET TimeZone = 'UTC'")
         self._database.execute("SET enable_progress_bar = false")
 
