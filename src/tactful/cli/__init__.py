@@ -27,6 +27,7 @@ def main() -> None:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         from tactful.cli import (  # noqa: F401  (they add commands)
+            consenting,
             deciding,
             fairness_benchmarks,
             forecasting,
@@ -34,6 +35,7 @@ def main() -> None:
             journalling,
             keeping,
             mitigating,
+            officer,
             rotating,
             scoring_benchmark,
             subject,

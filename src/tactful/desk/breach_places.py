@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Literal
 
 Store = Literal["vault", "records", "models", "secrets", "list", "tables"]
-STORES: tuple[Store, ...] = ("vault", "records", "models", "secrets", "list", "tables")
 
 KEYS_ELSEWHERE = "Was the file with the secrets, or the place that gives them, out of the attacker's reach?"
 
@@ -43,6 +42,8 @@ class Exposed:
         What it is.
     rows : mapping of str to int
         Categories of data, in words, and how many records of each there were.
+    about : tuple of str
+        The categories in words for the people concerned.
     people : frozenset of str
         Ids of those it held. They are for the list of people alone.
     names_people : bool
@@ -58,6 +59,7 @@ class Exposed:
     store: Store
     what: str
     rows: Mapping[str, int] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
     people: frozenset[str] = frozenset()
     names_people: bool = True
     protection: tuple[str, ...] = ()

@@ -28,6 +28,12 @@ _SAYS = {
     "attributes": "what people told about themselves",
     "subjects": "who is a minor, and who was erased",
 }
+_ABOUT = {
+    "interactions": "What you used, and when",
+    "consents": "What you agreed to, refused or withdrew, and when",
+    "attributes": "What you told about yourself",
+    "subjects": "Whether you are a minor, and whether you asked to be deleted",
+}
 
 
 def exposed(desk: Desk, store: Store, period: Period) -> Exposed:
@@ -51,17 +57,19 @@ def _vault(desk: Desk, period: Period) -> Exposed:
     people, rows = _census(desk.vault.interactions(), "interactions", period)
     told, described = desk.vault.attributes(), desk.vault.describe()
     also, attributes = (frozenset[str](), 0) if told is None else _census(told, "attributes", period)
+    columns = ", ".join(column.column for column in described.columns if column.drawer == "attributes")
+    sensitive = {
+        c.category: c.rows for c in described.categories if desk.policy and c.category in desk.policy.sensitive
+    }
     parts = {"interactions: what people used, and when": rows}
-    for category in described.categories if desk.policy else ():
-        if desk.policy and category.category in desk.policy.sensitive:
-            parts[f"of all interactions there now, of the sensitive category {category.category}"] = category.rows
-    if attributes:
-        columns = ", ".join(column.column for column in described.columns if column.drawer == "attributes")
-        parts[f"attributes of people: {columns}"] = attributes
+    parts |= {f"of all interactions there now, of the sensitive category {name}": n for name, n in sensitive.items()}
+    parts |= {f"attributes of people: {columns}": attributes} if attributes else {}
+    about = [_ABOUT["interactions"], *(f"Among these, items of the category {name}" for name in sensitive)]
     return Exposed(
         store="vault",
         what=what,
         rows=parts,
+        about=(*about, *([f"{_ABOUT['attributes']}: {columns}"] if attributes else [])),
         people=people | also,
         protection=(
             "Every file is encrypted in all its parts, with AES-256-GCM under the storage key.",
@@ -84,6 +92,7 @@ def _records(desk: Desk, period: Period) -> Exposed:
             "sealed ids of people": len(directory),
             "pseudonyms of people who were erased": len(desk.subjects.erased()),
         },
+        about=(_ABOUT["consents"], "Your number or name with us (user id)"),
         people=people | directory,
         protection=(
             "Ids are sealed for each person under a key of their own, and that under the storage key (AES-256-GCM).",
@@ -100,19 +109,20 @@ def _records(desk: Desk, period: Period) -> Exposed:
 
 def _tables(desk: Desk, period: Period) -> Exposed:
     """The business's own tables, as far as tactful was told of them."""
-    people, rows, notes = frozenset[str](), dict[str, int](), list[str]()
+    people, rows, roles, notes = frozenset[str](), dict[str, int](), list[str](), list[str]()
     for table in (table for table in desk.tables if not table.own):
         try:
             found, count = _census(Path(table.place), table.role, period)
         except TactfulError as error:
             notes.append(f"{table.place} could not be read: {error.given}.")
             continue
-        people |= found
+        people, roles = people | found, [*roles, table.role]
         rows[f"{table.role} in {table.place}: {_SAYS[table.role]}"] = count
     return Exposed(
         store="tables",
         what="tables of the business that tactful reads",
         rows=rows,
+        about=("Your number or name with us (user id)", *(_ABOUT[role] for role in dict.fromkeys(roles))),
         people=people,
         protection=("Tactful does not encrypt them: whoever has the files reads ids and rows.",),
         questions=("Are the disks or files encrypted by other means, and were those keys out of reach?",),

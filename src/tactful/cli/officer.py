@@ -1,0 +1,156 @@
+"""``tactful breach``: whose data was in reach, what that gives away, and until when to report it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from tactful.actors import Actors
+from tactful.cli import show
+from tactful.cli.commands import Json, app
+from tactful.config import ControllerSection
+from tactful.desk.breach import Breach, breach, check_times, write_people
+from tactful.desk.breach_letters import to_authority, to_people
+from tactful.desk.breach_places import Period, Store
+from tactful.desk.person import Desk
+from tactful.errors import UsageError
+from tactful.records.journal import JSON
+from tactful.records.reads import note_export, note_read
+from tactful.records.store import Records
+
+Key = Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")]
+_PURPOSE = "breach"
+
+
+@app.command(name="breach")
+def breach_command(
+    store: Annotated[
+        list[str],
+        typer.Option(help="What was in reach: vault, records, models, secrets, list or tables. May be given again."),
+    ],
+    since: Annotated[
+        str | None, typer.Option("--from", help="From when it was in reach; its beginning if left out.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Until when; now if left out.")] = None,
+    aware_at: Annotated[
+        str | None, typer.Option(help="When the business became aware: the 72 hours run from then. Now if left out.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A training config: who answers for the data, and its tables. Else the last.")
+    ] = None,
+    people: Annotated[
+        Path | None, typer.Option(help="New CSV file for the ids of those concerned; only its owner can read it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for draft notices to the authority and to the people, .html and .md.")
+    ] = None,
+    key: Key = None,
+    json: Json = False,
+) -> None:
+    """Say whose data was in a store in a period, what an attacker learns, and how many hours are left to report it.
+
+    Example: tactful breach --store vault --store models --from 2026-11-01 --to 2026-11-20 --out breach/
+    """
+    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
+    now = records.now()
+    period = Period(since=_time(since), until=_time(to) or now)
+    aware = _time(aware_at) or now
+    check_times(period, aware, now)
+    stores = _stores(store)
+    _check_places(people, out)
+    with show.steps("looking into the stores") as say:
+        desk = Desk.open(config, records=records)
+        facts: dict[str, JSON] = {"stores": list(stores), "from": _text(period.since), "to": _text(period.until)}
+        facts["sources"] = sorted({table.place for table in desk.tables})
+        note_read(records, "breach", purpose=_PURPOSE, actor=actor, **facts)
+        say("who was in reach")
+        found = breach(desk, stores, period, aware_at=aware)
+        say("writing")
+        written = _write(found, desk, people, out, actor)
+    body: dict[str, JSON] = {**facts, "aware_at": aware.isoformat(), "people": len(found.people), "files": written}
+    with records.transaction() as transaction:
+        transaction.append("breach.reported", body, actor=actor)
+    _tell(found, written)
+    if json:
+        show.as_json(found.as_json() | {"files": written})
+
+
+def _stores(names: list[str]) -> tuple[Store, ...]:
+    """The stores of these names, each once."""
+    unknown = [name for name in names if name not in get_args(Store)]
+    if unknown:
+        raise UsageError(
+            f"a store is one of {', '.join(get_args(Store))}", given=repr(unknown[0]), do="Name one of them"
+        )
+    return tuple(store for store in get_args(Store) if store in names)
+
+
+def _check_places(people: Path | None, out: Path | None) -> None:
+    """Nothing is read before it is clear that what comes of it can be written."""
+    if people is not None and (people.suffix != ".csv" or people.exists() or not people.parent.is_dir()):
+        raise UsageError(
+            "the people are written to a new .csv file in a folder that is there", given=f"{people}", do="Name another"
+        )
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError("the drafts are written to a folder", given=f"{out} is a file", do="Name another")
+
+
+def _write(found: Breach, desk: Desk, people: Path | None, out: Path | None, actor: str | None) -> list[str]:
+    """The files that were asked for, as whole paths; a file of ids is in the journal before it is there."""
+    written = []
+    if people is not None:
+        place = str(people.resolve())
+        note_export(desk.records, "people of a breach", place=place, purpose=_PURPOSE, actor=actor)
+        write_people(found, people)
+        written.append(place)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        controller = desk.settings.controller if desk.settings else ControllerSection()
+        for name, paper in (("authority", to_authority(found, controller)), ("people", to_people(found, controller))):
+            for suffix in (".html", ".md"):
+                file = out / f"notice-to-{name}{suffix}"
+                paper.write(file, private=True)
+                written.append(str(file.resolve()))
+    return written
+
+
+def _tell(found: Breach, written: list[str]) -> None:
+    """The report for the terminal: counts, no id."""
+    for each in found.stores:
+        who = f"{len(each.people):,} people" if each.names_people else "names nobody"
+        show.say(f"{each.store}: {each.what}: {who}")
+        for what, n in each.rows.items():
+            show.say(f"    {n:>12,}  {what}")
+        for line in (*each.protection, *each.notes):
+            show.say(f"    {line}")
+    show.say(f"{len(found.people):,} people in all")
+    for model in found.models:
+        show.say(f"{model.name} ({model.status}): {model.means}")
+    show.say(f"all models together: {found.together}")
+    for line in found.measured:
+        show.say(line)
+    for question in found.questions:
+        show.say(f"for you to answer: {question}")
+    left = f"{found.hours_left:.1f} hours left" if found.hours_left >= 0 else "OVER: give the reasons for the delay"
+    show.say(f"the authority is to be told by {found.deadline:%Y-%m-%d %H:%M} UTC: {left}")
+    for file in written:
+        show.say(f"wrote {file}")
+
+
+def _time(text: str | None) -> datetime | None:
+    """An ISO 8601 time; without a zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _text(time: datetime | None) -> str | None:
+    """A time for the journal."""
+    return None if time is None else time.isoformat()

@@ -1,0 +1,182 @@
+"""A breach: whose data of which categories was in reach, what that gives away, and until when to report it.
+
+Counts are exact and for inside the trust boundary; who the people are leaves only as a list of its own.
+
+Notes
+-----
+Regulation (EU) 2016/679 counts 72 hours from when the controller became aware (Article 33(1)). Whether a breach puts
+people at a risk, or a high one, and whether encryption makes the data unintelligible to whoever has them (Article
+34(3)(a)), is for the officer to decide: what is known is told, and the rest is asked.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tactful.desk.breach_models import ModelRisk, measured, model_risks
+from tactful.desk.breach_places import Exposed, Period, Store
+from tactful.desk.breach_stores import exposed
+from tactful.desk.paper import write_text
+from tactful.desk.person import Desk
+from tactful.errors import UsageError
+
+HOURS = 72
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Breach:
+    """What is known of a breach.
+
+    Attributes
+    ----------
+    period : Period
+    aware_at, now : datetime
+        When the business became aware, and when this was put together.
+    stores : tuple of Exposed
+    models : tuple of ModelRisk
+        Every training until the end of the period.
+    together : str
+        What all that they released gives away about one person, in words.
+    measured : tuple of str
+        What attacks found.
+    """
+
+    period: Period
+    aware_at: datetime
+    now: datetime
+    stores: tuple[Exposed, ...]
+    models: tuple[ModelRisk, ...]
+    together: str
+    measured: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Breach({', '.join(each.store for each in self.stores)})"
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Ids of everybody whose data was in reach; for the list of people alone."""
+        return frozenset().union(*(each.people for each in self.stores))
+
+    @property
+    def deadline(self) -> datetime:
+        """Until when the authority is told."""
+        return self.aware_at + timedelta(hours=HOURS)
+
+    @property
+    def hours_left(self) -> float:
+        """How many hours are left until then; below 0 if it is over."""
+        return (self.deadline - self.now) / timedelta(hours=1)
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What only the business can answer, each once."""
+        return tuple(dict.fromkeys(question for each in self.stores for question in each.questions))
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but who the people are, as plain values."""
+        return {
+            "period": {
+                "from": self.period.since.isoformat() if self.period.since else None,
+                "to": self.period.until.isoformat(),
+            },
+            "people": len(self.people),
+            "stores": [_store(each) for each in self.stores],
+            "models": [each.as_json() for each in self.models],
+            "models_together": self.together,
+            "measured": list(self.measured),
+            "questions": list(self.questions),
+            "clock": {
+                "aware_at": self.aware_at.isoformat(),
+                "report_until": self.deadline.isoformat(),
+                "hours_left": round(self.hours_left, 2),
+            },
+        }
+
+
+def breach(desk: Desk, stores: Sequence[Store], period: Period, *, aware_at: datetime) -> Breach:
+    """What is known of a breach of these stores; nothing is written.
+
+    Parameters
+    ----------
+    desk : Desk
+    stores : sequence of Store
+    period : Period
+    aware_at : datetime
+
+    Raises
+    ------
+    UsageError
+        If a time lies in the future, or the period ends before it begins.
+
+    Privacy
+    -------
+    Reads: who is in the stores.
+    Returns: ids and exact counts, for inside the trust boundary.
+    Costs: nothing; nothing leaves.
+    Assumes: the reading was journalled before.
+    """
+    now = desk.records.now()
+    check_times(period, aware_at, now)
+    models, together = model_risks(desk, period.until)
+    return Breach(
+        period=period,
+        aware_at=aware_at,
+        now=now,
+        stores=tuple(exposed(desk, store, period) for store in dict.fromkeys(stores)),
+        models=models,
+        together=together,
+        measured=measured(desk),
+    )
+
+
+def check_times(period: Period, aware_at: datetime, now: datetime) -> None:
+    """Raise `UsageError` unless the times are in order and past."""
+    if period.since is not None and period.since > period.until:
+        raise UsageError("a period ends after it begins", given="it ends before", do="Exchange --from and --to")
+    if max(period.until, aware_at) > now:
+        raise UsageError("a breach is a thing of the past", given="a time in the future", do="Correct the time")
+    if period.since is not None and aware_at < period.since:
+        raise UsageError(
+            "a breach is noticed after it began", given="--aware-at lies before --from", do="Correct one of them"
+        )
+
+
+def write_people(found: Breach, path: Path) -> None:
+    """The ids of everybody concerned, and where they were in reach, are in a CSV file that only its owner reads.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+
+    Privacy
+    -------
+    Reads: the report.
+    Returns: ids, in a file inside the trust boundary; the journal is to name it first.
+    Costs: nothing.
+    Assumes: the file is deleted when everybody has been told.
+    """
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["user_id", "stores"])
+    for person in sorted(found.people):
+        lines.writerow([person, " ".join(each.store for each in found.stores if person in each.people)])
+    write_text(path, text.getvalue(), private=True)
+
+
+def _store(each: Exposed) -> dict[str, Any]:
+    """What one store held, as plain values, without ids."""
+    return {
+        "store": each.store,
+        "what": each.what,
+        "people": len(each.people),
+        "records": dict(each.rows),
+        "protection": list(each.protection),
+        "notes": list(each.notes),
+    }
