@@ -51,7 +51,7 @@ def subject_export(
     desk, actor = _desk(config, key)
     with show.steps("looking up") as say:
         say("reading what is held of one person")
-        found = handing_out.export(desk, _id(user), out, actor=actor, force=force)
+        found = handing_out.export(desk, person_id(user), out, actor=actor, force=force)
     rows = ", ".join(f"{n:,} {kind}" for kind, n in found.held.items() if n)
     show.say(f"{out}: {rows or 'nothing is held'}. It holds personal data in plain text: hand it to the person alone")
     for problem in found.problems:
@@ -79,7 +79,7 @@ def subject_impact(user: User, config: Config = None, key: Key = None, json: Jso
     desk, actor = _desk(config, key)
     with show.steps("looking up") as say:
         say("judging each training again for one person")
-        found = handing_out.look_up(desk, _id(user), actor=actor)
+        found = handing_out.look_up(desk, person_id(user), actor=actor)
     _tell(found)
     if json:
         show.as_json(found.as_json())
@@ -104,7 +104,7 @@ def subject_erase(
     desk, actor = _desk(config, key)
     with show.steps("erasing") as say:
         found = erase(
-            desk, _id(user), actor=actor, hand_over=lambda told: _hand_over(desk, told, work_order), progress=say
+            desk, person_id(user), actor=actor, hand_over=lambda told: _hand_over(desk, told, work_order), progress=say
         )
     _tell_erased(found)
     if json:
@@ -117,7 +117,7 @@ def _desk(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
     return Desk.open(config, records=records, keys=Keys.load()), actor
 
 
-def _id(user: str) -> str:
+def person_id(user: str) -> str:
     """The id, from the command line or from standard input."""
     if user != "-":
         return user

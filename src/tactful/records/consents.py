@@ -79,6 +79,8 @@ class Added:
         Of people who were erased: none of it was stored.
     malformed : int, events
         Hold something that could not be read; they refuse. Some may be duplicates or blocked.
+    ahead : int, events
+        Stored now, and recorded later than now by their source's clock.
     people : int
         Of whom something was stored.
     time : datetime, in UTC
@@ -89,6 +91,7 @@ class Added:
     duplicates: int
     blocked: int
     malformed: int
+    ahead: int
     people: int
     time: datetime
 
@@ -100,6 +103,7 @@ class Added:
             "duplicates": self.duplicates,
             "blocked": self.blocked,
             "malformed": self.malformed,
+            "ahead": self.ahead,
             "people": self.people,
             "time": self.time.isoformat(),
         }
@@ -305,6 +309,7 @@ def _added(plan: Plan, given: Given, time: datetime) -> Added:
         duplicates=plan.duplicates,
         blocked=plan.blocked,
         malformed=given.malformed,
+        ahead=sum(event[4] is not None and event[4] > micros(time) for event in plan.events),
         people=len(plan.people),
         time=time,
     )
