@@ -88,7 +88,7 @@ def _enter(
         rows = admitted_rows(consented, digit, categories)
         if erased:
             gone = pc.is_in(rows.column("person").cast(pa.binary()), pa.array(erased, pa.binary()))
-            rows, late = rows.filter(pc.invert(gone)), late + pc.sum(gone).as_py()
+            rows, late = rows.filter(pc.invert(gone)), late + (pc.sum(gone).as_py() or 0)
         for month, part in months(rows):
             held = change.held("interactions", month, digit)
             together = merged([part] if held is None else [part, held])
