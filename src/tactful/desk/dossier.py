@@ -20,7 +20,7 @@ from tactful.desk.dossier_rows import RECOMMENDING, Judging, attributes, flags, 
 from tactful.desk.impact import Impact, impact
 from tactful.desk.listed import lists_about
 from tactful.desk.offering import offered
-from tactful.desk.person import Desk, Held, Person
+from tactful.desk.person import Desk, Held, Person, Reader
 from tactful.desk.requests import requests_of
 from tactful.desk.standing import asked_about, standing
 from tactful.errors import TactfulError
@@ -75,9 +75,10 @@ def dossier(desk: Desk, person: Person) -> Dossier:
     Costs: nothing.
     Assumes: the reading was journalled before, and whoever asks is the person or acts for them.
     """
-    held = desk.held(person)
+    reader = Reader(desk, person)
+    held = tuple(reader.read(table) for table in desk.tables)
     judging, problem = _judging(desk, person, held)
-    told = impact(desk, person)
+    told = impact(desk, person, reader=reader)
     purpose = desk.settings.model.purpose if desk.settings else "personalization.training"
     rows = interactions(held, judging, purpose)
     now = [] if judging is None else standing(judging, asked_about(judging, purpose))

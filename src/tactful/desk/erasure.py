@@ -30,7 +30,7 @@ from typing import Any
 
 from tactful.desk.impact import Impact, impact
 from tactful.desk.listed import take_off
-from tactful.desk.person import Desk, Held, Person
+from tactful.desk.person import Desk, Held, Person, Reader
 from tactful.desk.work_order import Task, work_order
 from tactful.errors import TactfulError
 from tactful.records.reads import note_read
@@ -167,11 +167,12 @@ def erase(
 
 def _told(desk: Desk, person: Person) -> Told:
     """What must be known before."""
-    held = desk.held(person)
+    reader = Reader(desk, person)
+    held = [reader.read(table) for table in desk.tables]
     own = [each for each in held if each.table.own]
     return Told(
         request=secrets.token_hex(8),
-        impact=impact(desk, person, leaving=True),
+        impact=impact(desk, person, leaving=True, reader=reader),
         work_order=work_order(desk, person, held),
         held={
             "interactions": _count(own, "interactions"),

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
-from tactful.desk.person import Desk, Person, Table, named_tables
+from tactful.desk.person import Desk, Person, Reader, Table, named_tables
 from tactful.desk.plain_risk import in_words
 from tactful.desk.trainings import Training, composed, trainings
 from tactful.errors import TactfulError
@@ -126,7 +126,7 @@ class Impact:
         }
 
 
-def impact(desk: Desk, person: Person, *, leaving: bool = False) -> Impact:
+def impact(desk: Desk, person: Person, *, leaving: bool = False, reader: Reader | None = None) -> Impact:
     """The models that were trained while the person's rows were admissible, and what that means for them.
 
     Parameters
@@ -135,6 +135,8 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False) -> Impact:
     person : Person
     leaving : bool, default=False
         Whether they are about to be erased, so that no later training uses their rows.
+    reader : Reader, optional
+        One that has read tables of theirs already.
 
     Raises
     ------
@@ -148,7 +150,8 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False) -> Impact:
     Costs: nothing.
     Assumes: the reading was journalled before; one id is one person.
     """
-    found = [_impact(desk, person, each) for each in trainings(desk.records)]
+    reader = reader or Reader(desk, person)
+    found = [_impact(desk, person, reader, each) for each in trainings(desk.records)]
     models = tuple(each for each in found if each.involved)
     losses = [_loss(each.training, _partition(desk, person, each.training)) for each in models]
     real = all(each.training.protects for each in models)
@@ -162,10 +165,10 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False) -> Impact:
     )
 
 
-def _impact(desk: Desk, person: Person, training: Training) -> ModelImpact:
+def _impact(desk: Desk, person: Person, reader: Reader, training: Training) -> ModelImpact:
     """What one training means to the person."""
     partition = _partition(desk, person, training)
-    rows, notes = _admissible(desk, person, training)
+    rows, notes = _admissible(desk, reader, training)
     role: Part = "not known" if rows is None else "not used" if not rows else _ROLE[partition]
     loss = _loss(training, partition)
     epsilon = 0.0 if role == "not used" else composed([loss], training.delta) if training.protects else None
@@ -206,24 +209,24 @@ def _partition(desk: Desk, person: Person, training: Training) -> Partition:
     return "evaluation" if desk.keys.places([person.user_id])[0] < int(share * 2**64) else "training"
 
 
-def _admissible(desk: Desk, person: Person, training: Training) -> tuple[int | None, list[str]]:
+def _admissible(desk: Desk, reader: Reader, training: Training) -> tuple[int | None, list[str]]:
     """How many of the person's rows the gate would have admitted then, and what cannot be known."""
     facts = training.facts
     if facts is None or not isinstance(facts.get("sources"), Mapping):
         return None, ["This training was before tactful kept what trainings read."]
     try:
-        return _judged(desk, person, training, facts)
+        return _judged(desk, reader, training, facts)
     except (TactfulError, KeyError, TypeError, ValueError) as error:
         why = str(error) if isinstance(error, TactfulError) else "its entry in the journal is not as expected"
         return None, [f"It cannot be judged again: {why}"]
 
 
-def _judged(desk: Desk, person: Person, training: Training, facts: Mapping[str, Any]) -> tuple[int | None, list[str]]:
+def _judged(desk: Desk, reader: Reader, training: Training, facts: Mapping[str, Any]) -> tuple[int | None, list[str]]:
     """The same, where the journal says what was read."""
     now = _time(facts.get("now")) or training.time
     settings = TrainingConfig.load(facts["config"]) if facts.get("config") else desk.settings
     tables = [*named_tables(facts["sources"]), Table(role="consents", place=STORE)]
-    held = [desk.read(person, table, known_at=now) for table in dict.fromkeys(tables) if table.role != "attributes"]
+    held = [reader.read(table, known_at=now) for table in dict.fromkeys(tables) if table.role != "attributes"]
     notes = [f"{each.table.place} could not be read: {each.problem}" for each in held if each.rows is None]
     if settings is None or any(each.rows is None and each.table.role == "interactions" for each in held):
         return None, notes or ["Its configuration is no longer there."]

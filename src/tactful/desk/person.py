@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from tactful.config import TrainingConfig
 from tactful.errors import NotFoundError, TactfulError
+from tactful.personal.engines.base import Session
+from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.keys import Keys
 from tactful.personal.one_person import PersonRows, Role, checked_id, rows_of
 from tactful.personal.policy import Policy
@@ -200,38 +202,70 @@ class Desk:
         Costs: nothing.
         Assumes: the reading was journalled before.
         """
-        return tuple(self.read(person, table) for table in (self.tables if tables is None else tables))
+        reader = Reader(self, person)
+        return tuple(reader.read(table) for table in (self.tables if tables is None else tables))
 
-    def read(self, person: Person, table: Table, *, known_at: datetime | None = None) -> Held:
+
+class Reader:
+    """Reads the tables of one person, each file once.
+
+    Privacy
+    -------
+    Reads: the person's rows, as `Desk.held`.
+    Returns: those rows; they are forgotten with this value.
+    Costs: nothing.
+    Assumes: the reading was journalled before.
+    """
+
+    def __init__(self, desk: Desk, person: Person) -> None:
+        self._desk, self._person = desk, person
+        self._session: Session | None = None
+        self._files: dict[Table, Held] = {}
+
+    def __repr__(self) -> str:
+        return "Reader(one person)"
+
+    def session(self) -> Session:
+        """The one session in which all tables are read, one after the other."""
+        self._session = self._session or DuckDB().session()
+        return self._session
+
+    def read(self, table: Table, *, known_at: datetime | None = None) -> Held:
         """What one table holds of the person.
 
         Parameters
         ----------
-        person : Person
         table : Table
         known_at : datetime, optional
             Of the consent store: as it was then.
-
-        Privacy
-        -------
-        As `held`.
         """
-        declared = () if self.settings is None else tuple(self.settings.fairness.attributes)
+        if table.place == STORE:
+            return self._read(table, known_at)
+        if table not in self._files:
+            self._files[table] = self._read(table, None)
+        return self._files[table]
+
+    def _read(self, table: Table, known_at: datetime | None) -> Held:
+        """The same, read now."""
+        settings = self._desk.settings
+        declared = () if settings is None else tuple(settings.fairness.attributes)
         try:
-            source = self._own(person, table, known_at) if table.own else table.place
-            return Held(table=table, rows=rows_of(person.user_id, source, table.role, columns=declared))
+            source = self._own(table, known_at) if table.own else table.place
+            found = rows_of(self._person.user_id, source, table.role, columns=declared, engine=self)
+            return Held(table=table, rows=found)
         except TactfulError as error:
+            self._session = None  # a table that failed may still lie in it
             return Held(table=table, rows=None, problem=str(error))
 
-    def _own(self, person: Person, table: Table, known_at: datetime | None) -> pa.Table:
+    def _own(self, table: Table, known_at: datetime | None) -> pa.Table:
         """The person's rows in one of tactful's own stores."""
         if table.place == STORE:
-            return self.consents.events(user_ids=[person.user_id], known_at=known_at)
-        found = None
-        if self.vault is not None and table.role == "interactions":
-            found = self.vault.interactions(pseudonyms=[person.pseudonym])
-        elif self.vault is not None:
-            found = self.vault.attributes()  # few, and not by person
+            return self._desk.consents.events(user_ids=[self._person.user_id], known_at=known_at)
+        vault, found = self._desk.vault, None
+        if vault is not None and table.role == "interactions":
+            found = vault.interactions(pseudonyms=[self._person.pseudonym])
+        elif vault is not None:
+            found = vault.attributes()  # few, and not by person
         return _EMPTY[table.role] if found is None else found
 
 

@@ -121,7 +121,7 @@ def rows_of(
     columns : sequence of str
         Of attributes: those that are declared. One that the table lacks is left out.
     engine : Engine, optional
-        What reads; DuckDB if not given.
+        What reads; DuckDB if not given. Its session may have been used for another table before.
 
     Raises
     ------
@@ -148,6 +148,7 @@ def rows_of(
     flags = [f"{name}_unreadable" for name, kind in kept.items() if kind in ("time", "end")]
     listed = ", ".join(f'r."{name}"' for name in (*kept, *flags))
     values = session.query(f"SELECT {listed} FROM rows r JOIN wanted w ON w.user_id = r.user_id")  # noqa: S608
+    session.drop("rows", "wanted")
     text = {name: pa.array(_texts(kind, values, name), pa.string()) for name, kind in kept.items()}
     return PersonRows(table=pa.table(text), not_read=tuple(sorted(set(found.header) - set(kept))))
 
