@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.commands import Json, journal
 from tactful.desk.journal_check import JournalCheck, check_journal
-from tactful.errors import JournalBrokenError
+from tactful.errors import JournalBrokenError, SecretError, UsageError
+from tactful.personal.keys import Keys
+from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
 
 
@@ -27,7 +30,7 @@ def journal_verify(
     Example: tactful journal verify --json
     """
     records = Records.look()
-    found = check_journal(records, head=head)
+    found = check_journal(records, head=head, consents=_consents(records))
     show.say(f"{found.chain.entries} entries hold in {records.address}; head {found.chain.head}")
     _tell(found)
     if json:
@@ -54,6 +57,23 @@ def journal_accept(
     show.say(f"accepted as entry {entry.sequence}; the head is kept from there on, in {records.anchor().path}")
     if json:
         show.as_json({"sequence": entry.sequence, "head": entry.digest, "actor": actor, "was": entry.body["state"]})
+
+
+def _consents(records: Records) -> Callable[[], str | None] | None:
+    """What compares the consent store with the journal; None without the secrets, which that takes."""
+    try:
+        store = ConsentStore.open(records, Keys.load())
+    except UsageError:
+        return None
+
+    def compared() -> str | None:
+        """What is wrong with the consent store."""
+        try:
+            return store.verify().problem
+        except SecretError as error:
+            return f"the consent store could not be compared: {error.given}"
+
+    return compared
 
 
 def _tell(found: JournalCheck) -> None:

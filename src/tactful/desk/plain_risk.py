@@ -66,7 +66,7 @@ def in_words(loss: PrivacyLoss, *, delta: float) -> str:
     if loss == PrivacyLoss():
         return "Nothing was released about them, so nothing can be learned from it."
     epsilon, risk = loss.epsilon(delta), plain_risk(loss)
-    told = f"epsilon = {_up(epsilon, 100)} at delta = {delta:g}" if epsilon < math.inf else "no finite epsilon"
+    told = f"epsilon = {_up(epsilon, 100):g} at delta = {delta:g}" if epsilon < math.inf else "no finite epsilon"
     return (
         f"Who tosses a coin to guess whether each of 100 people was in it is right 50 times; who has all that was "
         f"released, and knows everybody else, at most {risk.presence:g} times. Which of two things a person did is "
