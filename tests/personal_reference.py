@@ -13,6 +13,7 @@ from tactful.catalogue import Catalogue
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
+from tactful.personal.moments import moments
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
 from tactful.personal.times import micros
@@ -122,7 +123,7 @@ def world(
 def outcomes(world: dict, rows: list[tuple], then: float, now: float, **options: object) -> Counter:
     """What the gate makes of each row: a count of (pseudonym, item, day, outcome)."""
     judge = gate(world, now, **options)
-    session, counts = judge._judge(log(rows), PURPOSE, judge._moments(moment(then))[1])
+    session, counts = judge._judge(log(rows), PURPOSE, moments(moment(then), moment(now))[1])
     found = session.query(
         "SELECT p.pseudonym, i.item_id, j.instant, j.outcome FROM judged j "
         "LEFT JOIN people p ON p.person = j.person LEFT JOIN items i ON i.item = j.item"

@@ -14,6 +14,7 @@ from personal_reference import KEYS, PURPOSE, catalogue, event, gate, log, momen
 from tactful.errors import ConfigError, NotFoundError, SchemaError
 from tactful.personal.gate import ConsentGate
 from tactful.personal.log import InteractionLog
+from tactful.personal.moments import moments
 
 CANARY = "canary-4711"
 CONSENT = texts(
@@ -118,7 +119,7 @@ def test_other_columns_are_never_read(form, tmp_path, monkeypatch):
     if source.source.table is not None:
         assert source.source.table.column_names == ["user_id", "item_id", "timestamp"]
     judge = gate(world(), 9, consents=CONSENT)
-    session = judge._session(PURPOSE, judge._moments(None)[1])
+    session = judge._session(PURPOSE, moments(None, moment(9))[1])
     session.stage("log", source.source, {"user_id": "id", "item_id": "id", "timestamp": "time"})
     assert set(session.query("SELECT * FROM log")) == {"user_id", "item_id", "timestamp", "timestamp_unreadable"}
     assert set(session.query("SELECT * FROM log_source")) == {"user_id", "item_id", "timestamp"}

@@ -9,6 +9,8 @@ from tactful.catalogue import Catalogue
 from tactful.personal.consent import OUTCOMES, GateCounts
 from tactful.personal.doors import ClosedDoor
 from tactful.personal.engines.base import Session
+from tactful.personal.keys import Keys
+from tactful.personal.replay import fingerprint
 
 # Each person of the log once: `admitted` if any row is, else the first reason of theirs that is about the person, and
 # only if there is none what is wrong with their rows. (For a row the order is the other way round: what cannot be read
@@ -37,21 +39,41 @@ class ConsentedInteractions(ClosedDoor):
         What people agreed to.
     as_of : datetime, UTC
         The time at which their consent was looked at, besides now.
+    now : datetime, UTC
+        What the gate's clock said: rows had to pass at both times.
     catalogue : Catalogue
         The items, in whose order everything after this counts.
     """
 
-    __slots__ = ("_session", "as_of", "catalogue", "counts", "purpose")
+    __slots__ = ("_session", "as_of", "catalogue", "counts", "now", "purpose")
     _door = "ConsentGate.admit"
 
     counts: GateCounts
     purpose: str
     as_of: datetime
+    now: datetime
     catalogue: Catalogue
     _session: Session
 
     def __repr__(self) -> str:
         return f"ConsentedInteractions({self.purpose} as of {self.as_of.isoformat()})"
+
+    def fingerprint(self, keys: Keys) -> str:
+        """One keyed number of the admitted rows: another run's is equal if and only if it admitted the same rows.
+
+        Parameters
+        ----------
+        keys : Keys
+            Those of the gate.
+
+        Privacy
+        -------
+        Reads: the admitted rows.
+        Returns: a keyed hash of all of them together, for the journal alone.
+        Costs: nothing; nothing leaves.
+        Assumes: the key of pseudonyms is secret, see `tactful.personal.replay`.
+        """
+        return fingerprint(self._session, keys)
 
     def people_by_outcome(self) -> dict[str, dict[str, int]]:
         """How many people have each outcome, training and evaluation people apart; each person counts once.

@@ -33,7 +33,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from tactful.catalogue import Catalogue
-from tactful.errors import ConfigError, UsageError
+from tactful.errors import ConfigError
 from tactful.personal import books
 from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, checked_purpose
 from tactful.personal.consented import ConsentedInteractions
@@ -43,10 +43,12 @@ from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.ids import enrolled, gone, pseudonyms
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
+from tactful.personal.moments import Moment, moments, past, past_moment
 from tactful.personal.policy import Policy
+from tactful.personal.replay import Replay, fingerprint
 from tactful.personal.source import Tabular
 from tactful.personal.statement import JUDGED, WILLING
-from tactful.personal.times import DAY, FOREVER, in_utc, micros, utc_now
+from tactful.personal.times import DAY, in_utc, utc_now
 
 _NOBODY: Mapping[str, datetime] = MappingProxyType({})
 _OUTCOMES = "SELECT outcome, COUNT(*) AS n, COUNT(instant) AS times FROM judged GROUP BY outcome"
@@ -141,14 +143,16 @@ class ConsentGate:
         Costs: nothing; nothing leaves.
         Assumes: one id is one person, and the consent events are true.
         """
-        as_of, moments = self._moments(as_of)
-        session, counts = self._judge(log, purpose, moments)
+        now = in_utc(self._now())
+        as_of, judged_at = moments(as_of, now)
+        session, counts = self._judge(log, purpose, judged_at)
         session.create("admitted", _ADMITTED)
         return opened(
             ConsentedInteractions,
             counts=counts,
             purpose=purpose,
             as_of=as_of,
+            now=now,
             catalogue=self._catalogue,
             _session=session,
         )
@@ -168,8 +172,47 @@ class ConsentGate:
         Costs: nothing.
         Assumes: what `admit` assumes.
         """
-        instant = micros(_past(as_of, in_utc(self._now())))
-        return self._judge(log, purpose, [("then", instant, instant)])[1]
+        return self._judge(log, purpose, [past_moment("then", past(as_of, in_utc(self._now())))])[1]
+
+    def retrace(self, log: InteractionLog, purpose: str, as_of: datetime, *, now: datetime | None = None) -> Replay:
+        """What the gate would have admitted at a past time, by what was recorded then: counts, and a digest of rows.
+
+        Two retraces of one time agree whatever was recorded in between: later withdrawals, and events that happened
+        earlier but were recorded later.
+
+        Parameters
+        ----------
+        log : InteractionLog
+        purpose : str
+        as_of : datetime
+            The past time.
+        now : datetime, optional
+            To retrace a past run: what its clock said. Its rows had to pass at `as_of` and then. As `as_of` if not
+            given.
+
+        Raises
+        ------
+        UsageError
+            If a time is in the future or `now` before `as_of`, or the purpose is not one.
+
+        Privacy
+        -------
+        Reads: what `admit` reads.
+        Returns: exact counts and a keyed hash of the admitted rows, for inside the trust boundary.
+        Costs: nothing.
+        Assumes: what `admit` assumes, and that each event's recorded time is when it came to be known: a table may
+        claim otherwise, the consent store says itself what it held at a time (its ``known_at``). That a run counted
+        refusals dated after its own clock cannot be told from such that came later; nor can who was flagged as a minor
+        since, or which rows were added to or taken from the log.
+        """
+        latest = in_utc(self._now()) if now is None else past(now, in_utc(self._now()))
+        then = past(as_of, latest)
+        judged_at = [past_moment("then", then)]
+        if now is not None and latest > then:
+            judged_at.append(past_moment("now", latest))
+        session, counts = self._judge(log, purpose, judged_at)
+        session.create("admitted", _ADMITTED)
+        return Replay(counts=counts, digest=fingerprint(session, self._keys))
 
     def willing(self, names: list[str], purpose: str, as_of: datetime | None = None) -> set[str]:
         """Those pseudonyms whose people agree to the purpose, at `as_of` and now, and are neither erased nor minors.
@@ -181,7 +224,7 @@ class ConsentGate:
         Costs: nothing; nothing leaves.
         Assumes: what `admit` assumes.
         """
-        session = self._session(checked_purpose(purpose), self._moments(as_of)[1])
+        session = self._session(checked_purpose(purpose), moments(as_of, in_utc(self._now()))[1])
         books.stage(session, self._consents, self._subjects)
         known = self.pseudonyms(session.query("SELECT DISTINCT user_id FROM consent_rows")["user_id"])
         wanted = set(names)
@@ -205,21 +248,13 @@ class ConsentGate:
         """An empty session of this gate's engine."""
         return self._engine.session()
 
-    def _moments(self, as_of: datetime | None) -> tuple[datetime, list[tuple[str, int, int]]]:
-        """The time to look from, and the moments at which rows must pass: it and now, one if they are the same."""
-        now = in_utc(self._now())
-        if as_of is None or in_utc(as_of) == now:
-            return now, [("then", micros(now), FOREVER)]
-        then = _past(as_of, now)
-        return then, [("then", micros(then), micros(then)), ("now", micros(now), FOREVER)]
-
-    def _session(self, purpose: str, moments: list[tuple[str, int, int]]) -> Session:
+    def _session(self, purpose: str, judged_at: list[Moment]) -> Session:
         """A session with everything that is not about people."""
         session = self._engine.session()
         keep = [self._policy.days(bundle) * DAY for bundle in self._bundles]
         for name, table in books.questions(self._catalogue, self._bundles, keep, purpose).items():
             session.put(name, table)
-        session.put("moments", books.moments(moments))
+        session.put("moments", books.moments(judged_at))
         return session
 
     def _settle(self, session: Session, user_ids: Iterable[str | None]) -> None:
@@ -229,11 +264,9 @@ class ConsentGate:
         session.put("people", people)
         books.settle(session, gone(people["pseudonym"].to_pylist() if self._erased else (), self._erased))
 
-    def _judge(
-        self, log: InteractionLog, purpose: str, moments: list[tuple[str, int, int]]
-    ) -> tuple[Session, GateCounts]:
+    def _judge(self, log: InteractionLog, purpose: str, judged_at: list[Moment]) -> tuple[Session, GateCounts]:
         """A session with one outcome for each row of the log, and their counts."""
-        session = self._session(checked_purpose(purpose), moments)
+        session = self._session(checked_purpose(purpose), judged_at)
         session.stage("log", log.source, books.LOG)
         ids = session.query(_IDS)
         books.stage(session, self._consents, self._subjects)
@@ -247,10 +280,3 @@ class ConsentGate:
             read=int(ids["n"].sum()), admitted=rows["admitted"], excluded={reason: rows[reason] for reason in REASONS}
         )
         return session, counts
-
-
-def _past(as_of: datetime, now: datetime) -> datetime:
-    """The time in UTC, if it is not in the future."""
-    if in_utc(as_of) > now:
-        raise UsageError("consent is looked at as of now or a past time", given="a future time", do="Leave out as_of")
-    return in_utc(as_of)

@@ -1,0 +1,120 @@
+"""Whether two runs of the gate admitted the same rows, told by one keyed number of each.
+
+Notes
+-----
+A row is a pseudonym (16 bytes), an item (the keyed hash of its id, cut to 16 bytes) and an instant (microseconds). Its
+code is the CBC-MAC of these three blocks under AES-256: messages have one length, so that is a pseudorandom function
+(Bellare, Kilian & Rogaway 2000). The codes are added up as pairs of 64-bit numbers, so that the order of rows does not
+matter and nothing is sorted: the multiset hash MSet-Add-Hash (Clarke, Devadas, van Dijk, Gassend & Suh 2003). The sum
+and the number of rows go through HMAC-SHA256.
+
+Equal rows, equal digests: nothing else goes in, neither the number that a person or an item happens to have in a
+session nor the engine. Different rows, different digests: take a row that occurs more often in one log than in the
+other, by c times; whatever the rest adds up to, c times its code must make up for it, which a random code does with
+probability (2^v / 2^64)^2, where 2^v divides c. With fewer than 2^24 copies of one row that is below 2^-80, besides
+the advantage in telling AES from a random function. Both keys come from the key of pseudonyms by HMAC, in domains
+of their own: no person's id begins with a control character.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
+
+from tactful.personal.consent import GateCounts
+from tactful.personal.engines.base import Session
+from tactful.personal.keys import Keys
+
+_ROW_KEY, _SUM_KEY = b"\x00tactful admitted row", b"\x00tactful admitted rows"
+_ADMITTED = "SELECT person, item, instant FROM admitted"
+_PEOPLE = "SELECT person, pseudonym FROM people"
+_ITEMS = "SELECT item, item_id FROM items"
+_BLOCK = 16
+_AT_ONCE = 1 << 18
+_Blocks = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What the gate would have admitted at a past time.
+
+    Attributes
+    ----------
+    counts : GateCounts
+        Exact, so for inside the trust boundary only.
+    digest : str, 32 hex digits
+        Of the admitted rows: equal to that of another run if and only if both admitted the same rows.
+    """
+
+    counts: GateCounts
+    digest: str
+
+
+def fingerprint(session: Session, keys: Keys) -> str:
+    """One keyed number of the rows that the gate admitted, whatever their order.
+
+    Parameters
+    ----------
+    session : Session
+        With the tables ``admitted``, ``people`` and ``items`` of the gate.
+    keys : Keys
+        Those of the gate.
+
+    Returns
+    -------
+    str, 32 hex digits
+
+    Privacy
+    -------
+    Reads: the admitted rows.
+    Returns: a keyed hash of all of them together. For the journal, not for outside: whoever has the key can confirm a
+    guess of all rows.
+    Costs: nothing; nothing leaves.
+    Assumes: the key of pseudonyms is secret.
+    """
+    found = session.query(_ADMITTED)
+    code = _Code(hmac.digest(keys.pseudonym, _ROW_KEY, hashlib.sha256))
+    people, named = session.query(_PEOPLE), session.query(_ITEMS)
+    of_person = code.blocks(_placed(people["person"], map(bytes.fromhex, people["pseudonym"])))
+    of_item = _placed(named["item"], (_of_id(str(item_id), keys) for item_id in named["item_id"]))
+    total = np.zeros(2, dtype=np.uint64)
+    for start in range(0, len(found["instant"]), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        mixed = code.blocks(of_person[found["person"][part]] ^ of_item[found["item"][part]])
+        mixed[:, 0] ^= found["instant"][part].view(np.uint64)
+        total += code.blocks(mixed).sum(axis=0, dtype=np.uint64)
+    told = len(found["instant"]).to_bytes(8, "big") + total.astype(">u8").tobytes()
+    return hmac.digest(hmac.digest(keys.pseudonym, _SUM_KEY, hashlib.sha256), told, hashlib.sha256)[:_BLOCK].hex()
+
+
+class _Code:
+    """AES of many blocks at once; a block is two 64-bit numbers, the lower bytes first."""
+
+    def __init__(self, key: bytes) -> None:
+        # ECB is AES block by block, which is what CBC-MAC is built from; nothing is encrypted with it
+        self._cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305
+
+    def blocks(self, given: _Blocks) -> _Blocks:
+        """The blocks that AES makes of these."""
+        made = np.empty(given.nbytes + _BLOCK - 1, dtype=np.uint8)
+        self._cipher.update_into(np.ascontiguousarray(given).data.cast("B"), made.data)
+        return made[: given.nbytes].view(np.dtype("<u8")).reshape(-1, 2)
+
+
+def _placed(places: NDArray[np.int64], blocks: Iterable[bytes]) -> _Blocks:
+    """The blocks in the order of their places, which are 0, 1 and so on."""
+    read = np.frombuffer(b"".join(blocks), dtype=np.dtype("<u8")).reshape(-1, 2)
+    ordered = np.empty_like(read)
+    ordered[places] = read
+    return ordered
+
+
+def _of_id(item_id: str, keys: Keys) -> bytes:
+    """The keyed hash of an item's id."""
+    return hmac.digest(keys.pseudonym, _ROW_KEY + b" item " + item_id.encode(), hashlib.sha256)[:_BLOCK]
