@@ -28,7 +28,7 @@ from tactful.records.journal import JSON
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
-from tactful.sources import STORE, Sources
+from tactful.sources import STORE, Sources, policy_of
 
 vault = typer.Typer(help="The encrypted store of interactions.", no_args_is_help=True)
 app.add_typer(vault, name="vault")
@@ -62,7 +62,7 @@ def ingest(
             "a log is to be ingested", given=f"neither {config} nor --interactions names one", do="Name the table"
         )
     with show.steps("ingesting") as say:
-        sources, policy = Sources.open(data, records=records, keys=secrets), _policy(settings)
+        sources, policy = Sources.open(data, records=records, keys=secrets), policy_of(settings.policy)
         gate = ConsentGate(
             consents=sources.consents,
             subjects=sources.subjects,
@@ -192,13 +192,7 @@ def _rules(
     if settings is None:
         return Rules(as_of=time, judge=judged), names
     catalogue = Catalogue.open(settings.data.items)
-    return Rules(as_of=time, judge=judged, policy=_policy(settings), catalogue=catalogue), names
-
-
-def _policy(settings: TrainingConfig) -> Policy:
-    """The policy of a config."""
-    told = settings.policy
-    return Policy(retention_days=told.retention_days, sensitive=told.sensitive, retention=told.retention)
+    return Rules(as_of=time, judge=judged, policy=policy_of(settings.policy), catalogue=catalogue), names
 
 
 def _tell_ingested(found: Ingested, kept: Vault) -> None:
