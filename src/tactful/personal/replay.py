@@ -36,7 +36,7 @@ _ADMITTED = "SELECT person, item, instant FROM admitted"
 _PEOPLE = "SELECT person, pseudonym FROM people"
 _ITEMS = "SELECT item, item_id FROM items"
 _BLOCK = 16
-_AT_ONCE = 1 << 18
+_AT_ONCE = 1 << 15  # what a processor's own cache holds
 _Blocks = NDArray[np.uint64]
 
 
@@ -86,9 +86,9 @@ def fingerprint(session: Session, keys: Keys) -> str:
     total = np.zeros(2, dtype=np.uint64)
     for start in range(0, len(found["instant"]), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        mixed = code.blocks(of_person[found["person"][part]] ^ of_item[found["item"][part]])
+        mixed = code.blocks(of_person.take(found["person"][part], axis=0) ^ of_item.take(found["item"][part], axis=0))
         mixed[:, 0] ^= found["instant"][part].view(np.uint64)
-        total += code.blocks(mixed).sum(axis=0, dtype=np.uint64)
+        total += _sums(code.blocks(mixed))
     told = len(found["instant"]).to_bytes(8, "big") + total.astype(">u8").tobytes()
     return hmac.digest(hmac.digest(keys.pseudonym, _SUM_KEY, hashlib.sha256), told, hashlib.sha256)[:_BLOCK].hex()
 
@@ -105,6 +105,11 @@ class _Code:
         made = np.empty(given.nbytes + _BLOCK - 1, dtype=np.uint8)
         self._cipher.update_into(np.ascontiguousarray(given).data.cast("B"), made.data)
         return made[: given.nbytes].view(np.dtype("<u8")).reshape(-1, 2)
+
+
+def _sums(blocks: _Blocks) -> _Blocks:
+    """The sums of the first and of the second numbers, modulo 2^64; two passes are faster than one over pairs."""
+    return np.array([blocks[:, 0].sum(), blocks[:, 1].sum()], dtype=np.uint64)
 
 
 def _placed(places: NDArray[np.int64], blocks: Iterable[bytes]) -> _Blocks:
