@@ -124,7 +124,7 @@ def _tell(found: Breach, written: list[str]) -> None:
         show.say(f"{each.store}: {each.what}: {who}")
         for what, n in each.rows.items():
             show.say(f"    {n:>12,}  {what}")
-        for line in (*each.protection, *each.notes):
+        for line in (*each.protection, *each.notes, *each.advice):
             show.say(f"    {line}")
     show.say(f"{len(found.people):,} people in all")
     for model in found.models:

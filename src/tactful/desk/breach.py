@@ -179,4 +179,5 @@ def _store(each: Exposed) -> dict[str, Any]:
         "records": dict(each.rows),
         "protection": list(each.protection),
         "notes": list(each.notes),
+        "advice": list(each.advice),
     }

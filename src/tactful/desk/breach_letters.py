@@ -38,7 +38,12 @@ def to_authority(found: Breach, controller: ControllerSection) -> Paper:
                 points(f"Concerned: {each.what}." for each in found.stores),
                 _period(found),
             ),
-            _section("People concerned", _people(found), _by_store(found)),
+            _section(
+                "People concerned",
+                _people(found),
+                _by_store(found),
+                blank("whether children or others in need of protection are among them"),
+            ),
             _section("Records concerned", _records(found), *_limits(found)),
             _section("What protected the data", *_protection(found)),
             _section("Likely consequences", blank("what this may mean for the people concerned"), *_models(found)),
@@ -149,10 +154,7 @@ def _people(found: Breach) -> str:
     named = [each for each in found.stores if each.names_people]
     if not named:
         return "None of these stores holds rows about people."
-    return (
-        f"At least {len(found.people):,} people who used the service, each counted once over all stores. They are "
-        "customers or users; whether children are among them:"
-    )
+    return f"At least {len(found.people):,} people who used the service, each counted once over all stores."
 
 
 def _by_store(found: Breach) -> Part:

@@ -54,6 +54,8 @@ class Exposed:
         What only the business can answer.
     notes : tuple of str
         What could not be known, and what bounds the counts.
+    advice : tuple of str
+        What to do, or to look up.
     """
 
     store: Store
@@ -65,6 +67,7 @@ class Exposed:
     protection: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Exposed({self.store}, {len(self.people)} people)"
@@ -79,7 +82,7 @@ NAMELESS: Mapping[Store, Exposed] = {
             "They hold numbers about items and released statistics: no row, id or pseudonym of anybody.",
             "What can be learned from them about one person is bounded by the epsilon of each training, see below.",
         ),
-        notes=("Which models one person's data shaped: tactful subject impact USER.",),
+        advice=("Which models one person's data shaped: tactful subject impact USER.",),
     ),
     "secrets": Exposed(
         store="secrets",
@@ -90,7 +93,7 @@ NAMELESS: Mapping[Store, Exposed] = {
             "With the pseudonym key, whoever knows an id can find that person's rows in a copy.",
         ),
         questions=("Could the attacker also reach the vault, the records, or a copy of them? Then report those too.",),
-        notes=("Change the storage key and encrypt anew: tactful keys rotate. Pseudonyms stay what they are.",),
+        advice=("Change the storage key and encrypt anew: tactful keys rotate. Pseudonyms stay what they are.",),
     ),
     "list": Exposed(
         store="list",
@@ -101,7 +104,7 @@ NAMELESS: Mapping[Store, Exposed] = {
             "Who has that key, as every service has, and an id to try, learns whether that person is on it.",
         ),
         questions=("Did the attacker have a service's key file, too? Then make a new one, and a new list.",),
-        notes=("It is about the people whose consents are known: report the records for who they are.",),
+        advice=("It is about the people whose consents are known: report the records for who they are.",),
     ),
 }
 """The stores that hold no row about anybody, as they are at all times."""

@@ -117,7 +117,8 @@ def _tables(desk: Desk, period: Period) -> Exposed:
             notes.append(f"{table.place} could not be read: {error.given}.")
             continue
         people, roles = people | found, [*roles, table.role]
-        rows[f"{table.role} in {table.place}: {_SAYS[table.role]}"] = count
+        category = f"{table.role} in {Path(table.place).name}: {_SAYS[table.role]}"
+        rows[category] = rows.get(category, 0) + count
     return Exposed(
         store="tables",
         what="tables of the business that tactful reads",
