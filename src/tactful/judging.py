@@ -26,6 +26,7 @@ from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.gate import ConsentGate
 from tactful.personal.halves import halves
 from tactful.personal.keys import Keys
+from tactful.personal.source import Tabular
 from tactful.personal.split import EvaluationPeople, hold_out
 from tactful.planning import Planned, groupings
 from tactful.privacy.exposures import ListDesign, ListRows
@@ -78,6 +79,8 @@ class Judge:
     gate : ConsentGate
         Who agreed to be assessed.
     keys : Keys
+    attributes : str, Path, pyarrow.Table or pandas.DataFrame, optional
+        The table of demographics, not read yet.
 
     Attributes
     ----------
@@ -93,11 +96,18 @@ class Judge:
     """
 
     def __init__(
-        self, settings: TrainingConfig, planned: Planned, *, catalogue: Catalogue, gate: ConsentGate, keys: Keys
+        self,
+        settings: TrainingConfig,
+        planned: Planned,
+        *,
+        catalogue: Catalogue,
+        gate: ConsentGate,
+        keys: Keys,
+        attributes: Tabular | None,
     ) -> None:
         self._fairness: FairnessSection = settings.fairness
         self._planned, self._gate, self._keys = planned, gate, keys
-        fairness, attributes = settings.fairness, settings.data.attributes
+        fairness = settings.fairness
         self._groupings = groupings(fairness)
         self._rules = [
             FairnessRule(name=r.name, attribute=r.attribute, metric=r.metric, statistic=r.statistic, bound=r.bound)
@@ -108,7 +118,8 @@ class Judge:
         for groups in self._items:
             _check(groups)
         self._category = ItemGroups.of(catalogue, fairness.category) if fairness.category else None
-        self.demographics = Demographics.open(attributes, self._specs) if attributes and self._specs else None
+        wanted = attributes is not None and self._specs
+        self.demographics = Demographics.open(attributes, self._specs) if wanted else None
 
     def check(self) -> None:
         """What is needed can be read to its end; raises `SchemaError` here, before a run has paid, and not later."""

@@ -17,9 +17,9 @@ from math import inf, sqrt
 from pathlib import Path
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tactful import __version__
+from tactful.actors import Actors
 from tactful.alternating import fit_dpals
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
@@ -46,7 +46,6 @@ from tactful.personal.contributions import SCALE
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
-from tactful.personal.policy import Policy
 from tactful.planning import Planned, noise_cost_told
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
@@ -58,6 +57,8 @@ from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.signing import load_private, public_text
+from tactful.sources import Sources, policy_of
+from tactful.training_record import note_training
 
 Progress = Callable[[str], None]
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
@@ -112,8 +113,8 @@ def train(
     actor = key or os.environ.get("TACTFUL_ACTOR_KEY")
     run = _Run(
         settings,
-        text=Path(config).read_text(encoding="utf-8"),
-        actor=load_private(actor) if actor else None,
+        config=Path(config),
+        key=actor,
         as_of=as_of,
         say=progress,
     )
@@ -135,12 +136,14 @@ class _Run:
         self,
         settings: TrainingConfig,
         *,
-        text: str,
-        actor: Ed25519PrivateKey | None,
+        config: Path,
+        key: str | Path | None,
         as_of: datetime | None,
         say: Progress,
     ) -> None:
-        self.settings, self.text, self.actor, self.as_of, self.say = settings, text, actor, as_of, say
+        self.settings, self.config, self.key, self.as_of, self.say = settings, config, key, as_of, say
+        self.actor = load_private(key) if key else None
+        self.text = config.read_text(encoding="utf-8")
         self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
         self.counts: GateCounts | None = None
         self.prices: dict[str, float] = {}
@@ -149,32 +152,41 @@ class _Run:
         seed = privacy.reproducible_seed
         self.noise: NoiseSource = SystemNoise() if seed is None else SeededNoise(seed)
         self.catalogue = Catalogue.open(settings.data.items)
-        self.policy = Policy(retention_days=settings.policy.retention_days, sensitive=settings.policy.sensitive)
-        self.keys = Keys.load()
+        self.policy = policy_of(settings.policy)
+        self.keys, self.records = Keys.load(), Records.open()
         self.assignment = Assignment(
             fingerprint=self.keys.assignment_fingerprint(), evaluation_share=privacy.evaluation_share
         )
+        self.sources = Sources.open(settings.data, records=self.records, keys=self.keys)
         self.gate = ConsentGate(
-            consents=settings.data.consents,
-            subjects=settings.data.subjects,
+            consents=self.sources.consents,
+            subjects=self.sources.subjects,
+            erased=self.sources.erased,
             catalogue=self.catalogue,
             policy=self.policy,
             keys=self.keys,
             evaluation_share=privacy.evaluation_share,
         )
-        self.log = InteractionLog.open(settings.data.interactions)
+        self.log = InteractionLog.open(self.sources.interactions)
         self.mitigation = Mitigation.of(settings.fairness)
         self.mitigation.check(self.catalogue)
-        self.judge = Judge(settings, self.planned, catalogue=self.catalogue, gate=self.gate, keys=self.keys)
-        self.records = Records.open()
+        self.judge = Judge(
+            settings,
+            self.planned,
+            catalogue=self.catalogue,
+            gate=self.gate,
+            keys=self.keys,
+            attributes=self.sources.attributes,
+        )
         self.ledger = BudgetLedger(self.records)
         self.registry = Registry()
 
     def price(self) -> None:
-        """Raise unless the run fits what is left of the budget, δ fits the declared population and MLflow answers.
+        """Raise unless who runs it may, it fits the budget, δ fits the declared population and MLflow answers.
 
         Reads no row.
         """
+        Actors.load().check("trainer", self.key)
         self._check_delta(self.settings.privacy.population_at_most, "declared")
         replay(self.records.entries(KINDS))  # a journal that does not hold is no place to put a candidate
         price = self.ledger.price(
@@ -200,6 +212,7 @@ class _Run:
             as_of=self.as_of,
             say=self.say,
         )
+        self._note(consented)
         door = self._pay()
         try:
             return self._release(door, consented, bounded)
@@ -227,6 +240,21 @@ class _Run:
             metrics=judged.metrics if judged else {},
             intervals=judged.intervals if judged else {},
             verdicts=judged.verdicts if judged else {},
+        )
+
+    def _note(self, consented: ConsentedInteractions) -> None:
+        """What is read stands in the journal."""
+        note_training(
+            self.records,
+            consented,
+            run=self.id,
+            settings=self.settings,
+            config=self.config,
+            sources=self.sources,
+            now=consented.as_of if self.as_of is None else self.records.now(),
+            assignment=self.assignment,
+            keys=self.keys,
+            actor=public_text(self.actor) if self.actor else None,
         )
 
     def _pay(self) -> PrivateRelease:
