@@ -36,6 +36,7 @@ def main() -> None:
             keeping,
             mitigating,
             officer,
+            papers,
             rotating,
             scoring_benchmark,
             subject,
