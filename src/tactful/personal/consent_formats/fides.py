@@ -5,7 +5,8 @@ Two shapes, as Fides' own schemas declare them (github.com/ethyca/fides, ``Conse
 
 - its consent report: ``request_timestamp``; ``preference``: ``opt_in``, ``opt_out``, ``acknowledge`` or ``tcf``; the
   notice, as ``notice_key`` or ``notice_name``; ``email``, ``external_id`` or ``fides_user_device_id``; ``method``,
-  where ``gpc`` is Global Privacy Control; ``user_geography``, ``request_origin``, ``privacy_notice_history_id``, ``id``;
+  where ``gpc`` is Global Privacy Control; ``user_geography``, ``request_origin``, ``privacy_notice_history_id``,
+  ``id``;
 - its older consent requests: ``data_use``, ``opt_in`` (true or false), ``has_gpc_flag``, ``identity``, ``updated_at``.
 
 JSON is a list of such records, or a page ``{"items": […]}``.
