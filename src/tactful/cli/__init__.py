@@ -37,6 +37,7 @@ def main() -> None:
             mitigating,
             officer,
             papers,
+            replaying,
             rotating,
             scoring_benchmark,
             subject,

@@ -1,0 +1,270 @@
+"""A past run of the consent gate again, and whether it admits what a training in the journal admitted.
+
+Notes
+-----
+What a training admitted is compared by the keyed digest that its entry ``data.read`` bears
+(`tactful.personal.replay.fingerprint`), so the journal holds no row and no count. Judged are the tables that the
+configuration names today, by the rules and both clocks of the entry: consent events of the store as it held them when
+the training ran, those of files by their recorded times. It must agree unless rows or records were taken away, added or
+changed since; who was erased since is gone from tactful's own stores, and a training that they were in cannot be
+retraced in full. That is the price of erasure, and what differs is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tactful.catalogue import Catalogue
+from tactful.config import PolicySection, TrainingConfig
+from tactful.errors import NotFoundError
+from tactful.personal.gate import ConsentGate
+from tactful.personal.keys import Keys
+from tactful.personal.log import InteractionLog
+from tactful.personal.policy import Policy
+from tactful.personal.replay import Replay
+from tactful.personal.times import in_utc
+from tactful.records.reads import Read, note_read, noted_reads
+from tactful.records.store import Records
+from tactful.sources import Sources, policy_of
+
+_ERASED = "{} people were erased since: what was theirs in tactful's stores is gone"
+_CONFIG = "the configuration is another than it was: it may name other tables"
+_SOURCES = "the tables are others than they were"
+_ROWS = "rows of the interactions, records of consent or flags of subjects were added, taken away or changed since"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraced:
+    """What the gate admits as of a past time, and which trainings admitted the same.
+
+    Attributes
+    ----------
+    purpose : str
+    as_of : datetime, UTC
+    now : datetime or None
+        The second moment at which rows had to pass, where a training is retraced.
+    known_at : datetime or None
+        Only events that the consent store held by then were looked at; all if None.
+    replay : Replay
+        Counts and digest. Exact, so for inside the trust boundary only.
+    trainings : tuple of Read
+        The trainings in the journal that admitted the same rows.
+    run : str or None
+        The training that was to be retraced.
+    because : tuple of str
+        Why it may differ, if it does.
+    """
+
+    purpose: str
+    as_of: datetime
+    now: datetime | None
+    known_at: datetime | None
+    replay: Replay = field(repr=False)
+    trainings: tuple[Read, ...]
+    run: str | None
+    because: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the training admitted these rows; None where none was named."""
+        return None if self.run is None else any(_run(read) == self.run for read in self.trainings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "purpose": self.purpose,
+            "as_of": self.as_of.isoformat(),
+            "now": self.now.isoformat() if self.now else None,
+            "known_at": self.known_at.isoformat() if self.known_at else None,
+            "read": self.replay.counts.read,
+            "admitted": self.replay.counts.admitted,
+            "excluded": dict(self.replay.counts.excluded),
+            "digest": self.replay.digest,
+            "trainings": [_told(read) for read in self.trainings],
+            "run": self.run,
+            "agrees": self.agrees,
+            "because": list(self.because),
+        }
+
+
+def retrace(
+    config: Path,
+    as_of: datetime,
+    *,
+    records: Records,
+    keys: Keys,
+    known_at: datetime | None = None,
+    actor: str | None = None,
+) -> Retraced:
+    """What the gate would have admitted at a past time, by the tables and the policy of a configuration.
+
+    Parameters
+    ----------
+    config : Path
+        A TOML file.
+    as_of : datetime
+    records : Records
+        With the consent store and the journal.
+    keys : Keys
+    known_at : datetime, optional
+        Look only at events that the consent store held by then. Recorded times count in any case.
+    actor : str, optional
+        The public key of who asks.
+
+    Raises
+    ------
+    UsageError
+        If the time is in the future, or a table or key is wrong.
+
+    Privacy
+    -------
+    Reads: what a training reads.
+    Returns: exact counts and a keyed digest, for inside the trust boundary.
+    Costs: nothing; nothing leaves. The reading stands in the journal.
+    Assumes: what `tactful.personal.gate.ConsentGate.retrace` assumes.
+    """
+    settings = TrainingConfig.load(config)
+    purpose, policy = settings.model.purpose, policy_of(settings.policy)
+    note_read(records, "replay", purpose=purpose, actor=actor, as_of=as_of.isoformat())
+    sources = Sources.open(settings.data, records=records, keys=keys, known_at=known_at)
+    found = _replay(settings, sources, policy, keys, purpose, as_of, None)
+    same = _same(noted_reads(records, "training"), found)
+    return Retraced(
+        purpose=purpose,
+        as_of=in_utc(as_of),
+        now=None,
+        known_at=known_at,
+        replay=found,
+        trainings=same,
+        run=None,
+        because=(),
+    )
+
+
+def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, actor: str | None = None) -> Retraced:
+    """What the gate admits by the rules and the two clocks of a training, and whether that is what it admitted.
+
+    Parameters
+    ----------
+    config : Path
+        The TOML file that it was trained by.
+    run : str
+        As its entry ``data.read`` in the journal names it, or the beginning of that.
+    records, keys, actor
+        As for `retrace`.
+
+    Raises
+    ------
+    NotFoundError
+        If the journal has no such training, or several.
+    UsageError
+        If a table or key is wrong.
+
+    Privacy
+    -------
+    Reads: what the training read.
+    Returns: exact counts and a keyed digest, for inside the trust boundary.
+    Costs: nothing; nothing leaves. The reading stands in the journal.
+    Assumes: what `tactful.personal.gate.ConsentGate.retrace` assumes.
+    """
+    settings, reads = TrainingConfig.load(config), noted_reads(records, "training")
+    read = _found(reads, run)
+    facts = read.facts
+    as_of, now = _time(facts["as_of"]), _time(facts["now"])
+    known_at = _time(facts.get("known_at") or facts["now"])
+    rules = {name: facts[name] for name in PolicySection.model_fields if name in facts}
+    note_read(records, "replay", purpose=read.purpose, actor=actor, run=_run(read))
+    sources = Sources.open(settings.data, records=records, keys=keys, known_at=known_at)
+    policy = policy_of(PolicySection.model_validate(rules))
+    found = _replay(settings, sources, policy, keys, read.purpose, as_of, now)
+    same = _same(reads, found)
+    return Retraced(
+        purpose=read.purpose,
+        as_of=as_of,
+        now=now,
+        known_at=known_at,
+        replay=found,
+        trainings=same,
+        run=_run(read),
+        because=() if read in same else _because(read, config, sources, known_at),
+    )
+
+
+def _replay(
+    settings: TrainingConfig,
+    sources: Sources,
+    policy: Policy,
+    keys: Keys,
+    purpose: str,
+    as_of: datetime,
+    now: datetime | None,
+) -> Replay:
+    """The gate's answer for these moments."""
+    gate = ConsentGate(
+        consents=sources.consents,
+        subjects=sources.subjects,
+        erased=sources.erased,
+        catalogue=Catalogue.open(settings.data.items),
+        policy=policy,
+        keys=keys,
+        evaluation_share=settings.privacy.evaluation_share,
+    )
+    return gate.retrace(InteractionLog.open(sources.interactions), purpose, as_of, now=now)
+
+
+def _found(reads: Sequence[Read], run: str) -> Read:
+    """The one training of this name."""
+    found = [read for read in reads if run and _run(read).startswith(run)]
+    if len(found) != 1:
+        raise NotFoundError(
+            "the journal notes one training of that name",
+            given=f"{len(found)} begin with {run!r}",
+            do="Name a run as `tactful consent replay CONFIG --as-of TIME --json` lists them",
+        )
+    if "admitted_digest" not in found[0].facts:
+        raise NotFoundError("a training's entry bears a digest", given="this one has none", do="Name a later run")
+    return found[0]
+
+
+def _same(reads: Sequence[Read], found: Replay) -> tuple[Read, ...]:
+    """The trainings that admitted these rows."""
+    return tuple(read for read in reads if read.facts.get("admitted_digest") == found.digest)
+
+
+def _because(read: Read, config: Path, sources: Sources, known_at: datetime) -> tuple[str, ...]:
+    """What may have made the difference; if nothing else, the rows themselves."""
+    erased = sum(time > known_at for time in sources.erased.values())
+    told = [
+        (erased, _ERASED.format(erased)),
+        (read.facts.get("config_sha256") != sha256(config.read_bytes()).hexdigest(), _CONFIG),
+        (read.facts.get("sources") != dict(sources.names), _SOURCES),
+        (True, _ROWS),
+    ]
+    return tuple(reason for holds, reason in told if holds)
+
+
+def _told(read: Read) -> dict[str, Any]:
+    """A training as plain values."""
+    facts: Mapping[str, Any] = read.facts
+    return {
+        "run": _run(read),
+        "model": facts.get("model"),
+        "as_of": facts.get("as_of"),
+        "now": facts.get("now"),
+        "entry": read.sequence,
+    }
+
+
+def _run(read: Read) -> str:
+    """What the journal calls a training."""
+    return str(read.facts.get("run", ""))
+
+
+def _time(text: str) -> datetime:
+    """A time as the journal has it."""
+    return in_utc(datetime.fromisoformat(text))
