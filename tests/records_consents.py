@@ -23,8 +23,9 @@ EVENTS = table(
     (BOB, "no purpose!", "maybe", "yesterday", "2026-02-02", "never", "form"),
 )
 
-EMPTIED = ", ".join(
-    f"{name} = NULL" for name in "person purpose state event_time recorded_time valid_until sealed".split()
+EMPTIED = (
+    "UPDATE consents SET person = NULL, purpose = NULL, state = NULL, event_time = NULL, recorded_time = NULL, "
+    "valid_until = NULL, sealed = NULL WHERE row = 3"
 )
 
 
@@ -182,7 +183,7 @@ class ConsentStoreLaws:
                 "1 rows were put in",
             ),
             (
-                [f"UPDATE consents SET {EMPTIED} WHERE row = 3"],
+                [EMPTIED],
                 "row 3 was emptied",
             ),
             (
