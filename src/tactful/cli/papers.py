@@ -1,4 +1,4 @@
-"""``tactful notice``, ``processing`` and ``assessment-inputs``: what people and authorities are told, from what is so."""
+"""``tactful notice``, ``processing`` and ``assessment-inputs``: what people and authorities are told, from what is."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from tactful.assurance.model_book import Book, CandidateEntry
 from tactful.config import TrainingConfig
 from tactful.desk.breach_models import measured, model_risks
 from tactful.desk.measures import Measure, told
+from tactful.desk.notice import promised_risk
 from tactful.desk.paper import Paper, Part, Section, blank, grid, points
 from tactful.desk.person import Desk
-from tactful.desk.plain_risk import risk_at
 from tactful.desk.processing import one_line
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.reads import noted_reads
@@ -112,7 +112,7 @@ def _risk(settings: TrainingConfig, desk: Desk) -> Iterator[Part]:
     privacy = settings.privacy
     yield (
         f"Each training promises epsilon = {privacy.epsilon:g} at delta = {privacy.delta:g}: of 100 guesses whether a "
-        f"person was in it, of which 50 are right by chance, at most {risk_at(privacy.epsilon, privacy.delta):g} are "
+        f"person was in it, of which 50 are right by chance, at most {promised_risk(settings):g} are "
         "right for somebody who has all that was released and knows everybody else."
     )
     models, together = model_risks(desk, desk.records.now())

@@ -118,7 +118,7 @@ def _reviewers(_: Desk) -> Measure:
         found = Reviewers.load()
     except ModelRefusedError:
         return Measure(what=what, holds=False, seen="no reviewer is listed, so none is served")
-    return Measure(what=what, holds=True, seen=f"{len(found.names)} reviewers, {found.approvals_needed} needed")
+    return Measure(what=what, holds=True, seen=f"reviewers: {len(found.names)}, needed: {found.approvals_needed}")
 
 
 def _noise(desk: Desk) -> Measure:

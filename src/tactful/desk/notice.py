@@ -13,7 +13,8 @@ from datetime import datetime
 from tactful.assurance.summary import readable
 from tactful.config import ControllerSection, TrainingConfig
 from tactful.desk.paper import Paper, Part, Points, Section, blank, points, stated
-from tactful.desk.plain_risk import risk_at
+from tactful.desk.plain_risk import plain_risk
+from tactful.planning import Planned
 
 RECOMMENDING = "personalization.recommendations"
 _ASSESSMENT, _MITIGATION = "fairness.assessment", "fairness.mitigation"
@@ -158,13 +159,11 @@ def _logic(settings: TrainingConfig) -> Iterator[Part]:
 def _retention(settings: TrainingConfig) -> Points:
     """How long, Article 13(2)(a)."""
     policy = settings.policy
+    deleted = ", and deleted from our store" if settings.data.interactions is None else ""
     shorter = [f"{_line(name).replace('_', ' ')}: {days} days." for name, days in policy.retention.items()]
     return points(
         (
-            (
-                f"What you used: {policy.retention_days} days from then; after that it is not used any more, and "
-                "deleted from our store."
-            ),
+            f"What you used: {policy.retention_days} days from then; after that it is not used any more{deleted}.",
             *shorter,
             (
                 "What you agreed to or refused: as long as it must be shown that we asked you; when you have yourself "
@@ -189,7 +188,7 @@ def _protection(settings: TrainingConfig) -> Points:
     privacy, budget = settings.privacy, settings.budget
     if privacy.reproducible_seed is not None:
         return points(("This configuration is for tests, with noise that protects nobody. It is not for people.",))
-    one = risk_at(privacy.epsilon, privacy.delta)
+    one = promised_risk(settings)
     period = f" in {budget.period_days} days" if budget.period_days else ""
     return points(
         (
@@ -204,6 +203,12 @@ def _protection(settings: TrainingConfig) -> Points:
             *map(_line, settings.controller.security),
         )
     )
+
+
+def promised_risk(settings: TrainingConfig) -> float:
+    """Of 100 even guesses whether a person was in one training, how many are right at most, by its plan."""
+    plan = Planned.of(settings).plan
+    return max(plain_risk(plan.loss(part)).presence for part in ("training", "evaluation"))
 
 
 def _kept(settings: TrainingConfig) -> str:

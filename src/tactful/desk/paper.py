@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tactful.errors import UsageError
 
 NOT_STATED = "not stated"
 _BLANK = "To be filled in: "
+_SHORT = re.compile(r"[\d,.:e-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +188,14 @@ def _html(part: Part) -> str:
     if isinstance(part, Points):
         return "<ul>\n" + "".join(f"<li>{_inline(item)}</li>\n" for item in part.items) + "</ul>\n"
     head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in part.header)
-    rows = "".join(f"<tr>{''.join(f'<td>{_inline(cell)}</td>' for cell in row)}</tr>\n" for row in part.rows)
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in part.rows)
     return f"<div class=wide><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
+
+
+def _cell(text: str) -> str:
+    """One cell; a date or a number stays on one line."""
+    kind = " class=short" if _SHORT.fullmatch(text) else ""
+    return f"<td{kind}>{_inline(text)}</td>"
 
 
 def _inline(text: str) -> str:
@@ -223,6 +231,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-
 th, td { text-align: left; vertical-align: top; padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); }
 th { color: var(--muted); font-weight: 600; }
 td { overflow-wrap: normal; min-width: 6em; }
+.short { white-space: nowrap; }
 @media print {
   :root { --page: #fff; --text: #000; }
   main { max-width: none; padding: 0; }

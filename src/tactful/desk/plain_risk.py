@@ -6,8 +6,8 @@ Somebody guesses whether a person's rows were in a release, from everything that
 rows, and a coin decided beforehand which it is. Without the release half of such guesses are right. With it the best
 guess is right with probability ½ + ½·TV, where TV is the total variation between what is released with the person and
 without them, and TV is exactly δ(0), the smallest δ that is proven at ε = 0 (`tactful.privacy.accountant`). For a
-μ-GDP release that is Φ(μ/2) (Dong, Roth & Su 2022, Corollary 2.13 at ε = 0). It is at most (e^ε + δ)/(1 + e^ε) for any
-(ε, δ) that holds, which is how the same is told where only those two are known (Kairouz, Oh & Viswanath 2015).
+μ-GDP release that is Φ(μ/2) (Dong, Roth & Su 2022, Corollary 2.13 at ε = 0). From one (ε, δ) alone no more follows
+than (e^ε + δ)/(1 + e^ε) (Kairouz, Oh & Viswanath 2015), which at ε = 5 is 99 of 100 where μ says 70; so μ is used.
 
 Whether a person did *this or that* is a guess between two people who differ, so one person is taken away and another
 added: twice the distance, 2μ. These are bounds for the worst person and the best guesser, who knows all the rest; and
@@ -44,13 +44,6 @@ def plain_risk(loss: PrivacyLoss) -> PlainRisk:
     """What everything released at this loss tells about one person at most."""
     twice = PrivacyLoss(mu_squared=4 * loss.mu_squared, slack_epsilon=2 * loss.slack_epsilon, tail=2 * loss.tail)
     return PlainRisk(presence=_of_100(loss.delta(0.0)), content=_of_100(twice.delta(0.0)))
-
-
-def risk_at(epsilon: float, delta: float) -> float:
-    """Of 100 even guesses whether a person was in it, how many are right at most, by ε and δ alone."""
-    if epsilon == math.inf:
-        return 100.0
-    return _of_100(math.tanh(epsilon / 2) + 2 * delta / (1 + math.exp(epsilon)) if epsilon < 700 else 1.0)
 
 
 def in_words(loss: PrivacyLoss, *, delta: float) -> str:
