@@ -124,6 +124,7 @@ def test_states_are_told_for_every_story(world: DeskWorld) -> None:
         }
 
 
+@pytest.mark.prove
 def test_who_is_unknown_reads_that_nothing_is_held(world: DeskWorld, tmp_path: Path) -> None:
     """No row, no error; and asking leaves no trace of them in the directory of people."""
     out = tmp_path / "nobody.html"
@@ -152,6 +153,7 @@ def test_what_is_gone_or_not_read_is_said(world: DeskWorld, tmp_path: Path) -> N
     assert len(table(found, "interactions", "interactions.parquet")) == len(wide["rows"])  # the journal names it
 
 
+@pytest.mark.prove
 def test_exports_are_private_and_journalled(world: DeskWorld, tmp_path: Path) -> None:
     """Only its owner reads the file; where it lies is sealed in the journal; the next dossier tells of it."""
     out = tmp_path / "dossier.json"

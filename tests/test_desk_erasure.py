@@ -176,6 +176,7 @@ def test_nothing_brings_them_back(world: DeskWorld, person: str) -> None:
     )
 
 
+@pytest.mark.prove
 def test_services_stop_at_the_next_request(world: DeskWorld, person: str) -> None:
     """A list on which they stood as agreeing says no from now on, to a service that has read it before."""
     service = asked(world)

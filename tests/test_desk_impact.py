@@ -63,6 +63,7 @@ def test_the_rows_are_those_that_the_gate_admitted(world: DeskWorld) -> None:
     assert found[7].models  # whom the subjects table has as erased since
 
 
+@pytest.mark.prove
 def test_what_the_store_learnt_later_changes_nothing_of_the_past(world: DeskWorld) -> None:
     """A grant stored after a training, dated before it, was not known to it; nor was a refusal."""
     world.trained(ago(50))
@@ -88,6 +89,7 @@ def test_a_file_counts_by_what_was_recorded_by_then(world: DeskWorld) -> None:
     assert roles(world, GIVEN) == ["not used", used(world, GIVEN)]
 
 
+@pytest.mark.prove
 def test_epsilon_is_that_of_the_persons_half(world: DeskWorld) -> None:
     """What one half of the people paid is told to them, and all of it together by exact composition."""
     world.trained(ago(20))
@@ -121,6 +123,7 @@ def test_what_cannot_be_known_is_listed_and_not_left_out(world: DeskWorld) -> No
     assert any("interactions.parquet" in note for note in found.models[1].notes)
 
 
+@pytest.mark.prove
 def test_a_training_that_died_after_it_had_paid_is_told(world: DeskWorld) -> None:
     """What was opened was released, whether a model came of it or not."""
     world.trained(ago(5), model=False)
@@ -131,6 +134,7 @@ def test_a_training_that_died_after_it_had_paid_is_told(world: DeskWorld) -> Non
     assert only.epsilon
 
 
+@pytest.mark.prove
 def test_a_deletion_since_does_not_hide_a_model(world: DeskWorld) -> None:
     """Whoever was flagged as erased after a training was in it all the same; who was erased before, was not."""
     gone = user_id(7)
@@ -142,6 +146,7 @@ def test_a_deletion_since_does_not_hide_a_model(world: DeskWorld) -> None:
     assert roles(world, gone) == ["not used"]
 
 
+@pytest.mark.prove
 def test_a_minor_flag_has_no_date_and_hides_nothing(world: DeskWorld) -> None:
     """Whether it stood at the training is not known, so the model is told, with that."""
     world.trained(ago(40))
@@ -172,6 +177,7 @@ def test_what_is_no_id_is_refused(world: DeskWorld) -> None:
             world.desk().person(bad)
 
 
+@pytest.mark.prove
 def test_an_answer_says_what_comes_next(world: DeskWorld) -> None:
     """Whether later trainings use the rows depends on whether the person leaves."""
     world.trained(utc_now() - timedelta(minutes=1))
@@ -181,6 +187,7 @@ def test_an_answer_says_what_comes_next(world: DeskWorld) -> None:
     assert "leaves this person out" in impact(desk, person, leaving=True).as_json()["next"]
 
 
+@pytest.mark.prove
 def test_a_store_alone_is_enough(world: DeskWorld) -> None:
     """Consents that only the store holds count for every training."""
     assert ConsentStore.open(world.records(), world.keys).empty
