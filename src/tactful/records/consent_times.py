@@ -20,7 +20,9 @@ _LAST = 253_402_300_799_999_999  # the end of the year 9999, the last that Pytho
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)((?<=:\d\d:\d\d)\.\d{1,9})?(Z| UTC|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+    r" *(\d{4}-\d\d-\d\d)"
+    r"(?:[T ](\d\d?)(:\d\d(?::\d\d)?)((?<=:\d\d:\d\d)\.\d{1,9})?(Z| UTC| GMT|[+-]\d\d(?::?\d\d)?)? *)?",
+    re.ASCII,
 )
 
 
@@ -75,8 +77,7 @@ def _written(texts: list[str | None], name: str) -> Column:
     instants: list[int | None] = []
     strange: dict[int, str] = {}
     for row, text in enumerate(texts):
-        stripped = text.strip(" ") if text else ""
-        instant = _sound(_instant(stripped), name) if stripped else None
+        instant = _sound(_instant(text), name) if text and text.strip(" ") else None
         instants.append(instant)
         if instant == UNREADABLE and text:
             strange[row] = text
@@ -88,10 +89,11 @@ def _instant(text: str) -> int:
     found = _TIME.fullmatch(text)
     if not found:
         return UNREADABLE
-    date, clock, fraction, zone = found.groups()
-    offset = "" if zone in (None, "Z", " UTC") else zone
+    date, hour, minutes, fraction, zone = found.groups()
+    clock = f"{hour:0>2}{minutes}" if hour else "00:00"
+    offset = zone if zone and zone[0] in "+-" else ""
     try:
-        whole = micros(datetime.fromisoformat(f"{date}T{clock or '00:00'}{offset}"))
+        whole = micros(datetime.fromisoformat(f"{date}T{clock}{offset}"))
     except (ValueError, OverflowError):
         return UNREADABLE
     return whole + int((fraction or ".0")[1:7].ljust(6, "0"))
