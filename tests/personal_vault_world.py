@@ -1,4 +1,4 @@
-"""A small vault: a hundred people with recognisable ids, consents of every kind, and the gate that judges them."""
+"""A small vault: people with recognisable ids, consents of every kind, and the gate that judges them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ TRAINING, ASSESSMENT, HEALTH = "personalization.training", "fairness.assessment"
 ITEMS = [f"CANARY-ITEM-{number:02d}" for number in range(12)]
 POLICY = Policy(retention_days=300, sensitive={"health": {"kind": ("HEALTH",)}}, retention={"health": 100})
 SPECS = (AttributeSpec(name="age", levels=("young", "old")),)
+
+
+AGES = (9, 35, 130, 280, 305)
+"""Days since interactions, besides a few hours: in few months, so that the vault has few files."""
 
 
 def user_id(number: int) -> str:
@@ -73,11 +77,11 @@ def consent_table(rows: Sequence[tuple[str, str, str, datetime, datetime | None]
 
 
 def log_rows(people: int) -> list[tuple[str, str, datetime]]:
-    """Twelve rows a person, from a week to eleven months ago, each item once; every third row occurs twice."""
+    """Twelve rows a person, from a week to ten months ago, each item once; every third row occurs twice."""
     rows = []
     for number in range(people):
         for place, item in enumerate(ITEMS):
-            row = (user_id(number), item, ago(7 + (place * 29 + number) % 330 + number / 1000))
+            row = (user_id(number), item, ago(AGES[place % len(AGES)] + number / 7))
             rows += [row] * (2 if place % 3 == 0 else 1)
     return rows
 
@@ -98,7 +102,7 @@ class Shop:
     """A folder with records and a vault, and what its people did and said."""
 
     folder: Path
-    people: int = 100
+    people: int = 20
     keys: Keys = KEYS
     now: datetime = NOW
     said: list[tuple[str, str, str, datetime, datetime | None]] = field(default_factory=list)

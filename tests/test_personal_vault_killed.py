@@ -105,12 +105,3 @@ def test_killed_at_every_step(operation: str, tmp_path: Path, record_property: C
         reached = [check(operation, at, warm, tmp_path / "shop", run) for at in range(1, len(steps) + 1)]
     assert all(reached)
     record_property("evidence", f"{operation}: killed at each of {len(reached)} steps, always before or after")
-
-
-def test_killed_around_the_commit(tmp_path: Path) -> None:
-    """The two steps that decide: before the commit nothing has happened, after it everything has."""
-    with _program() as run:
-        warm, steps = warm_for("ingest", tmp_path, run)
-        for name in ("before commit", "after commit"):
-            at = len(steps) - steps[::-1].index(name)
-            assert check("ingest", at, warm, tmp_path / "shop", run)

@@ -109,6 +109,7 @@ def purge(
     if time > now:
         raise UsageError("a purge goes by now or a past time", given="a future time", do="Give a time that has been")
     settings = TrainingConfig.load(config) if config else None
+    Actors.load().check("officer", key)
     found = Purged(as_of=time, dry_run=dry_run)
     if not Vault.exists():
         show.say("there is no vault: nothing is held, and nothing was deleted")
@@ -132,6 +133,7 @@ def vault_show(key: Key = None, json: Json = False) -> None:
 
     Example: tactful vault show
     """
+    Actors.load().check("officer", key)
     secrets = Keys.load()
     records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets)
