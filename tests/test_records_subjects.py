@@ -50,14 +50,17 @@ def test_a_person_keeps_their_key(enrolled: tuple[Records, Subjects], url: str) 
     assert len(there.ids()) == 4
 
 
-def test_many_are_read_as_few_are(url: str) -> None:
+def test_many_are_read_as_few_are(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than fit into one question, and more than are asked for one by one."""
+    monkeypatch.setattr("tactful.records.subjects._AT_ONCE", 5)
+    monkeypatch.setattr("tactful.records.subjects._ALL_FROM", 20)
     records, _, subjects = opened(url)
-    many = [f"user-{n}" for n in range(10_100)]
+    many = [f"user-{n}" for n in range(30)]
     with records.transaction() as transaction:
         made = subjects.enrol(transaction, many)
-    assert len(subjects.ids(list(made)[:1200])) == 1200
-    assert sorted(subjects.ids(list(made)).values()) == sorted(many)
+    assert sorted(subjects.ids(list(made)[:12]).values()) == sorted(many[:12])
+    assert sorted(subjects.ids(list(made)[:25]).values()) == sorted(many[:25])
+    assert sorted(subjects.ids().values()) == sorted(many)
 
 
 def test_no_id_and_no_key_lies_in_the_files(enrolled: tuple[Records, Subjects], tmp_path: Path) -> None:
