@@ -212,6 +212,7 @@ def test_a_stranger_is_erased_all_the_same(world: DeskWorld, person: str) -> Non
     assert added.blocked == 1
 
 
+@pytest.mark.prove
 def test_the_impact_is_told_before(world: DeskWorld, person: str) -> None:
     """What only a person's rows can tell is handed over while they are there; whoever cannot take it stops all."""
     told: list[Told] = []
