@@ -1,8 +1,8 @@
 """Consent receipts: what a person takes away as proof of what they agreed to, refused and withdrew.
 
 A receipt is a copy of the consent record, as ISO/IEC TS 27560:2023 allows, with a number of its own and the version of
-its schema; written with the Data Privacy Vocabulary, one receipt for each consent (person and purpose). What the standard
-asks for and nobody told is left out and named by `missing`: a receipt that guesses would prove nothing.
+its schema; written with the Data Privacy Vocabulary, one receipt for each consent (person and purpose). What the
+standard asks for and nobody told is left out and named by `missing`: a receipt that guesses would prove nothing.
 """
 
 from __future__ import annotations

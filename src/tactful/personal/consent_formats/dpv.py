@@ -58,6 +58,7 @@ _STATES = {
     "dpv:ConsentInvalidated": "withdrawn",
 }
 _SILENT = {"dpv:ConsentRequested", "dpv:ConsentRequestDeferred", "dpv:ConsentUnknown"}
+_DURATIONS = {f"dpv:{kind}Duration" for kind in ("Endless", "UntilTime", "Temporal", "UntilEvent", "FixedOccurences")}
 _DEEPEST = 5
 _TIMES = ("dpv:isIndicatedAtTime", "dct:date")
 _PARTS = ("dct:hasPart", "dpv:hasPart")
@@ -193,14 +194,15 @@ def _field(chain: list[Linked], *keys: str) -> str | None:
 
 
 def _until(status: Linked, at: str | None) -> str | None:
-    """When the consent ends, from its duration."""
+    """When the consent ends, from its duration; a duration without a type is a period or seconds."""
     duration = status.one("dpv:hasDuration")
-    if duration is None or (isinstance(duration, Linked) and "dpv:EndlessDuration" in linked.kinds(duration)):
+    node = duration if isinstance(duration, Linked) else Linked({"rdf:value": duration}, {})
+    named, value = linked.kinds(node) & _DURATIONS, node.one("rdf:value")
+    if duration is None or "dpv:EndlessDuration" in named:
         return None
-    value = duration.one("rdf:value") if isinstance(duration, Linked) else duration
-    if isinstance(duration, Linked) and "dpv:UntilTimeDuration" in linked.kinds(duration):
+    if "dpv:UntilTimeDuration" in named:
         return str(value)
-    return _after(at, value) or UNREADABLE
+    return (_after(at, value) if named <= {"dpv:TemporalDuration"} else None) or UNREADABLE
 
 
 def _after(at: str | None, period: Any) -> str | None:
