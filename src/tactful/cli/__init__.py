@@ -27,6 +27,7 @@ def main() -> None:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         from tactful.cli import (  # noqa: F401  (they add commands)
+            consent_files,
             consenting,
             deciding,
             fairness_benchmarks,

@@ -18,6 +18,7 @@ from tactful.desk.person import Desk
 from tactful.errors import RefusedError, UsageError
 from tactful.personal.consent import checked_purpose
 from tactful.personal.consent_file import contract_events
+from tactful.personal.consent_formats import FORMATS, read
 from tactful.personal.keys import Keys
 from tactful.personal.withdrawals import mark_withdrawn
 from tactful.records.consents import Added, ConsentStore
@@ -38,7 +39,16 @@ Purpose = Annotated[str, typer.Option(help="What it is about, e.g. personalizati
 
 @consent.command("import")
 def consent_import(
-    file: Annotated[Path, typer.Argument(help="Consent events.")],
+    file: Annotated[Path, typer.Argument(help="Consent events: Parquet or CSV, or another system's export.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help=f"Another system's: {', '.join(sorted(FORMATS))}. Without it, tactful's own columns."
+        ),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="A TOML file that says what the other system's purposes mean here.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and store nothing.")] = False,
     key: Key = None,
     json: Json = False,
@@ -50,12 +60,14 @@ def consent_import(
     records, actor = Actors.load().act(Records.open(), "officer", key)
     with show.steps("importing") as say:
         say("reading the file")
-        events = contract_events(file)
+        events, told = _read(file, form, mapping)
         store = ConsentStore.open(records, Keys.load())
         added = store.add(events, source=file.name, actor=actor, progress=say, dry_run=dry_run)
     _tell_added(added, dry_run=dry_run)
+    for name, n in told.items():
+        show.say(f"{n:,} {_PASSED_OVER[name]}")
     if json:
-        show.as_json(added.as_json() | {"dry_run": dry_run})
+        show.as_json(added.as_json() | told | {"dry_run": dry_run})
 
 
 @consent.command("status")
@@ -64,7 +76,7 @@ def consent_status(user: User, config: Config = None, key: Key = None, json: Jso
 
     Example: tactful consent status 1234
     """
-    desk, actor = _desk(config, key)
+    desk, actor = desk_of(config, key)
     found = consent_standing(desk, person_id(user), actor=actor)
     _tell_standing(found)
     if json:
@@ -84,7 +96,7 @@ def consent_withdraw(
 
     Example: tactful consent withdraw 1234 --purpose personalization.recommendations
     """
-    desk, actor = _desk(config, key)
+    desk, actor = desk_of(config, key)
     person = desk.person(person_id(user))
     added = _record(desk, person.user_id, "withdrawn", checked_purpose(purpose), actor, {"method": method})
     lists = mark_withdrawn(desk.records, desk.keys, person.user_id, purpose, actor=actor)
@@ -121,7 +133,7 @@ def consent_give(
 
     Example: tactful consent give 1234 --purpose personalization.recommendations --method web
     """
-    desk, actor = _desk(None, key)
+    desk, actor = desk_of(None, key)
     person = desk.person(person_id(user))
     said = {"method": method, "notice_version": notice, "valid_until": valid_until}
     added = _record(desk, person.user_id, "given", checked_purpose(purpose), actor, said)
@@ -136,6 +148,12 @@ def consent_give(
 
 
 _SOURCE = "tactful consent"
+_PASSED_OVER = {
+    "ignored": "statements about purposes that the mapping ignores",
+    "silent": "records say nothing of anybody's consent",
+    "anonymous": "records are of nobody with a user_id",
+    "objections": "objection signals, each a refusal",
+}
 _OUTCOMES = {
     "marked": "services refuse to profile this person from the next request on",
     "everybody": "made under another key: services refuse everybody until it is written anew",
@@ -144,10 +162,23 @@ _OUTCOMES = {
 }
 
 
-def _desk(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
-    """The stores, and who acts."""
+def desk_of(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
+    """The stores, and who acts as the officer."""
     records, actor = Actors.load().act(Records.open(), "officer", key)
     return Desk.open(config, records=records, keys=Keys.load()), actor
+
+
+def _read(file: Path, form: str | None, mapping: Path | None) -> tuple[pa.Table, dict[str, int]]:
+    """The events of a file, and how many of its records are none."""
+    if form is None:
+        if mapping is not None:
+            raise UsageError(
+                "a mapping is for another system's file", given="no --format", do="Name the format as well"
+            )
+        return contract_events(file), {}
+    found = read(file, form, mapping)
+    told = {"ignored": sum(found.unmapped.values()), "silent": found.silent, "anonymous": found.anonymous}
+    return found.events, told | {"objections": found.objections}
 
 
 def _record(
