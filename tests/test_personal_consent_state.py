@@ -82,7 +82,7 @@ worlds = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(made=worlds, past=st.sampled_from([None, 3.0, 5.5]))
 def test_it_is_what_trying_every_instant_finds(made: list[list[dict[str, Any]]], past: float | None) -> None:
     """Now, and at a past time by what was recorded then; thirty small histories in each query."""
