@@ -114,6 +114,12 @@ ROWS = (
     "tactful.personal.one_person",
     "tactful.personal.people_solves",
     "tactful.personal.split",
+    "tactful.personal.vault",
+    "tactful.personal.vault_ingest",
+    "tactful.personal.vault_purge",
+    "tactful.personal.vault_rows",
+    "tactful.personal.vault_store",
+    "tactful.personal.vault_tables",
     "tactful.privacy.exposures",
     "tactful.privacy.guesses",
 )

@@ -131,6 +131,9 @@ def test_of_some_people_only_theirs_is_read(shop: Shop) -> None:
     table = shop.vault().interactions(pseudonyms=names)
     assert set(table.column("user_id").to_pylist()) == {user_id(4), user_id(17)}
     assert shop.vault().interactions(pseudonyms=[]).num_rows == 0
+    told = shop.vault().attributes(pseudonyms=names)
+    assert told is not None
+    assert told.column("user_id").to_pylist() == [user_id(17)]
 
 
 def test_the_gate_reads_the_vault_like_the_log(shop: Shop) -> None:

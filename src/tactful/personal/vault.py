@@ -180,15 +180,19 @@ class Vault:
         table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
         return with_ids(table, self._store.subjects, wanted)[1]
 
-    def attributes(self) -> pa.Table | None:
+    def attributes(self, *, pseudonyms: Iterable[str] | None = None) -> pa.Table | None:
         """What people told about themselves: ``user_id`` and the declared columns; None where nothing is held.
+
+        Of everybody, or of these people.
 
         Raises
         ------
         SchemaError, UsageError
             As `interactions`.
         """
-        return attributes_with_ids(self._store.tables("attributes"), self._store.subjects)
+        wanted = None if pseudonyms is None else frozenset(pseudonyms)
+        tables = self._store.tables("attributes", None if wanted is None else frozenset(name[0] for name in wanted))
+        return attributes_with_ids(tables, self._store.subjects, wanted)
 
     def forget(self, pseudonym: str) -> Forgotten:
         """Nothing is held of this person any more; it does no harm if nothing was.

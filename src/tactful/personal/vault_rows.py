@@ -141,10 +141,8 @@ def codes(table: pa.Table, name: str) -> tuple[NDArray[Any], list[Any]]:
 def _ranks(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """For each cell the rank of its value, by bytes."""
     cells = column.combine_chunks()
-    values = np.array([v if isinstance(v, bytes) else v.encode() for v in cells.dictionary.to_pylist()], dtype=object)
-    rank = np.empty(len(values), dtype=np.int64)
-    rank[np.argsort(values)] = np.arange(len(values))
-    return rank[cells.indices.to_numpy()] if len(values) else np.zeros(0, dtype=np.int64)
+    ranks = pc.rank(cells.dictionary, sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
+    return ranks[cells.indices.to_numpy()] if len(ranks) else np.zeros(0, dtype=np.int64)
 
 
 def _labels(categories: Sequence[tuple[str, ...]]) -> tuple[list[str], NDArray[np.int32]]:

@@ -54,8 +54,10 @@ def with_ids(table: pa.Table, subjects: Subjects, wanted: frozenset[str] | None 
     return held, pa.table({"user_id": named, "item_id": held.column("item_id"), "timestamp": times})
 
 
-def attributes_with_ids(tables: Iterable[pa.Table], subjects: Subjects) -> pa.Table | None:
-    """What people told, with ids; None where nobody's is held.
+def attributes_with_ids(
+    tables: Iterable[pa.Table], subjects: Subjects, wanted: frozenset[str] | None = None
+) -> pa.Table | None:
+    """What people told, with ids, all or these pseudonyms; None where nobody's is held.
 
     Privacy
     -------
@@ -69,7 +71,7 @@ def attributes_with_ids(tables: Iterable[pa.Table], subjects: Subjects) -> pa.Ta
         return None
     table = pa.concat_tables(held, promote_options="default").combine_chunks()
     pseudonyms = [person.hex() for person in table.column("person").to_pylist()]
-    ids = _ids(pseudonyms, subjects)
+    ids = _ids([name for name in pseudonyms if wanted is None or name in wanted], subjects)
     user_ids = pa.array([ids.get(name) for name in pseudonyms], pa.string())
     told = {name.removeprefix(TOLD): table.column(name) for name in table.column_names if name.startswith(TOLD)}
     found = pa.table({"user_id": user_ids, **told})
