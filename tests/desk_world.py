@@ -23,13 +23,18 @@ from tactful.personal.vault import Vault
 from tactful.privacy.events import GaussianEvent, SamplerSlack
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.records.consents import ConsentStore
+from tactful.records.journal import JSON
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
+from tactful.scoring.signing import load_private, public_text
+from tactful.scoring.suppression_list import Basis, write_list
 from tactful.sources import names, policy_of
 from world import settings, user_id, write_world
 
 PEOPLE = 60
+TABLES = ("interactions.parquet", "consents.csv", "attributes.csv", "subjects.csv")
+"""The business's own tables."""
 GIVEN, REFUSED, WITHDRAWN, NO_RECORD, BEFORE_GRANT, EXPIRED = user_id(5), *map(user_id, range(5))
 """One person of each story."""
 
@@ -196,3 +201,24 @@ def consent(
 def ago(days: float) -> datetime:
     """So many days ago."""
     return utc_now() - timedelta(days=days)
+
+
+def write_list_of(world: DeskWorld, people: list[str]) -> None:
+    """A suppression list on which these people stand as agreeing."""
+    path, now, key = world.folder / "may.list", datetime.now(UTC), load_private(world.folder / "trainer.key")
+    marks = b"".join(sorted(world.keys.marks(people)))
+    basis: Basis = "consent"
+    purpose, ends = "personalization.recommendations", now + timedelta(hours=1)
+    write_list(
+        path,
+        marks,
+        basis=basis,
+        purpose=purpose,
+        made_at=now,
+        expires_at=ends,
+        key=world.keys.for_lists(),
+        signer=key,
+    )
+    with world.records().transaction() as transaction:
+        told: dict[str, JSON] = {"path": str(path), "signer": public_text(key), "basis": basis, "purpose": purpose}
+        transaction.append("suppressions.written", told)

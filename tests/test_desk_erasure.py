@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from desk_world import DeskWorld, ago, consent
+from desk_world import TABLES, DeskWorld, ago, consent, write_list_of
 from repository_search import mentions, written
 from tactful.desk.erasure import Erasure, Told, erase
 from tactful.desk.handing_out import export
@@ -24,14 +23,11 @@ from tactful.personal.gate import ConsentGate
 from tactful.personal.vault import Vault
 from tactful.personal.vault_results import Forgotten
 from tactful.records.consents import ConsentStore
-from tactful.records.journal import JSON
 from tactful.scoring.signing import load_private, public_text
-from tactful.scoring.suppression_list import Basis, write_list
 from tactful.scoring.suppressions import Suppressions
 from world import user_id
 
 STRANGER = "CANARY-99999-stranger"
-TABLES = ("interactions.parquet", "consents.csv", "attributes.csv", "subjects.csv")
 
 
 AGREE = [number for number in range(8, 60) if number % 20 > 4 and number % 3 < 2]
@@ -47,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> DeskWorld:
     made.say(*(consent(user) for user in (OTHER, *map(user_id, AGREE))))
     made.ingest()
     made.trained(ago(3))
-    _write_list(made)
+    write_list_of(made, [OTHER, STRANGER, *map(user_id, AGREE)])
     return made
 
 
@@ -61,27 +57,6 @@ def _people() -> Iterator[str]:
 def person(_people: Iterator[str]) -> str:
     """Somebody for this test alone."""
     return next(_people)
-
-
-def _write_list(world: DeskWorld) -> None:
-    """A suppression list on which everybody stands as agreeing."""
-    path, now, key = world.folder / "may.list", datetime.now(UTC), load_private(world.folder / "trainer.key")
-    marks = b"".join(sorted(world.keys.marks([OTHER, STRANGER, *map(user_id, AGREE)])))
-    basis: Basis = "consent"
-    purpose, ends = "personalization.recommendations", now + timedelta(hours=1)
-    write_list(
-        path,
-        marks,
-        basis=basis,
-        purpose=purpose,
-        made_at=now,
-        expires_at=ends,
-        key=world.keys.for_lists(),
-        signer=key,
-    )
-    with world.records().transaction() as transaction:
-        told: dict[str, JSON] = {"path": str(path), "signer": public_text(key), "basis": basis, "purpose": purpose}
-        transaction.append("suppressions.written", told)
 
 
 def asked(world: DeskWorld) -> Suppressions:
