@@ -53,11 +53,17 @@ def found(world: DeskWorld, *stores: str, until: datetime | None = None, aware: 
     return breach(desk, stores, period, aware_at=aware or now)  # type: ignore[arg-type]
 
 
-def test_the_vault_names_exactly_those_who_are_in_it(world: DeskWorld) -> None:
+@pytest.fixture(scope="module")
+def whole(world: DeskWorld) -> Breach:
+    """A report about the stores that hold rows, and the models."""
+    return found(world, "vault", "records", "models", "tables")
+
+
+def test_the_vault_names_exactly_those_who_are_in_it(world: DeskWorld, whole: Breach) -> None:
     """Who agreed, by the story of the world, and as many rows as the vault says; before the first ingest nobody."""
     vault = world.desk(world.config).vault
     assert vault is not None
-    [store] = found(world, "vault").stores
+    store = whole.stores[0]
     assert store.people == set(vault.interactions()["user_id"].to_pylist())
     assert GIVEN in store.people
     assert user_id(0) not in store.people  # refused
@@ -68,10 +74,11 @@ def test_the_vault_names_exactly_those_who_are_in_it(world: DeskWorld) -> None:
     assert (before.people, dict(before.rows)) == (frozenset(), {})
 
 
+@pytest.mark.prove
 def test_interactions_that_happened_later_were_not_in_reach(world: DeskWorld) -> None:
     """Of the business's tables, too, the rows up to the period's end count, and their people."""
     log = pd.read_parquet(world.folder / "interactions.parquet")
-    for days in (100, 400):
+    for days in (0, 100, 200, 400):
         early = log[log["timestamp"] <= ago(days).replace(tzinfo=None)]
         [store] = found(world, "tables", until=ago(days)).stores
         assert store.rows["interactions in interactions.parquet: what people used, and when"] == len(early)
@@ -142,23 +149,22 @@ def test_times_out_of_order_are_refused(world: DeskWorld, since: float | None, u
         breach(world.desk(world.config), ["models"], period, aware_at=ago(aware))
 
 
-def test_the_letters_have_every_point_and_no_id(world: DeskWorld) -> None:
+def test_the_letters_have_every_point_and_no_id(world: DeskWorld, whole: Breach) -> None:
     """Articles 33(3) and 34(2), point by point, with counts for the authority alone; markup in names stays text."""
-    report = found(world, "vault", "records", "models", "tables")
-    authority, people = to_authority(report, CONTROLLER), to_people(report, CONTROLLER)
+    authority, people = to_authority(whole, CONTROLLER), to_people(whole, CONTROLLER)
     titles = [section.title for section in authority.sections]
     for point in ("What happened", "People concerned", "Records concerned", "Likely consequences", "Measures"):
         assert point in titles
     shown = authority.html()
     assert "Ada &lt;ada@shop&gt;" in shown
     assert "Shop &amp; Sons" in shown
-    assert f"At least {len(report.people):,} people" in shown
+    assert f"At least {len(whole.people):,} people" in shown
     assert "bound by differential privacy" in shown
     texts = [paper.html() + paper.markdown() for paper in (authority, people)]
     assert "CANARY" not in "".join(texts)
     assert str(world.folder) not in "".join(texts)
     assert "What you used, and when" in texts[1]
-    assert people.blanks < to_people(report, ControllerSection()).blanks
+    assert people.blanks < to_people(whole, ControllerSection()).blanks
     assert "<script" not in shown
 
 
