@@ -6,12 +6,14 @@ import json
 import shutil
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from records_heads import die_before_anchoring, die_while_replacing, write, write_in
 from records_workers import FRESH, event, together
+from tactful.cli import main
 from tactful.desk.journal_check import check_journal
 from tactful.errors import JournalBrokenError, UsageError
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
@@ -275,3 +277,36 @@ def test_the_check_names_everything(path: Path) -> None:
     assert not check_journal(records, head="0" * 63 + "1").ok
     sql(path, "DELETE FROM journal WHERE sequence > 4")
     assert check_journal(records).as_json()["anchor"] == "cut off"
+
+
+def test_the_commands_find_a_cut_off_end_and_let_it_be_accepted(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 3 and which entries; a reason makes it good, is an entry, and is asked for once."""
+    monkeypatch.chdir(path.parent)
+    monkeypatch.setenv("TACTFUL_RECORDS", f"sqlite:///{path}")
+    for name in ("TACTFUL_ACTOR_KEY", "TACTFUL_ACTORS", "TACTFUL_SECRET_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*words: str) -> tuple[int, dict[str, object], str]:
+        """The code, the object and the errors of ``tactful journal``."""
+        monkeypatch.setattr(sys, "argv", ["tactful", "journal", *words, "--json"])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        out, err = capsys.readouterr()
+        return int(stopped.value.code or 0), json.loads(out) if out else {}, err
+
+    digests = fill(path)
+    code, told, _ = call("verify", "--head", digests[1])
+    assert (code, told["ok"], told["anchor"], told["entries"], told["head"]) == (0, True, "ok", 5, digests[-1])
+    assert call("verify", "--head", "0" * 63 + "1")[0] == 3
+    assert call("accept", "--reason", "why not")[0] == 2
+    sql(path, "DELETE FROM journal WHERE sequence > 3")
+    code, told, err = call("verify")
+    assert (code, told["ok"], told["anchor"]) == (3, False, "cut off")
+    assert "entries 4 to 5 are missing" in err
+    assert "tactful journal accept" in err
+    assert call("accept", "--reason", " ")[0] == 2
+    code, told, _ = call("accept", "--reason", "the copy of yesterday")
+    assert (code, told["sequence"], told["was"]) == (0, 4, "cut off")
+    assert call("verify")[0] == 0

@@ -102,7 +102,9 @@ class Transaction:
     def verify(self) -> ChainReport:
         """Whether the chain holds, and nothing of it is gone by the head that is kept outside the database."""
         chain, kept = _verified(self._connection), self.kept()
-        return chain if kept.ok or not chain.ok else replace(chain, ok=False, problem=kept.problem)
+        if kept.ok or not chain.ok:
+            return chain
+        return replace(chain, ok=False, problem=f"{kept.problem} (see: tactful journal verify)")
 
     @property
     def connection(self) -> Connection:
