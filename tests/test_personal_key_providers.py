@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,11 @@ def test_the_loss_of_each_key_is_as_documented(tmp_path: Path) -> None:
     with pytest.raises(SecretError, match=KEYS.fingerprints()["pseudonym"]):
         Shop(tmp_path, people=10, keys=_lost("pseudonym")).vault()
     assert "before anything is read" in told_of["pseudonym"][2]
+    (tmp_path / "vault").rename(tmp_path / "away")  # the records know the key, too
+    with pytest.raises(SecretError, match=KEYS.fingerprints()["pseudonym"]):
+        Shop(tmp_path, people=10, keys=_lost("pseudonym")).ingest([])
+    shutil.rmtree(tmp_path / "vault")
+    (tmp_path / "away").rename(tmp_path / "vault")
 
     # storage: ids and rows stay shut, and the missing fingerprint is named; put back, everything opens
     assert "fingerprint" in told_of["storage"][2]

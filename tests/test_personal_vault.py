@@ -7,8 +7,10 @@ import re
 import shutil
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 
 import pyarrow as pa
@@ -351,6 +353,31 @@ def test_reading_goes_on_while_the_vault_changes(shop: Shop, monkeypatch: pytest
     rows = set(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
     assert rows in (before, {row for row in before if row[0] != user_id(14)})
     assert table.num_rows == len(rows)
+
+
+@pytest.mark.prove
+def test_several_may_write_at_once(empty: Shop) -> None:
+    """Four logs at the same time, and a reader all the while: everything is in it, and each reading was whole."""
+    rows, over, seen = log_rows(20), threading.Event(), []
+    empty.ingest([])
+
+    def read() -> None:
+        """Again and again."""
+        while not over.is_set():
+            seen.append(empty.vault().interactions().num_rows)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with ThreadPoolExecutor(4) as pool:
+        added = [each.added for each in pool.map(empty.ingest, [rows[part::4] for part in range(4)])]
+    over.set()
+    reader.join()
+    assert empty.rows() == empty.expected()
+    assert sum(added) == len(empty.expected())
+    assert seen == sorted(seen)
+    whole = {sum(some) for n in range(5) for some in combinations(added, n)}
+    assert set(seen) <= whole
+    assert [entry.body["generation"] for entry in empty.records.entries("vault.ingested")] == [1, 2, 3, 4, 5]
 
 
 def test_after_a_rotation_the_former_key_opens_nothing(shop: Shop) -> None:

@@ -9,7 +9,7 @@ What the folder shows to somebody without the keys: how many files there are, ho
 sixteenth of the pseudonyms. Deleting removes files; a copy that a disk, a snapshot or a backup keeps of them stays
 encrypted, and is gone for good once the storage key that was current then is dropped (`tactful keys rotate`).
 
-Copy the folder while nothing writes to it, and copy the records with it: the directory of people is there.
+Copy the folder while nothing writes to it, and the records with it: the directory of people is there.
 """
 
 from __future__ import annotations
@@ -146,9 +146,8 @@ class Vault:
         Raises
         ------
         UsageError
-            If the purpose is none, or a table is wrong; then nothing has entered.
+            If the purpose is none, or a table or a key is wrong; then nothing has entered.
         """
-        told = dict(note or {})
         return vault_ingest.ingest(
             self._store,
             log,
@@ -158,7 +157,7 @@ class Vault:
             demographics=demographics,
             specs=specs,
             actor=actor,
-            note=told,
+            note=dict(note or {}),
         )
 
     def interactions(self, *, pseudonyms: Iterable[str] | None = None) -> pa.Table:
@@ -181,9 +180,7 @@ class Vault:
         return with_ids(table, self._store.subjects, wanted)[1]
 
     def attributes(self, *, pseudonyms: Iterable[str] | None = None) -> pa.Table | None:
-        """What people told about themselves: ``user_id`` and the declared columns; None where nothing is held.
-
-        Of everybody, or of these people.
+        """What people told, all or these: ``user_id`` and the declared columns; None where nothing is held.
 
         Raises
         ------
@@ -229,10 +226,8 @@ class Vault:
         rules : Rules
         dry_run : bool, default=False
             Count, and change nothing.
-        actor : str, optional
-            The public key of who does it.
-        note : mapping, optional
-            What else the journal is to say. Never a person's id.
+        actor, note : optional
+            As `ingest`.
 
         Raises
         ------
@@ -260,10 +255,8 @@ class Vault:
 
         Parameters
         ----------
-        actor : str, optional
-            The public key of who does it.
-        note : mapping, optional
-            What else the journal is to say.
+        actor, note : optional
+            As `ingest`.
 
         Raises
         ------

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tactful.errors import SchemaError
+from tactful.errors import SchemaError, SecretError
 from tactful.personal import vault_attributes
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.consented import ConsentedInteractions
@@ -45,6 +45,7 @@ def ingest(
     Costs: nothing; nothing leaves.
     Assumes: one id is one person.
     """
+    _check_key(store)
     consented = gate.admit(log, purpose)
     categories = policy.bundles(consented.catalogue)
     with store.changing() as change:
@@ -77,6 +78,18 @@ def ingest(
 
         change.commit(write, policy=_policy(policy, purpose, specs))
     return found
+
+
+def _check_key(store: VaultStore) -> None:
+    """Raise `SecretError` if people came in by another pseudonym key, also where the vault itself is not there."""
+    keys = [entry.body["keys"]["pseudonym"] for entry in store.subjects.records.entries(KIND)]
+    given = store.keys.fingerprints()["pseudonym"]
+    if keys and keys[-1] != given:
+        raise SecretError(
+            "people stay known by the pseudonym key that they came in with",
+            given=f"the journal names the fingerprint {keys[-1]}, that of the key given is {given}",
+            do="Restore the secrets that go with these records",
+        )
 
 
 def _enter(
