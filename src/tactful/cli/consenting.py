@@ -64,7 +64,7 @@ def consent_import(
         store = ConsentStore.open(records, Keys.load())
         added = store.add(events, source=file.name, actor=actor, progress=say, dry_run=dry_run)
     _tell_added(added, dry_run=dry_run)
-    for name, n in told.items():
+    for name, n in ((name, n) for name, n in told.items() if n):
         show.say(f"{n:,} {_PASSED_OVER[name]}")
     if json:
         show.as_json(added.as_json() | told | {"dry_run": dry_run})
