@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 from tactful.records import anchor
@@ -18,6 +18,15 @@ def write(url: str, start: Barrier, times: int) -> None:
     for n in range(times):
         with records.transaction() as transaction:
             transaction.append("note.made", {"n": n})
+
+
+def write_for_ever(url: str, ready: Event) -> None:
+    """Append entries until killed."""
+    records = Records.open(url)
+    while True:
+        with records.transaction() as transaction:
+            transaction.append("note.made", {})
+        ready.set()
 
 
 def write_in(folder_and_url: str, start: Barrier, times: int) -> None:

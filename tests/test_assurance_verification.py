@@ -163,7 +163,7 @@ def test_a_cut_tail_is_seen_from_outside(world: World, cut: str, statement: str)
     tamper(world, statement)
     found = checked(world, head=later)
     assert world.records.verify().ok
-    assert {"head_missing", "journal_behind"} <= found.names
+    assert {"head_missing", "journal_behind", "journal_cut_off"} <= found.names
     assert ({"approval_unexpected", "status_differs"} if cut == "decision" else {"version_unknown"}) <= found.names
     assert checked(world, head=head).names == found.names - {"head_missing"} or cut == "candidate"
 

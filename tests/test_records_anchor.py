@@ -7,11 +7,13 @@ import shutil
 import sqlite3
 import stat
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from records_heads import die_before_anchoring, die_while_replacing, write, write_in
+from records_heads import die_before_anchoring, die_while_replacing, write, write_for_ever, write_in
 from records_workers import FRESH, event, together
 from tactful.cli import main
 from tactful.desk.journal_check import check_journal
@@ -218,6 +220,26 @@ def test_killed_between_commit_and_head_leaves_an_older_true_head(path: Path, di
     assert "up to entry 2" in str(report.note)
     fill(path, 1)
     assert (looked(path).state, kept(path)["sequence"]) == ("ok", 4)
+
+
+@pytest.mark.prove
+def test_killed_at_any_moment_the_head_is_true(path: Path) -> None:
+    """Three writers at a time, killed after random moments, twelve times over: chain and head hold."""
+    rng = np.random.default_rng(7)
+    opened(path)
+    for _ in range(12):
+        ready = FRESH.Event()
+        running = [FRESH.Process(target=write_for_ever, args=(f"sqlite:///{path}", ready)) for _ in range(3)]
+        for process in running:
+            process.start()
+        assert ready.wait(60)
+        time.sleep(rng.uniform(0, 0.1))
+        for process in running:
+            process.kill()
+        for process in running:
+            process.join(60)
+        report = looked(path)
+        assert (report.ok, report.state in ("ok", "behind"), opened(path).verify().ok) == (True, True, True)
 
 
 def test_eight_writers_at_once_leave_the_last_head(path: Path) -> None:
