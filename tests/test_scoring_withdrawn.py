@@ -169,7 +169,7 @@ def test_lines_that_were_seen_are_kept(tmp_path: Path) -> None:
     assert allowed(suppressions) == set()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data(), basis=st.sampled_from(["consent", "objection"]))
 def test_nothing_in_the_file_gives_anything(
     data: st.DataObject, basis: Any, tmp_path_factory: pytest.TempPathFactory
