@@ -17,7 +17,7 @@ from tactful.cli import main
 from tactful.config import ControllerSection
 from tactful.desk.breach import Breach, breach
 from tactful.desk.breach_letters import to_authority, to_people
-from tactful.desk.breach_places import Period
+from tactful.desk.breach_places import KEYS_ELSEWHERE, Period
 from tactful.desk.plain_risk import plain_risk
 from tactful.errors import UsageError
 from tactful.privacy.accountant import PrivacyLoss
@@ -117,6 +117,14 @@ def test_stores_without_rows_name_nobody_and_ask(world: DeskWorld) -> None:
     assert report.people == frozenset()
     assert not any(each.names_people for each in report.stores)
     assert len(report.questions) == 2
+
+
+def test_with_the_keys_in_reach_encryption_is_no_protection(world: DeskWorld) -> None:
+    """It is said first, and whether the keys were elsewhere is not asked any more; without them it is asked."""
+    for stores, taken in ((("records",), False), (("records", "secrets"), True)):
+        report = found(world, *stores)
+        assert report.stores[0].protection[0].startswith("THE KEYS WERE IN REACH") is taken
+        assert (KEYS_ELSEWHERE in report.questions) is not taken
 
 
 def test_a_model_tells_what_its_losses_allow(world: DeskWorld) -> None:

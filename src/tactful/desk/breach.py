@@ -14,13 +14,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tactful.desk.breach_models import ModelRisk, measured, model_risks
-from tactful.desk.breach_places import Exposed, Period, Store
+from tactful.desk.breach_places import KEYS_ELSEWHERE, KEYS_TAKEN, Exposed, Period, Store
 from tactful.desk.breach_stores import exposed
 from tactful.desk.paper import write_text
 from tactful.desk.person import Desk
@@ -124,15 +124,24 @@ def breach(desk: Desk, stores: Sequence[Store], period: Period, *, aware_at: dat
     now = desk.records.now()
     check_times(period, aware_at, now)
     models, together = model_risks(desk, period.until)
+    looked = [exposed(desk, store, period) for store in dict.fromkeys(stores)]
     return Breach(
         period=period,
         aware_at=aware_at,
         now=now,
-        stores=tuple(exposed(desk, store, period) for store in dict.fromkeys(stores)),
+        stores=tuple(without_keys(each) if "secrets" in stores else each for each in looked),
         models=models,
         together=together,
         measured=measured(desk),
     )
+
+
+def without_keys(each: Exposed) -> Exposed:
+    """A store whose keys were in reach, too: its encryption protected nothing, and that is not asked any more."""
+    if each.store not in ("vault", "records"):
+        return each
+    questions = tuple(question for question in each.questions if question != KEYS_ELSEWHERE)
+    return replace(each, protection=(KEYS_TAKEN, *each.protection), questions=questions)
 
 
 def check_times(period: Period, aware_at: datetime, now: datetime) -> None:

@@ -11,6 +11,8 @@ Store = Literal["vault", "records", "models", "secrets", "list", "tables"]
 
 KEYS_ELSEWHERE = "Was the file with the secrets, or the place that gives them, out of the attacker's reach?"
 
+KEYS_TAKEN = "THE KEYS WERE IN REACH AS WELL: whatever is said here of encryption and pseudonyms protected nothing."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
