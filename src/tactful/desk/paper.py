@@ -231,6 +231,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-
 th, td { text-align: left; vertical-align: top; padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); }
 th { color: var(--muted); font-weight: 600; }
 td { overflow-wrap: normal; min-width: 6em; }
+td:last-child:not(.short) { min-width: 14em; }
 .short { white-space: nowrap; }
 @media print {
   :root { --page: #fff; --text: #000; }
