@@ -104,6 +104,7 @@ SHARED = frozenset({"cryptography", "numpy", "pandas", "pyarrow", "scipy"})
 ROWS = (
     "tactful.personal.attributes",
     "tactful.personal.bounding",
+    "tactful.personal.consent_state",
     "tactful.personal.consented",
     "tactful.personal.contributions",
     "tactful.personal.gate",
