@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 PREFIXES = {
@@ -72,9 +73,10 @@ def text(value: Any) -> str | None:
     return str(value)
 
 
+@lru_cache(maxsize=4096)
 def short(name: str) -> str:
     """A name with its prefix instead of the whole address."""
-    for full, prefix in _LONG.items():
+    for full, prefix in _LONG.items() if name.startswith("http") else ():
         if name.startswith(full):
             return f"{prefix}:{name.removeprefix(full)}"
     return f"dct:{name.removeprefix('dcterms:')}" if name.startswith("dcterms:") else name

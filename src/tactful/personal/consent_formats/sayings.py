@@ -121,9 +121,9 @@ class Sayings:
     def puts(self, user_id: str, ours: tuple[str, ...], state: str, at: object, **more: object) -> None:
         """Events of our own purposes."""
         self.malformed += state == UNREADABLE
+        told = {**self._mapping.defaults, **{name: value for name, value in more.items() if value not in (None, "")}}
         for purpose in ours:
-            row = {**self._mapping.defaults, **{name: value for name, value in more.items() if value not in (None, "")}}
-            row |= {"user_id": user_id, "purpose": purpose, "state": state, "event_time": at}
+            row = told | {"user_id": user_id, "purpose": purpose, "state": state, "event_time": at}
             for column, cells in self._columns.items():
                 cells.append(_text(row.get(column)))
 
@@ -182,7 +182,8 @@ def _text(value: object) -> str | None:
     """A cell as text; nothing where there is nothing, or what is no single value."""
     if value is None or isinstance(value, dict | list):
         return None
-    return str(value) if str(value).isprintable() else None
+    text = str(value)
+    return text if text.isprintable() else None
 
 
 def _told(strange: Counter[str]) -> str:
