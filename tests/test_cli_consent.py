@@ -313,14 +313,10 @@ def test_only_an_officer_may_where_there_is_one(
     actors = f'[[actor]]\nname = "Ada"\npublic_key = "{public}"\nroles = ["officer"]\n'
     (folder / "actors.toml").write_text(actors)
     monkeypatch.setenv("TACTFUL_ACTORS", str(folder / "actors.toml"))
-    said = (
-        ["status", ANN],
-        ["withdraw", ANN, "--purpose", TRAINING],
-        ["import", "consents.csv"],
-        ["receipt", ANN, "--out", "r.json"],
-    )
+    said = (["status", ANN], ["withdraw", ANN, "--purpose", TRAINING])
     for arguments in said:
-        assert [tactful(*arguments, *key).code for key in ([], ["--key", "stranger.key"])] == [3, 3]
+        assert tactful(*arguments, "--key", "stranger.key").code == 3
+    assert tactful("import", "consents.csv").code == 3
     assert records(folder).entries() == []
     assert tactful("import", "consents.csv", "--key", "officer.key").code == 0
     assert tactful("withdraw", ANN, "--purpose", TRAINING, "--key", "officer.key").code == 0

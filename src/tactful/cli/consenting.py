@@ -21,7 +21,8 @@ from tactful.personal.consent_file import contract_events
 from tactful.personal.consent_formats import FORMATS, read
 from tactful.personal.keys import Keys
 from tactful.personal.withdrawals import mark_withdrawn
-from tactful.records.consents import Added, ConsentStore
+from tactful.records.consent_added import Added
+from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
 
 consent = typer.Typer(help="What people agreed to.", no_args_is_help=True)

@@ -43,70 +43,24 @@ To forget somebody leaves their rows' numbers, times of storing and fingerprints
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 from sqlalchemy import func, select, update
 
 from tactful.records import bulk, consent_check, consent_reading, database, people_tables
+from tactful.records.consent_added import Added, counted, entry
 from tactful.records.consent_check import ConsentReport
 from tactful.records.consent_plan import Plan, Progress, planned, seen
-from tactful.records.consent_rows import Given, read_rows
+from tactful.records.consent_rows import read_rows
 from tactful.records.consent_times import micros
-from tactful.records.journal import JSON
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
 from tactful.records.sealing import Secrets
 from tactful.records.store import Records, Transaction
 from tactful.records.subjects import Subjects
 
-_TOLD = 100
 _ATTEMPTS = 3
 """How often an import is worked out anew outside the lock because somebody was quicker, before it is done inside."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """What an import came to. Exact, so for inside the trust boundary only.
-
-    Attributes
-    ----------
-    events : int
-        Stored now.
-    duplicates : int, events
-        There before, or twice in the table.
-    blocked : int, events
-        Of people who were erased: none of it was stored.
-    malformed : int, events
-        Hold something that could not be read; they refuse. Some may be duplicates or blocked.
-    ahead : int, events
-        Stored now, and recorded later than now by their source's clock.
-    people : int
-        Of whom something was stored.
-    time : datetime, in UTC
-        When, by the store's clock.
-    """
-
-    events: int
-    duplicates: int
-    blocked: int
-    malformed: int
-    ahead: int
-    people: int
-    time: datetime
-
-    def as_json(self) -> dict[str, JSON]:
-        """The counts as plain values."""
-        return {
-            "events": self.events + self.duplicates + self.blocked,
-            "added": self.events,
-            "duplicates": self.duplicates,
-            "blocked": self.blocked,
-            "malformed": self.malformed,
-            "ahead": self.ahead,
-            "people": self.people,
-            "time": self.time.isoformat(),
-        }
 
 
 class ConsentStore:
@@ -178,13 +132,13 @@ class ConsentStore:
                 store = seen(connection, self._subjects, given)
             plan = planned(store, self._subjects, given, progress)
             if dry_run:
-                return _added(plan, given, self._records.now())
+                return counted(plan, given, self._records.now())
             with self._records.transaction() as transaction:
                 if plan.holds(transaction.connection, self._subjects):
-                    return _added(plan, given, self._write(transaction, plan, source, actor, progress))
+                    return counted(plan, given, self._write(transaction, plan, source, actor, progress))
         with self._records.transaction() as transaction:  # others were quicker each time: now nobody is
             plan = planned(seen(transaction.connection, self._subjects, given), self._subjects, given, progress)
-            return _added(plan, given, self._write(transaction, plan, source, actor, progress))
+            return counted(plan, given, self._write(transaction, plan, source, actor, progress))
 
     def events(
         self,
@@ -276,40 +230,6 @@ class ConsentStore:
             for place, event in enumerate(plan.events)
         ]
         bulk.write(connection, CONSENTS, rows, progress)
-        transaction.append("consent.recorded", _entry(plan, source, first, stored), actor=actor)
+        transaction.append("consent.recorded", entry(plan, source, first, stored), actor=actor)
         progress("committing")
         return time
-
-
-def _entry(plan: Plan, source: str, first: int, stored: int) -> dict[str, JSON]:
-    """What the journal says of an import. What it says of a single person is sealed under their key."""
-    people = plan.people
-    body: dict[str, JSON] = {
-        "events": len(plan.events),
-        "duplicates": plan.duplicates,
-        "blocked": plan.blocked,
-        "people": len(people),
-        "source": source,
-        "stored": stored,
-        "first": first,
-        "last": first + len(plan.events) - 1,
-        "root": consent_check.root(event[-1] for event in plan.events),
-    }
-    if len(people) != 1:
-        return body
-    key = plan.key(people.pop())
-    said: JSON = [[event[1], event[2]] for event in plan.events[:_TOLD]]
-    return body | {"subject": key.tag, "sealed": key.seal({"said": said})}
-
-
-def _added(plan: Plan, given: Given, time: datetime) -> Added:
-    """What became of the events."""
-    return Added(
-        events=len(plan.events),
-        duplicates=plan.duplicates,
-        blocked=plan.blocked,
-        malformed=given.malformed,
-        ahead=sum(event[4] is not None and event[4] > micros(time) for event in plan.events),
-        people=len(plan.people),
-        time=time,
-    )
