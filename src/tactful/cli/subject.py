@@ -52,8 +52,8 @@ def subject_export(
     with show.steps("looking up") as say:
         say("reading what is held of one person")
         found = handing_out.export(desk, person_id(user), out, actor=actor, force=force)
-    rows = ", ".join(f"{n:,} {kind}" for kind, n in found.held.items() if n)
-    show.say(f"{out}: {rows or 'nothing is held'}. It holds personal data in plain text: hand it to the person alone")
+    rows = ", ".join(f"{kind}: {n:,}" for kind, n in found.held.items() if n)
+    show.say(f"{out}: {rows or 'nothing is held'}; it holds personal data in plain text: hand it to the person alone")
     for problem in found.problems:
         show.say(f"not in it: {problem}")
     if json:
@@ -162,6 +162,6 @@ def _tell_erased(found: Erasure) -> None:
         show.say("nothing was held under this id")
     for path in found.lists_missed:
         show.say(f"NOT reached: {path}. Services that read it may profile this person until it ends")
-    removed = ", ".join(f"{n:,} {kind}" for kind, n in found.removed.items() if n)
-    show.say(f"erased: {removed or 'no row was left to remove'}; imports of this id are turned away from now on")
+    removed = ", ".join(f"{kind}: {n:,}" for kind, n in found.removed.items() if n)
+    show.say(f"erased; {removed or 'no row was left to remove'}; imports of this id are turned away from now on")
     show.say(f"request {found.told.request}: journalled without the id; stores read again: nothing is left")

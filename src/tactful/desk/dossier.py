@@ -20,9 +20,10 @@ from tactful.desk.dossier_rows import RECOMMENDING, Judging, attributes, flags, 
 from tactful.desk.impact import Impact, impact
 from tactful.desk.listed import lists_about
 from tactful.desk.offering import offered
-from tactful.desk.person import Desk, Held, Person, Reader
+from tactful.desk.person import Desk, Person, Reader
 from tactful.desk.requests import requests_of
 from tactful.desk.standing import asked_about, standing
+from tactful.desk.tables import Held
 from tactful.errors import TactfulError
 from tactful.sources import VAULT
 

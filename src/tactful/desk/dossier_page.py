@@ -104,8 +104,10 @@ def _who(controller: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _glance(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The page in four lines."""
-    held = facts["held"]
-    yield "What you did", number(held["interactions"], "entry", "entries") if held["interactions"] else "nothing"
+    did = {(row["item_id"], row["timestamp"]) for table in facts["interactions"] for row in table["rows"]}
+    places = len([table for table in facts["interactions"] if table["rows"]])
+    where = f", in {places} places" if places > 1 else ""
+    yield "What you did", f"{number(len(did), 'entry', 'entries')}{where}" if did else "nothing"
     yes = [purpose_words(each["purpose"]) for each in facts["consents_now"] if each["state"] == "allowed"]
     yield "What you agree to now", "; ".join(yes) or "nothing"
     roles = [each["role"] for each in facts["models"]]

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
-from tactful.desk.person import Desk, Held, Person
+from tactful.desk.person import Desk, Person
+from tactful.desk.tables import Held
 from tactful.personal.one_person import UNREADABLE, judge
 from tactful.personal.policy import Policy
 from tactful.sources import STORE, VAULT

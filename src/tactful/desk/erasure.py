@@ -30,7 +30,8 @@ from typing import Any
 
 from tactful.desk.impact import Impact, impact
 from tactful.desk.listed import take_off
-from tactful.desk.person import Desk, Held, Person, Reader
+from tactful.desk.person import Desk, Person, Reader
+from tactful.desk.tables import Held
 from tactful.desk.work_order import Task, work_order
 from tactful.errors import TactfulError
 from tactful.records.reads import note_read

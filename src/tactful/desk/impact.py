@@ -18,22 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
-import pyarrow as pa
-
-from tactful.catalogue import Catalogue
-from tactful.config import TrainingConfig
-from tactful.desk.person import Desk, Person, Reader, Table, named_tables
+from tactful.desk.judged_again import admissible
+from tactful.desk.person import Desk, Person, Reader
 from tactful.desk.plain_risk import in_words
 from tactful.desk.trainings import Training, composed, trainings
-from tactful.errors import TactfulError
-from tactful.personal.one_person import UNREADABLE, judge
-from tactful.personal.policy import Policy
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.events import Partition
-from tactful.sources import STORE
 
 Part = Literal["trained on", "used to judge", "not used", "not known"]
 """What a training did with the person's rows."""
@@ -168,7 +160,7 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False, reader: Reader 
 def _impact(desk: Desk, person: Person, reader: Reader, training: Training) -> ModelImpact:
     """What one training means to the person."""
     partition = _partition(desk, person, training)
-    rows, notes = _admissible(desk, reader, training)
+    rows, notes = admissible(desk, reader, training)
     role: Part = "not known" if rows is None else "not used" if not rows else _ROLE[partition]
     loss = _loss(training, partition)
     epsilon = 0.0 if role == "not used" else composed([loss], training.delta) if training.protects else None
@@ -207,90 +199,6 @@ def _partition(desk: Desk, person: Person, training: Training) -> Partition:
     if not isinstance(share, float | int):
         share = 0.2 if desk.settings is None else desk.settings.privacy.evaluation_share
     return "evaluation" if desk.keys.places([person.user_id])[0] < int(share * 2**64) else "training"
-
-
-def _admissible(desk: Desk, reader: Reader, training: Training) -> tuple[int | None, list[str]]:
-    """How many of the person's rows the gate would have admitted then, and what cannot be known."""
-    facts = training.facts
-    if facts is None or not isinstance(facts.get("sources"), Mapping):
-        return None, ["This training was before tactful kept what trainings read."]
-    try:
-        return _judged(desk, reader, training, facts)
-    except (TactfulError, KeyError, TypeError, ValueError) as error:
-        why = str(error) if isinstance(error, TactfulError) else "its entry in the journal is not as expected"
-        return None, [f"It cannot be judged again: {why}"]
-
-
-def _judged(desk: Desk, reader: Reader, training: Training, facts: Mapping[str, Any]) -> tuple[int | None, list[str]]:
-    """The same, where the journal says what was read."""
-    now = _time(facts.get("now")) or training.time
-    settings = TrainingConfig.load(facts["config"]) if facts.get("config") else desk.settings
-    tables = [*named_tables(facts["sources"]), Table(role="consents", place=STORE)]
-    held = [reader.read(table, known_at=now) for table in dict.fromkeys(tables) if table.role != "attributes"]
-    notes = [f"{each.table.place} could not be read: {each.problem}" for each in held if each.rows is None]
-    if settings is None or any(each.rows is None and each.table.role == "interactions" for each in held):
-        return None, notes or ["Its configuration is no longer there."]
-    parts = {role: [e.rows.table for e in held if e.rows and e.table.role == role] for role in _PARTS}
-    if any(flag for table in parts["subjects"] if "minor" in table.column_names for flag in table["minor"].to_pylist()):
-        notes.append("A minor flag is kept without a date; whether it stood then is not known.")
-    outcomes = [
-        judge(
-            interactions=rows,
-            consents=[_recorded_by(table, now) for table in parts["consents"]],
-            subjects=[_erased_by(table, now) for table in parts["subjects"]],
-            catalogue=Catalogue.open(settings.data.items),
-            policy=_policy(facts, settings),
-            keys=desk.keys,
-            purpose=training.purpose,
-            as_of=_time(facts.get("as_of")),
-            now=lambda: now,
-        ).admitted
-        for rows in parts["interactions"]
-    ]
-    return sum(outcomes), notes
-
-
-_PARTS = ("interactions", "consents", "subjects")
-
-
-def _policy(facts: Mapping[str, Any], settings: TrainingConfig) -> Policy:
-    """The policy of the training, as far as the journal says it; the rest is that of the configuration."""
-    told = settings.policy
-    return Policy(
-        retention_days=int(facts.get("retention_days") or told.retention_days),
-        sensitive=facts.get("sensitive", told.sensitive),
-        retention=facts.get("retention", told.retention),
-    )
-
-
-def _time(value: object) -> datetime | None:
-    """A time in the journal."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else None
-
-
-def _recorded_by(table: pa.Table, now: datetime) -> pa.Table:
-    """The consent events that had been recorded; one that does not say when is kept."""
-    if "recorded_time" not in table.column_names:
-        return _kept(table, "event_time", now)
-    return _kept(table, "recorded_time", now)
-
-
-def _erased_by(table: pa.Table, now: datetime) -> pa.Table:
-    """Who had been erased by then, without minor flags."""
-    if "erased_at" not in table.column_names:
-        return table.select(["user_id"]).slice(0, 0)
-    return _kept(table.select(["user_id", "erased_at"]), "erased_at", now)
-
-
-def _kept(table: pa.Table, column: str, now: datetime) -> pa.Table:
-    """The rows whose time is not after this, or is none."""
-    times = table[column].to_pylist()
-    return table.filter(pa.array([not _after(time, now) for time in times], pa.bool_()))
-
-
-def _after(time: str | None, now: datetime) -> bool:
-    """Whether a time as text is later than another."""
-    return time is not None and time != UNREADABLE and datetime.fromisoformat(time) > now
 
 
 def _next(models: Sequence[ModelImpact], *, gone: bool) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from tactful.config import TrainingConfig
+from tactful.desk.tables import ROLES, Held, Table, named_tables
 from tactful.errors import NotFoundError, TactfulError
 from tactful.personal.engines.base import Session
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.keys import Keys
-from tactful.personal.one_person import PersonRows, Role, checked_id, rows_of
+from tactful.personal.one_person import Role, checked_id, rows_of
 from tactful.personal.policy import Policy
 from tactful.personal.vault import Vault
 from tactful.records.consents import ConsentStore
@@ -26,51 +27,6 @@ from tactful.records.subjects import SubjectKey, Subjects
 from tactful.sources import STORE, VAULT, names, policy_of
 
 _INGESTED = "vault.ingested"
-_ROLES: tuple[Role, ...] = ("interactions", "consents", "subjects", "attributes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A table about people, not read.
-
-    Attributes
-    ----------
-    role : Role
-    place : str
-        The whole path of a table of the business, or `VAULT` or `STORE`.
-    """
-
-    role: Role
-    place: str
-
-    @property
-    def own(self) -> bool:
-        """Whether tactful keeps it; otherwise it is the business's, and tactful only reads it."""
-        return self.place in (VAULT, STORE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Held:
-    """What one table holds of one person.
-
-    Attributes
-    ----------
-    table : Table
-    rows : PersonRows or None
-        None if it could not be read.
-    problem : str
-        Why not.
-    """
-
-    table: Table
-    rows: PersonRows | None
-    problem: str = ""
-
-    def __repr__(self) -> str:
-        return f"Held({self.table.role}, one person)"
-
-    def __len__(self) -> int:
-        return len(self.rows) if self.rows else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -174,7 +130,7 @@ class Desk:
     @property
     def names(self) -> dict[str, list[str]]:
         """The tables by what they are for, for the journal."""
-        return {role: [table.place for table in self.tables if table.role == role] for role in _ROLES}
+        return {role: [table.place for table in self.tables if table.role == role] for role in ROLES}
 
     def person(self, user_id: str) -> Person:
         """Who this id is to tactful.
@@ -265,7 +221,7 @@ class Reader:
         if vault is not None and table.role == "interactions":
             found = vault.interactions(pseudonyms=[self._person.pseudonym])
         elif vault is not None:
-            found = vault.attributes()  # few, and not by person
+            found = vault.attributes(pseudonyms=[self._person.pseudonym])
         return _EMPTY[table.role] if found is None else found
 
 
@@ -273,14 +229,6 @@ _EMPTY: Mapping[Role, pa.Table] = {
     "interactions": pa.table({name: pa.array([], pa.string()) for name in ("user_id", "item_id", "timestamp")}),
     "attributes": pa.table({"user_id": pa.array([], pa.string())}),
 }
-
-
-def named_tables(names: Mapping[str, Any]) -> Iterator[Table]:
-    """The tables that a journal entry names as what was read."""
-    for role in _ROLES:
-        places = names.get(role)
-        for place in [places] if isinstance(places, str) else places if isinstance(places, Sequence) else ():
-            yield Table(role=role, place=str(place))
 
 
 def _tables(records: Records, settings: TrainingConfig | None, vault: Vault | None) -> Iterator[Table]:

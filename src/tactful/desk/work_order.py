@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tactful.desk.listed import lists_written
-from tactful.desk.person import Desk, Held, Person
+from tactful.desk.person import Desk, Person
 from tactful.desk.requests import entries_about
+from tactful.desk.tables import Held
 from tactful.records.reads import EXPORTED
 
 
