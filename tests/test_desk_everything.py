@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def somebody(world: DeskWorld, half: str) -> str:
 
 
 def test_everything_is_shown_and_then_nothing_is_left(
-    world: DeskWorld, tmp_path: Path, record_property: pytest.RecordProperty
+    world: DeskWorld, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """The dossier recommends what a service would; the impact names the champion; and after the erasure a search of
     every file that the product wrote, MLflow's included, finds the pseudonym in the suppression record alone."""

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,7 @@ def stays(world: DeskWorld, user: str) -> set[str]:
 
 
 def test_killed_anywhere_it_is_finished_by_the_same_command(
-    tmp_path: Path, program: subprocess.Popen[str], record_property: pytest.RecordProperty
+    tmp_path: Path, program: subprocess.Popen[str], record_property: Callable[[str, object], None]
 ) -> None:
     """Before each file that is flushed, renamed or removed and each commit the process dies, as at a loss of power."""
     world = DeskWorld.make(tmp_path / "world")
