@@ -13,7 +13,7 @@ from tactful.errors import RefusedError
 from tactful.records.store import DEFAULT_URL, Records
 
 _MODEL = "grocery"
-_BOOKS = ("records.db*", "mlflow.db*", "mlartifacts", "secrets.toml", "seen.json*")
+_BOOKS = ("records.db*", "mlflow.db*", "mlartifacts", "secrets.toml", "seen.json*", "vault")
 
 
 def forget(models: Path = FOLDER.parent) -> None:
