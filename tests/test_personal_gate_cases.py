@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from personal_reference import PURPOSE, event, gate, log, moment, reference, texts, world
-from tactful.errors import TactfulError, UsageError
+from tactful.errors import ConfigError, TactfulError, UsageError
+from tactful.personal import books
 from tactful.personal.bounding import bound
 from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, path_of
 from tactful.personal.split import hold_out
@@ -130,6 +131,30 @@ def test_an_erasure_counts_now_whatever_its_date(erased, then, replayed):
     counts = gate(made, 7).replay(log([(A, "bread", 2)]), PURPOSE, moment(then))
     assert (counts.admitted == 1) == (replayed == "admitted")
     assert gate(made, 7).admit(log([(A, "bread", 2)]), PURPOSE, moment(then)).counts.excluded["erased"] == 1
+
+
+def test_rows_of_a_category_end_when_it_says():
+    """Sooner than others, counted from `as_of` and from now; other items are not touched."""
+    made = world([yes(0, PARENT), yes(0, SENSITIVE)], retention=100, shorter={"family": 3})
+    rows = [(A, item, day) for item in ("bread", "test") for day in (1, 2, 4)]
+    counts = gate(made, 6).admit(log(rows), PURPOSE, moment(5)).counts
+    assert (counts.admitted, counts.excluded["retention_expired"]) == (4, 2)
+    assert gate(made, 6).replay(log(rows), PURPOSE, moment(5)).excluded["retention_expired"] == 1
+
+
+def test_whom_tactful_erased_counts_like_an_erasure_of_the_subjects():
+    """At once and for good; at a past time only if it was before."""
+    made = world([yes(1), event("bob", "given", 1)], erased={A: 6})
+    rows = [(A, "bread", 2), ("bob", "bread", 2)]
+    assert gate(made, 7).admit(log(rows), PURPOSE).counts.excluded["erased"] == 1
+    assert gate(made, 7).admit(log(rows), PURPOSE, moment(5)).counts.excluded["erased"] == 1
+    assert gate(made, 7).replay(log(rows), PURPOSE, moment(5)).admitted == 2
+
+
+def test_the_gate_needs_a_table_of_consents():
+    """None at all is a mistake; one without rows means that nobody said anything."""
+    with pytest.raises(ConfigError, match="table of consents"):
+        books.consents([])
 
 
 @pytest.mark.parametrize("refusal", [out(3, recorded=9), out(9), no(6)])

@@ -63,3 +63,21 @@ def test_retention_is_positive(days):
     """Rows may be used for a day at least, or there is nothing to do."""
     with pytest.raises(ConfigError):
         Policy(retention_days=days)
+
+
+SENSITIVE = {"family": {"category": ("FAMILY PLANNING",)}, "diet": {"category": ("DIET AIDS",)}}
+
+
+def test_an_item_has_the_shortest_retention_of_its_categories():
+    """And the general one if none of them has its own."""
+    policy = Policy(retention_days=90, sensitive=SENSITIVE, retention={"family": 30, "diet": 7})
+    days = [policy.days(categories) for categories in ((), ("family",), ("diet", "family"))]
+    assert days == [90, 30, 7]
+    assert Policy(retention_days=90, sensitive=SENSITIVE, retention={"diet": 7}).days(("family",)) == 90
+
+
+@pytest.mark.parametrize(("retention", "named"), [({"fmaily": 3}, "fmaily"), ({"diet": 0}, "0"), ({"diet": 91}, "91")])
+def test_a_retention_that_would_shorten_nothing_is_refused(retention, named):
+    """A misspelt category, no day at all, or longer than other rows."""
+    with pytest.raises(ConfigError, match=named):
+        Policy(retention_days=90, sensitive=SENSITIVE, retention=retention)
