@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 
 _STEP = 100_000
+_PAGES = "PRAGMA cache_size = -131072"  # 128 MiB for this connection: an index of scattered keys stays in memory
 
 
 def write(
@@ -17,6 +18,8 @@ def write(
 
     PostgreSQL gets them by ``COPY``, every other database by prepared statements.
     """
+    if connection.dialect.name == "sqlite" and len(rows) > _STEP:
+        connection.exec_driver_sql(_PAGES)
     for start in range(0, len(rows), _STEP):
         progress(f"writing rows, {start:,} of {len(rows):,} done")
         part = rows[start : start + _STEP]
