@@ -41,6 +41,8 @@ class Sources:
         The suppression record: pseudonym and since when.
     names : mapping of str to JSON
         What was read, for the journal: paths of files, and `VAULT` and `STORE`.
+    known_at : datetime, in UTC
+        What the consent store held by then is what was read of it.
     """
 
     interactions: Tabular = field(repr=False)
@@ -49,6 +51,7 @@ class Sources:
     attributes: Tabular | None = field(repr=False)
     erased: Mapping[str, datetime] = field(repr=False)
     names: Mapping[str, JSON]
+    known_at: datetime
 
     @classmethod
     def open(cls, data: DataSection, *, records: Records, keys: Keys, known_at: datetime | None = None) -> Sources:
@@ -61,7 +64,7 @@ class Sources:
             With the consent store and the suppression record.
         keys : Keys
         known_at : datetime, optional
-            Only consent events that the store held by then; all if not given.
+            Only consent events that the store held by then; by now if not given.
 
         Raises
         ------
@@ -78,11 +81,12 @@ class Sources:
         Costs: nothing; nothing leaves.
         Assumes: the process's memory is inside the trust boundary.
         """
+        known_at = known_at or records.now()
         store = ConsentStore.open(records, keys)
         subjects = Subjects.open(records, keys)
         consents: tuple[Tabular, ...] = () if data.consents is None else (data.consents,)
         if not store.empty:
-            consents = (*consents, store.events(known_at=known_at))
+            consents = (*consents, store.events(known_at=known_at, evidence=False))
         if not consents:
             raise NotFoundError(
                 "somebody must have said what they agree to",
@@ -97,6 +101,7 @@ class Sources:
             attributes=data.attributes if vault is None or data.attributes is not None else vault.attributes(),
             erased=subjects.erased(),
             names=names(data, store_holds=not store.empty),
+            known_at=known_at,
         )
 
 

@@ -251,7 +251,6 @@ class _Run:
             settings=self.settings,
             config=self.config,
             sources=self.sources,
-            now=consented.as_of if self.as_of is None else self.records.now(),
             assignment=self.assignment,
             keys=self.keys,
             actor=public_text(self.actor) if self.actor else None,

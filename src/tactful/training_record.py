@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,16 +26,14 @@ def note_training(
     settings: TrainingConfig,
     config: Path,
     sources: Sources,
-    now: datetime,
     assignment: Assignment,
     keys: Keys,
     actor: str | None,
 ) -> Entry:
     """The journal says what a training read, by which rules, and under which key hash its admitted rows can be known.
 
-    `now` is the gate's second moment: rows had to pass at ``as_of`` and then. From this, the consent store's two
-    clocks and the rows themselves, `tactful subject impact` finds out which models somebody was in, and
-    `tactful consent replay` whether a replay admits what the training did.
+    From this, the consent store's two clocks and the rows themselves, `tactful subject impact` finds out which models
+    somebody was in, and `tactful consent replay` whether a replay admits what the training did.
 
     Privacy
     -------
@@ -53,7 +50,8 @@ def note_training(
         run=run,
         model=settings.model.name,
         as_of=consented.as_of.isoformat(),
-        now=now.isoformat(),
+        now=consented.now.isoformat(),
+        known_at=sources.known_at.isoformat(),
         sources=dict(sources.names),
         **settings.policy.model_dump(mode="json"),
         evaluation_share=assignment.evaluation_share,
