@@ -43,7 +43,7 @@ def read(
         return schema.empty_table()
     gone = erased_in(connection)
     wanted = None if pseudonyms is None else [name for name in dict.fromkeys(pseudonyms) if name not in gone]
-    known, ids = subjects.opened(connection, wanted)
+    known, ids = subjects.unsealed(connection, wanted)
     people = {found.person: (ids[name], found.key) for name, found in known.items() if name not in gone}
     until = None if known_at is None else micros(known_at)
     parts = _rows(connection, None if wanted is None else list(people), until)
@@ -94,12 +94,12 @@ def _opened_rest(
     """What is sealed in each row, or only in those whose purpose or state could not be read."""
     nothing: dict[str, str] = {}
     return [
-        opened(people[row.person][1], row) if all_of_it or row[_PURPOSE] is None or row[_STATE] is None else nothing
+        unsealed(people[row.person][1], row) if all_of_it or row[_PURPOSE] is None or row[_STATE] is None else nothing
         for row in rows
     ]
 
 
-def opened(key: SubjectKey, row: Any) -> dict[str, str]:
+def unsealed(key: SubjectKey, row: Any) -> dict[str, str]:
     """What is sealed in a row, by column."""
     return read_rest(key.disclose(row.sealed, bound_to=SEALED + row.fingerprint)) if row.sealed is not None else {}
 

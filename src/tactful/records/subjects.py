@@ -108,7 +108,7 @@ class Subjects:
     def ids(self, pseudonyms: Iterable[str] | None = None) -> dict[str, str]:
         """The id behind each of these pseudonyms that is in the directory; behind all if none are named."""
         wanted = None if pseudonyms is None else list(pseudonyms)
-        return self._reading(lambda connection: self.opened(connection, wanted)[1], {})
+        return self._reading(lambda connection: self.unsealed(connection, wanted)[1], {})
 
     def erased(self) -> dict[str, datetime]:
         """Who was erased, by pseudonym, and when: the suppression record."""
@@ -154,7 +154,7 @@ class Subjects:
         """Those of these people, or of all, who are in the directory, by pseudonym. The tables must be there."""
         return {row.pseudonym: Known(person=row.person, key=self._key(row)) for row in _rows(connection, pseudonyms)}
 
-    def opened(
+    def unsealed(
         self, connection: Connection, pseudonyms: Collection[str] | None = None
     ) -> tuple[dict[str, Known], dict[str, str]]:
         """Those of these people, or of all, who are in the directory, and their ids, each key opened once."""
