@@ -12,7 +12,10 @@ _PAGES = "PRAGMA cache_size = -131072"  # 128 MiB for this connection: an index 
 
 
 def write(
-    connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], progress: Callable[[str], None]
+    connection: Connection,
+    table: Table,
+    rows: Sequence[tuple[Any, ...]],
+    progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """The rows, whose cells follow the table's columns, are in it when the connection's transaction ends.
 

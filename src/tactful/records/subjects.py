@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from tactful.records import people_tables
+from tactful.records import bulk, people_tables
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
 from tactful.records.sealing import Sealer, Secrets
 from tactful.records.store import Records, Transaction
@@ -181,11 +181,8 @@ class Subjects:
         connection = transaction.connection
         last = max(connection.execute(select(func.max(t.c.person))).scalar_one() or 0 for t in (SUBJECTS, CONSENTS))
         numbers = {name: last + place for place, name in enumerate(drafts, 1)}
-        rows = [
-            {"person": numbers[name], "pseudonym": name, "key": draft.sealed_key, "name": draft.sealed_id}
-            for name, draft in drafts.items()
-        ]
-        connection.execute(insert(SUBJECTS), rows)
+        rows = [(numbers[name], name, draft.sealed_key, draft.sealed_id) for name, draft in drafts.items()]
+        bulk.write(connection, SUBJECTS, rows)
         return numbers
 
     def _reading(self, action: Callable[[Connection], T], otherwise: T) -> T:
