@@ -9,7 +9,7 @@ new has been enrolled since, nobody has been erased, and none of its events has 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy import Connection, func, select
@@ -55,10 +55,6 @@ class Plan:
     duplicates: int
     blocked: int
     after: int
-
-    def by_person(self, numbers: Mapping[str, int]) -> Plan:
-        """The same, each person's events in one place: an index is then written from its beginning to its end."""
-        return replace(self, events=sorted(self.events, key=lambda event: numbers[event[0]]))
 
     @property
     def people(self) -> set[str]:
@@ -186,12 +182,13 @@ def _sealed(
     columns = (given.purpose, given.state, given.event_time, given.recorded_time, given.valid_until)
     whole = len(kept) == len(given)  # then nothing has to be picked
     picked = [column if whole else [column[place] for place in kept] for column in (pseudonyms, given.rest, *columns)]
-    for done, (name, rest, *said) in enumerate(zip(*picked, strict=True)):
+    for done, (name, rest, purpose, state, event, recorded, until) in enumerate(zip(*picked, strict=True)):
         if done % _STEP == 0:
             progress(f"sealing events, {done:,} of {len(kept):,} done")
         key = keys[name]
-        fingerprint = key.fingerprint(content(*said, rest))
+        fingerprint = key.fingerprint(content(purpose, state, event, recorded, until, rest))
         if fingerprint not in before:
             before.add(fingerprint)
-            events.append((name, *said, key.close(rest, bound_to=SEALED + fingerprint) if rest else None, fingerprint))
+            sealed = key.close(rest, bound_to=SEALED + fingerprint) if rest else None
+            events.append((name, purpose, state, event, recorded, until, sealed, fingerprint))
     return events

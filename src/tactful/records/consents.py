@@ -222,7 +222,6 @@ class ConsentStore:
         people_tables.make(connection)
         numbers = self._subjects.write(transaction, plan.drafts)
         numbers |= {name: known.person for name, known in plan.known.items()}
-        plan = plan.by_person(numbers)
         first = (connection.execute(select(func.max(CONSENTS.c.row))).scalar_one() or 0) + 1
         time = transaction.now()
         stored = micros(time)
