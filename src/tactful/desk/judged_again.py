@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
 
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
-from tactful.desk.person import Desk, Reader
+from tactful.desk.person import Desk, Person, Reader
 from tactful.desk.tables import Table, named_tables
 from tactful.desk.trainings import Training
 from tactful.errors import TactfulError
-from tactful.personal.one_person import UNREADABLE, judge
+from tactful.personal.one_person import UNREADABLE, agreed, judge
 from tactful.personal.policy import Policy
+from tactful.records.read_point import ReadPoint
 from tactful.sources import STORE
 
+PURGED: Final = "vault.purged"
 _PARTS = ("interactions", "consents", "subjects")
 
 
-def admissible(desk: Desk, reader: Reader, training: Training) -> tuple[int | None, list[str]]:
-    """How many of a person's rows the gate would have admitted at a training, and what cannot be known of it.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Admissible:
+    """What the gate says today of one person's rows at a past training.
+
+    Attributes
+    ----------
+    rows : int or None
+        How many rows that are there now it would have admitted; None where that cannot be said. Rows that were there
+        then and are gone are not counted, so that 0 alone says nothing.
+    agreed : bool or None
+        Whether what the person had said let rows of theirs enter at all; False excludes them whatever rows there were.
+        None where that cannot be said.
+    notes : tuple of str
+        A sentence for each thing that is not known.
+    """
+
+    rows: int | None
+    agreed: bool | None
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Admissible(one person)"
+
+
+def admissible(desk: Desk, person: Person, reader: Reader, training: Training) -> Admissible:
+    """What the gate would have admitted of a person at a training, and what cannot be known of it.
 
     Parameters
     ----------
     desk : Desk
+    person : Person
     reader : Reader
         Of the person.
     training : Training
-
-    Returns
-    -------
-    tuple
-        The number, None where it cannot be said, and a sentence for each thing that is not known.
 
     Privacy
     -------
@@ -44,42 +69,64 @@ def admissible(desk: Desk, reader: Reader, training: Training) -> tuple[int | No
     Assumes: what `tactful.desk.impact` says of tables that changed since.
     """
     facts = training.facts
-    if facts is None or not isinstance(facts.get("sources"), Mapping):
-        return None, ["This training was before tactful kept what trainings read."]
+    now = training.time if facts is None else _time(facts.get("now")) or training.time
+    if person.erased_at is not None and person.erased_at.date() < now.date():  # its hour may not be kept
+        return Admissible(rows=0, agreed=False, notes=())
     try:
-        return _judged(desk, reader, training, facts)
+        if facts is None or not isinstance(facts.get("sources"), Mapping):
+            return _unknown("This training was before tactful kept what trainings read.")
+        found = _judged(desk, person, reader, training, facts, now)
     except (TactfulError, KeyError, TypeError, ValueError) as error:
         why = str(error) if isinstance(error, TactfulError) else "its entry in the journal is not as expected"
-        return None, [f"It cannot be judged again: {why}"]
+        return _unknown(f"It cannot be judged again: {why}")
+    if person.erased_at is not None:
+        return replace(found, agreed=None, notes=(*found.notes, "They were erased: what they had said is gone."))
+    return found
 
 
-def _judged(desk: Desk, reader: Reader, training: Training, facts: Mapping[str, Any]) -> tuple[int | None, list[str]]:
+def _unknown(*notes: str) -> Admissible:
+    """Nothing can be said."""
+    return Admissible(rows=None, agreed=None, notes=notes)
+
+
+def _judged(
+    desk: Desk, person: Person, reader: Reader, training: Training, facts: Mapping[str, Any], now: datetime
+) -> Admissible:
     """The same, where the journal says what was read."""
-    now = _time(facts.get("now")) or training.time
     settings = TrainingConfig.load(facts["config"]) if facts.get("config") else desk.settings
     tables = [*named_tables(facts["sources"]), Table(role="consents", place=STORE)]
     held = [reader.read(table, known_at=now) for table in dict.fromkeys(tables) if table.role != "attributes"]
     notes = [f"{each.table.place} could not be read: {each.problem}" for each in held if each.rows is None]
-    if settings is None or any(each.rows is None and each.table.role == "interactions" for each in held):
-        return None, notes or ["Its configuration is no longer there."]
+    if settings is None:
+        return _unknown(*notes, "Its configuration is no longer there.")
+    lost = {each.table.role for each in held if each.rows is None}
     parts = {role: [e.rows.table for e in held if e.rows and e.table.role == role] for role in _PARTS}
     if any(flag for table in parts["subjects"] if "minor" in table.column_names for flag in table["minor"].to_pylist()):
         notes.append("A minor flag is kept without a date; whether it stood then is not known.")
-    outcomes = [
-        judge(
-            interactions=rows,
-            consents=[_recorded_by(table, now) for table in parts["consents"]],
-            subjects=[_erased_by(table, now) for table in parts["subjects"]],
-            catalogue=Catalogue.open(settings.data.items),
-            policy=_policy(facts, settings),
-            keys=desk.keys,
-            purpose=training.purpose,
-            as_of=_time(facts.get("as_of")),
-            now=lambda: now,
-        ).admitted
-        for rows in parts["interactions"]
-    ]
-    return sum(outcomes), notes
+    asked: dict[str, Any] = {
+        "consents": [_recorded_by(table, now) for table in parts["consents"]],
+        "subjects": [_erased_by(table, now) for table in parts["subjects"]],
+        "catalogue": Catalogue.open(facts["sources"].get("items") or settings.data.items),
+        "policy": _policy(facts, settings),
+        "keys": desk.keys,
+        "purpose": training.purpose,
+        "as_of": _time(facts.get("as_of")),
+        "now": lambda: now,
+    }
+    return Admissible(
+        rows=None if "interactions" in lost else sum(judge(interactions=t, **asked).admitted for t in parts["interactions"]),
+        agreed=None if "consents" in lost else agreed(person.user_id, **asked),
+        notes=(*notes, *_changed(desk, facts, now)),
+    )
+
+
+def _changed(desk: Desk, facts: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """What is not as it was then, as far as the journal tells."""
+    if any(entry.time >= now for entry in desk.records.entries(PURGED)):
+        yield "Rows were deleted from the vault since; whether theirs were among them is not known."
+    path = facts.get("config")
+    if path and facts.get("config_sha256") not in (None, sha256(Path(path).read_bytes()).hexdigest()):
+        yield "The configuration was changed since; what the journal does not keep of it counts as it is now."
 
 
 def _policy(facts: Mapping[str, Any], settings: TrainingConfig) -> Policy:

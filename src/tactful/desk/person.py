@@ -21,6 +21,7 @@ from tactful.personal.one_person import Role, checked_id, rows_of
 from tactful.personal.policy import Policy
 from tactful.personal.vault import Vault
 from tactful.records.consents import ConsentStore
+from tactful.records.read_point import ReadPoint
 from tactful.records.reads import noted_reads
 from tactful.records.store import Records
 from tactful.records.subjects import SubjectKey, Subjects
@@ -186,7 +187,7 @@ class Reader:
         self._session = self._session or DuckDB().session()
         return self._session
 
-    def read(self, table: Table, *, known_at: datetime | None = None) -> Held:
+    def read(self, table: Table, *, known_at: datetime | None = None, upto: ReadPoint | None = None) -> Held:
         """What one table holds of the person.
 
         Parameters
@@ -194,29 +195,31 @@ class Reader:
         table : Table
         known_at : datetime, optional
             Of the consent store: as it was then.
+        upto : ReadPoint, optional
+            The same, exactly.
         """
         if table.place == STORE:
-            return self._read(table, known_at)
+            return self._read(table, known_at, upto)
         if table not in self._files:
-            self._files[table] = self._read(table, None)
+            self._files[table] = self._read(table, None, None)
         return self._files[table]
 
-    def _read(self, table: Table, known_at: datetime | None) -> Held:
+    def _read(self, table: Table, known_at: datetime | None, upto: ReadPoint | None) -> Held:
         """The same, read now."""
         settings = self._desk.settings
         declared = () if settings is None else tuple(settings.fairness.attributes)
         try:
-            source = self._own(table, known_at) if table.own else table.place
+            source = self._own(table, known_at, upto) if table.own else table.place
             found = rows_of(self._person.user_id, source, table.role, columns=declared, engine=self)
             return Held(table=table, rows=found)
         except TactfulError as error:
             self._session = None  # a table that failed may still lie in it
             return Held(table=table, rows=None, problem=str(error))
 
-    def _own(self, table: Table, known_at: datetime | None) -> pa.Table:
+    def _own(self, table: Table, known_at: datetime | None, upto: ReadPoint | None) -> pa.Table:
         """The person's rows in one of tactful's own stores."""
         if table.place == STORE:
-            return self._desk.consents.events(user_ids=[self._person.user_id], known_at=known_at)
+            return self._desk.consents.events(user_ids=[self._person.user_id], known_at=known_at, upto=upto)
         vault, found = self._desk.vault, None
         if vault is not None and table.role == "interactions":
             found = vault.interactions(pseudonyms=[self._person.pseudonym])

@@ -14,6 +14,7 @@ from tactful.records.consent_plan import SEALED
 from tactful.records.consent_rows import COLUMNS, EVIDENCE, read_rest
 from tactful.records.consent_times import UNREADABLE, micros
 from tactful.records.people_tables import CONSENTS
+from tactful.records.read_point import ReadPoint
 from tactful.records.subject_key import SubjectKey
 from tactful.records.subjects import Subjects, erased_in
 
@@ -26,6 +27,7 @@ SCHEMA = pa.schema(
 _PERSON, _PURPOSE, _STATE = (list(CONSENTS.columns.keys()).index(name) for name in ("person", "purpose", "state"))
 _CLOCKS = ("state", "recorded_time", "stored_time")
 _AT_ONCE = 500
+_FOREVER = 1 << 62
 _CHUNK = 50_000
 
 
@@ -35,6 +37,7 @@ def read(
     pseudonyms: Iterable[str] | None,
     known_at: datetime | None,
     *,
+    upto: ReadPoint | None,
     evidence: bool,
 ) -> pa.Table:
     """The events of these people, or of all, that were stored by then; see `ConsentStore.events`."""
@@ -45,17 +48,23 @@ def read(
     wanted = None if pseudonyms is None else [name for name in dict.fromkeys(pseudonyms) if name not in gone]
     known, ids = subjects.unsealed(connection, wanted)
     people = {found.person: (ids[name], found.key) for name, found in known.items() if name not in gone}
-    until = None if known_at is None else micros(known_at)
-    parts = _rows(connection, None if wanted is None else list(people), until)
-    batches = [_batch(rows, people, schema) for rows in parts]
+    query = _stored(known_at, upto)
+    parts = _rows(connection, query, None if wanted is None else list(people))
+    in_hand = _FOREVER if upto is None else micros(upto.time)
+    batches = [_batch(rows, people, schema, in_hand) for rows in parts]
     return pa.Table.from_batches(batches, schema)
 
 
-def _rows(connection: Connection, people: Sequence[int] | None, until: int | None) -> Iterator[Sequence[Any]]:
-    """The rows in order of storing, many at a time."""
+def _stored(known_at: datetime | None, upto: ReadPoint | None) -> Select[Any]:
+    """The rows in order of storing, as far as they were there."""
     query = select(CONSENTS).where(CONSENTS.c.person.is_not(None)).order_by(CONSENTS.c.row)
-    if until is not None:
-        query = query.where(CONSENTS.c.stored_time <= until)
+    if known_at is not None:
+        query = query.where(CONSENTS.c.stored_time <= micros(known_at))
+    return query if upto is None else query.where(CONSENTS.c.row <= upto.row)
+
+
+def _rows(connection: Connection, query: Select[Any], people: Sequence[int] | None) -> Iterator[Sequence[Any]]:
+    """What the query selects of these people, or of all, many rows at a time."""
     if people is None:
         yield from _partitions(connection, query)
         return
@@ -71,7 +80,9 @@ def _partitions(connection: Connection, query: Select[Any]) -> Iterator[Sequence
         yield from rows.partitions()
 
 
-def _batch(rows: Sequence[Any], people: Mapping[int, tuple[str, SubjectKey]], schema: pa.Schema) -> pa.RecordBatch:
+def _batch(
+    rows: Sequence[Any], people: Mapping[int, tuple[str, SubjectKey]], schema: pa.Schema, in_hand: int
+) -> pa.RecordBatch:
     """The rows of people who are here, as Arrow columns."""
     here = [row for row in rows if row[_PERSON] in people]
     stored = dict(zip(CONSENTS.columns.keys(), zip(*here, strict=True), strict=True)) if here else {}
@@ -83,7 +94,7 @@ def _batch(rows: Sequence[Any], people: Mapping[int, tuple[str, SubjectKey]], sc
         columns[name] = [cell if cell is not None else rest[row].get(name) for row, cell in enumerate(columns[name])]
     columns |= {name: [each.get(name) for each in rest] for name in evidence}
     columns["recorded_time"] = (
-        [_recorded(*cells) for cells in zip(*(stored[n] for n in _CLOCKS), strict=True)] if here else ()
+        [_recorded(*cells, in_hand) for cells in zip(*(stored[n] for n in _CLOCKS), strict=True)] if here else ()
     )
     return pa.RecordBatch.from_arrays([_array(columns[field.name], field.type) for field in schema], schema=schema)
 
@@ -104,11 +115,13 @@ def unsealed(key: SubjectKey, row: Any) -> dict[str, str]:
     return read_rest(key.disclose(row.sealed, bound_to=SEALED + row.fingerprint)) if row.sealed is not None else {}
 
 
-def _recorded(state: str | None, recorded: int | None, stored: int) -> int:
-    """When it was recorded: as given, else when it was stored; what gives nothing, by then at the latest."""
-    if recorded is None:
-        return stored
-    return min(recorded, stored) if state != "given" and recorded != UNREADABLE else recorded
+def _recorded(state: str | None, recorded: int | None, stored: int, in_hand: int) -> int:
+    """When it was recorded: as given, else when it was stored; what gives nothing, by then at the latest.
+
+    Nor can it have been recorded after somebody had it in hand, whatever the clock said that stored it.
+    """
+    told = stored if recorded is None else recorded
+    return min(told, stored, in_hand) if state != "given" and told != UNREADABLE else told
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -2,8 +2,9 @@
 
 An event is written once and never edited: a later event follows it. Two clocks are kept. `event_time` says when
 somebody decided, `stored_time` when this store learnt of it, by its own clock; so what was known at any past time can
-be read back to the row (`ConsentStore.events` with `known_at`), whatever arrived since. `recorded_time` is the source's
-own claim of when it recorded the decision; where it makes none, the time of storing counts.
+be read back to the row (`ConsentStore.events` with `known_at`, or with `upto` where clocks differ), whatever arrived
+since. `recorded_time` is the source's own claim of when it recorded the decision; where it makes none, the time of
+storing counts.
 
 Which events win
 ----------------
@@ -55,6 +56,7 @@ from tactful.records.consent_plan import Plan, Progress, planned, seen
 from tactful.records.consent_rows import read_rows
 from tactful.records.consent_times import micros
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
+from tactful.records.read_point import ReadPoint
 from tactful.records.sealing import Secrets
 from tactful.records.store import Records, Transaction
 from tactful.records.subjects import Subjects
@@ -145,6 +147,7 @@ class ConsentStore:
         *,
         user_ids: Iterable[str] | None = None,
         known_at: datetime | None = None,
+        upto: ReadPoint | None = None,
         evidence: bool = True,
     ) -> pa.Table:
         """The events of these people, or of all, in the order in which they were stored.
@@ -157,6 +160,8 @@ class ConsentStore:
         user_ids : iterable of str, optional
         known_at : datetime, optional
             By the store's clock; UTC if without a zone.
+        upto : ReadPoint, optional
+            Only what was stored when `read_point` gave this, whatever clock the writers went by.
         evidence : bool, default=True
             Whether to open what the gate does not judge by; without it, a million events take seconds less.
 
@@ -168,7 +173,12 @@ class ConsentStore:
         """
         names = None if user_ids is None else list(self._subjects.named(user_ids))
         with self._records.engine.connect() as connection:
-            return consent_reading.read(connection, self._subjects, names, known_at, evidence=evidence)
+            return consent_reading.read(connection, self._subjects, names, known_at, upto=upto, evidence=evidence)
+
+    def read_point(self) -> ReadPoint:
+        """How far the store reads at this moment: `events` up to it never change, save for people erased since."""
+        with self._records.engine.connect() as connection:
+            return ReadPoint.now(connection, self._records.now())
 
     def forget(self, transaction: Transaction, pseudonym: str) -> int:
         """How many rows of this person are reduced, with this transaction, to their fingerprints.
