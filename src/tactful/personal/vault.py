@@ -82,7 +82,7 @@ class Vault:
         SecretError
             If the keys are not those of this vault: nothing was read or written.
         """
-        place = _place(folder)
+        place = placed(folder)
         store = VaultStore(place, subjects=subjects, keys=keys)
         if create:
             place.make()
@@ -102,7 +102,7 @@ class Vault:
     @staticmethod
     def exists(folder: str | Path | None = None) -> bool:
         """Whether there is a vault in the folder, which is chosen as by `open`."""
-        place = _place(folder)
+        place = placed(folder)
         return place.manifest() is not None or place.staged() is not None
 
     @property
@@ -195,7 +195,8 @@ class Vault:
         """Nothing is held of this person any more; it does no harm if nothing was.
 
         Not to be called inside a transaction of the records: another change may hold the vault and wait for those.
-        Nothing is written to the journal: an erasure has entries of its own.
+        Nothing is written to the journal: an erasure has entries of its own, the last of which takes in the `facts`
+        returned, so that a vault put back from before the erasure is noticed.
         """
         person, digit, rows, told = bytes.fromhex(pseudonym), pseudonym[0], 0, False
         with self._store.changing() as change:
@@ -209,7 +210,8 @@ class Vault:
                 told = told or file.drawer == "attributes"
             if change.changed:
                 change.commit(None)
-            return Forgotten(rows=rows, attributes=told, files=change.written)
+            generation, name = self._store.generation()
+        return Forgotten(rows=rows, attributes=told, files=change.written, generation=generation, manifest=name)
 
     def purge(
         self,
@@ -289,6 +291,6 @@ class Vault:
         return vault_holdings.verify(self._store)
 
 
-def _place(folder: str | Path | None) -> VaultFolder:
+def placed(folder: str | Path | None) -> VaultFolder:
     """The folder that is named, by the caller or the environment, or the usual one."""
     return VaultFolder(Path(folder or os.environ.get("TACTFUL_VAULT") or DEFAULT_FOLDER))

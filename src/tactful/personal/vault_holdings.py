@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from tactful.errors import TactfulError
 from tactful.personal.vault_attributes import PURPOSES, TOLD
-from tactful.personal.vault_manifest import VaultPolicy, digest
+from tactful.personal.vault_manifest import VaultPolicy
 from tactful.personal.vault_results import Held, HeldCategory, Holdings, VaultReport
 from tactful.personal.vault_rows import SEPARATOR, codes, people
-from tactful.personal.vault_store import KINDS, VaultStore
+from tactful.personal.vault_store import VaultStore
 
 _WHAT: Final = {
     "person": ("who: a pseudonym, whose id is sealed in the records", "a person's rows belong together"),
@@ -70,7 +70,10 @@ def verify(store: VaultStore) -> VaultReport:
         manifest, problems, rows = store.manifest(), _age(store), 0
         for file in manifest.files:
             try:
-                rows += store.table(file).num_rows
+                table = store.table(file)
+                rows += table.num_rows
+                if gone := _erased(store, table):
+                    problems.append(f"{file.name} has rows of {gone} people who were erased: run `tactful purge`")
             except FileNotFoundError:
                 problems.append(f"{file.name} is missing")
             except TactfulError as error:
@@ -79,15 +82,26 @@ def verify(store: VaultStore) -> VaultReport:
 
 
 def _age(store: VaultStore) -> list[str]:
-    """What the journal says against the generation that counts: an older vault may have been put back."""
-    sealed, generation = store.folder.manifest(), store.manifest().generation
-    known = [entry.body for entry in store.subjects.records.entries(KINDS) if "manifest" in entry.body]
-    if not known or known[-1]["generation"] < generation:
-        return []
-    if known[-1]["generation"] > generation:
-        return [f"the vault is at generation {generation}, the journal at {known[-1]['generation']}"]
-    same = sealed is not None and digest(sealed) == known[-1]["manifest"]
-    return [] if same else [f"generation {generation} is not the one that the journal knows"]
+    """What the journal says against the generation that counts: an older vault may have been put back.
+
+    The vault may be ahead of the journal: an erasure changes it first, and then says so.
+    """
+    generation, name = store.generation()
+    known = [(int(str(body["generation"])), body["manifest"]) for body in store.told()]
+    newest = max((number for number, _ in known), default=0)
+    if newest > generation:
+        return [f"the vault is at generation {generation}, the journal at {newest}: an older one was put back"]
+    last = next((called for number, called in reversed(known) if number == generation), name)
+    return [] if last == name else [f"generation {generation} is not the one that the journal knows"]
+
+
+def _erased(store: VaultStore, table: pa.Table) -> int:
+    """How many people of a file were erased for good: theirs is no row of any vault but one from before.
+
+    Who is marked, and whose key is still there, is being erased: that is no fault of the vault.
+    """
+    marked = store.subjects.erased().keys() & set(people(table))
+    return sum(store.subjects.find(name) is None for name in marked)
 
 
 def _columns(told: list[pa.Table], policy: VaultPolicy) -> tuple[Held, ...]:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tactful.records.journal import JSON
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
@@ -95,11 +97,22 @@ class Forgotten:
         Whether they had any.
     files : int
         How many files were written again without them.
+    generation : int
+        Of the vault without them; 0 where nothing ever came in.
+    manifest : str
+        What the journal calls that generation; empty for generation 0.
     """
 
     rows: int
     attributes: bool
     files: int
+    generation: int = 0
+    manifest: str = ""
+
+    @property
+    def facts(self) -> dict[str, JSON]:
+        """What the entry of an erasure is to say of the vault, so that one from before it is known when put back."""
+        return {"generation": self.generation, "manifest": self.manifest} if self.manifest else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

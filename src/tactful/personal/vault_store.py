@@ -14,11 +14,11 @@ from tactful.personal.vault_cipher import Cipher
 from tactful.personal.vault_folder import VaultFolder
 from tactful.personal.vault_manifest import Drawer, Manifest, VaultFile, VaultPolicy, digest
 from tactful.records.journal import JSON
-from tactful.records.store import Transaction
+from tactful.records.store import Records, Transaction
 from tactful.records.subjects import Subjects
 
-KINDS: Final = "vault."
-"""How the kinds of the vault's entries in the journal begin."""
+_KINDS: Final = ("vault.", "subject.erased")
+"""How the kinds of those entries in the journal begin that may name a generation of the vault."""
 Write = Callable[[Transaction, Mapping[str, JSON]], object]
 """Writes into the transaction with which a change is made; gets what names the new generation."""
 
@@ -52,6 +52,18 @@ class VaultStore:
         """
         sealed = self.folder.manifest()
         return Manifest.empty(self.keys) if sealed is None else Manifest.unsealed(sealed, self.cipher.sealer, self.keys)
+
+    def generation(self) -> tuple[int, str]:
+        """The number of the generation that counts, and what the journal calls it; 0 and nothing if there is none.
+
+        Not to be called while others may change the vault.
+        """
+        sealed = self.folder.manifest()
+        return self.manifest().generation, "" if sealed is None else digest(sealed)
+
+    def told(self) -> list[Mapping[str, JSON]]:
+        """What the journal tells of generations of the vault: changes, and erasures, which change it on their own."""
+        return told(self.subjects.records)
 
     def table(self, file: VaultFile, columns: list[str] | None = None) -> pa.Table:
         """What is in one file.
@@ -106,7 +118,7 @@ class VaultStore:
         """A change that was interrupted is finished if the journal knows of it, else undone. The lock is held."""
         staged = self.folder.staged()
         if staged is not None:
-            known = {entry.body.get("manifest") for entry in self.subjects.records.entries(KINDS)}
+            known = {body["manifest"] for body in self.told()}
             self.folder.turn() if digest(staged) in known else self.folder.drop_staged()
         self.folder.sweep(self.manifest().files)
 
@@ -188,8 +200,16 @@ class Change:
         folder.stage(sealed)
         if write is not None:
             with records.transaction() as transaction:
-                write(transaction, {"generation": made.generation, "manifest": digest(sealed)})
+                write(
+                    transaction,
+                    {"generation": made.generation, "manifest": digest(sealed), "vault": str(folder.path.resolve())},
+                )
         folder.turn()
         self.committed = True
         folder.sweep(made.files)
         return made
+
+
+def told(records: Records) -> list[Mapping[str, JSON]]:
+    """What the entries of the journal say that name a generation of the vault, in order."""
+    return [entry.body for entry in records.entries(_KINDS) if "manifest" in entry.body]
