@@ -95,7 +95,10 @@ def _judged(
     """The same, where the journal says what was read."""
     settings = TrainingConfig.load(facts["config"]) if facts.get("config") else desk.settings
     tables = [*named_tables(facts["sources"]), Table(role="consents", place=STORE)]
-    held = [reader.read(table, known_at=now) for table in dict.fromkeys(tables) if table.role != "attributes"]
+    upto = ReadPoint.noted(facts)
+    known_at = None if upto else _time(facts.get("known_at")) or now
+    read = [table for table in dict.fromkeys(tables) if table.role != "attributes"]
+    held = [reader.read(table, known_at=known_at, upto=upto) for table in read]
     notes = [f"{each.table.place} could not be read: {each.problem}" for each in held if each.rows is None]
     if settings is None:
         return _unknown(*notes, "Its configuration is no longer there.")
