@@ -2,6 +2,11 @@
 
 Everything that reads about people begins here: training, the suppression list, the privacy officer's desk. So a
 withdrawal that stands in the consent store, and an erasure, reach all of them, whatever files there are besides.
+
+Whoever reads what is in hand reads everything that the store holds, whatever clock stored it: a time would let a
+withdrawal wait that was stored by a machine whose clock runs ahead. How far it read is a `ReadPoint`, and whoever asks
+later what that was reads up to it. Records that are not what they were (a copy from before an erasure, say) do not tell
+who may be read about, so nothing is opened by them.
 """
 
 from __future__ import annotations
@@ -12,13 +17,14 @@ from datetime import datetime
 from pathlib import Path
 
 from tactful.config import DataSection, PolicySection
-from tactful.errors import NotFoundError
+from tactful.errors import JournalBrokenError, NotFoundError
 from tactful.personal.keys import Keys
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
 from tactful.personal.vault import Vault
 from tactful.records.consents import ConsentStore
 from tactful.records.journal import JSON
+from tactful.records.read_point import ReadPoint
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 
@@ -41,8 +47,8 @@ class Sources:
         The suppression record: pseudonym and since when.
     names : mapping of str to JSON
         What was read, for the journal: paths of files, and `VAULT` and `STORE`.
-    known_at : datetime, in UTC
-        What the consent store held by then is what was read of it.
+    read_point : ReadPoint
+        How far the records were read, for whoever asks later what was known.
     """
 
     interactions: Tabular = field(repr=False)
@@ -51,10 +57,18 @@ class Sources:
     attributes: Tabular | None = field(repr=False)
     erased: Mapping[str, datetime] = field(repr=False)
     names: Mapping[str, JSON]
-    known_at: datetime
+    read_point: ReadPoint
 
     @classmethod
-    def open(cls, data: DataSection, *, records: Records, keys: Keys, known_at: datetime | None = None) -> Sources:
+    def open(
+        cls,
+        data: DataSection,
+        *,
+        records: Records,
+        keys: Keys,
+        known_at: datetime | None = None,
+        upto: ReadPoint | None = None,
+    ) -> Sources:
         """The tables of a configuration.
 
         Parameters
@@ -64,7 +78,9 @@ class Sources:
             With the consent store and the suppression record.
         keys : Keys
         known_at : datetime, optional
-            Only consent events that the store held by then; by now if not given.
+            Only consent events that the store held by then, by its own clock; all if not given.
+        upto : ReadPoint, optional
+            Only consent events that an earlier reader had in hand; all if not given.
 
         Raises
         ------
@@ -73,6 +89,9 @@ class Sources:
             no interactions, and there is no vault.
         SecretError
             If a key does not open what it should.
+        JournalBrokenError
+            If the head of the journal that is kept outside the records says that these are not all of them: who
+            withdrew or was erased may be in what is gone.
 
         Privacy
         -------
@@ -81,12 +100,13 @@ class Sources:
         Costs: nothing; nothing leaves.
         Assumes: the process's memory is inside the trust boundary.
         """
-        known_at = known_at or records.now()
+        _check_whole(records)
         store = ConsentStore.open(records, keys)
         subjects = Subjects.open(records, keys)
+        point = upto or store.read_point()  # before what it stands for, so that what comes in between shows
         consents: tuple[Tabular, ...] = () if data.consents is None else (data.consents,)
         if not store.empty:
-            consents = (*consents, store.events(known_at=known_at, evidence=False))
+            consents = (*consents, store.events(known_at=known_at, upto=point, evidence=False))
         if not consents:
             raise NotFoundError(
                 "somebody must have said what they agree to",
@@ -101,7 +121,19 @@ class Sources:
             attributes=data.attributes if vault is None or data.attributes is not None else vault.attributes(),
             erased=subjects.erased(),
             names=names(data, store_holds=not store.empty),
-            known_at=known_at,
+            read_point=point,
+        )
+
+
+def _check_whole(records: Records) -> None:
+    """Raise if the records are an older copy, or cut off: then they do not tell who may be read about."""
+    problem = records.anchor().problem
+    if problem:
+        raise JournalBrokenError(
+            "who may be read about is told by records from which nothing is gone",
+            given=problem,
+            do="Restore the newest copy; if there is none, run: tactful journal accept --reason TEXT, and then again "
+            "every withdrawal and erasure that is gone",
         )
 
 

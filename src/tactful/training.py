@@ -61,6 +61,8 @@ from tactful.sources import Sources, policy_of
 from tactful.training_record import note_training
 
 Progress = Callable[[str], None]
+_READINGS = 3
+"""How often the tables are read because somebody changed their mind meanwhile, before a run is refused."""
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
 _NO_GUARANTEE = (
     "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
@@ -119,6 +121,7 @@ def train(
         say=progress,
     )
     try:
+        run.open()
         run.price()
         return run.outcome("dry run") if dry_run else run.train()
     except RefusedError as refusal:
@@ -128,8 +131,7 @@ def train(
 class _Run:
     """One run: its settings, what it opened, and what it has found out so far.
 
-    Opening reads headers and keys, no row of a person, and spends nothing: whatever is wrong with a file or a store
-    shows before the first debit.
+    Opening spends nothing: whatever is wrong with a file or a store shows before the first debit.
     """
 
     def __init__(
@@ -157,6 +159,14 @@ class _Run:
         self.assignment = Assignment(
             fingerprint=self.keys.assignment_fingerprint(), evaluation_share=privacy.evaluation_share
         )
+        self.mitigation = Mitigation.of(settings.fairness)
+        self.mitigation.check(self.catalogue)
+        self.ledger = BudgetLedger(self.records)
+        self.registry = Registry()
+
+    def open(self) -> None:
+        """The tables are opened as they are now, and what people have said by now counts."""
+        settings = self.settings
         self.sources = Sources.open(settings.data, records=self.records, keys=self.keys)
         self.gate = ConsentGate(
             consents=self.sources.consents,
@@ -165,11 +175,9 @@ class _Run:
             catalogue=self.catalogue,
             policy=self.policy,
             keys=self.keys,
-            evaluation_share=privacy.evaluation_share,
+            evaluation_share=settings.privacy.evaluation_share,
         )
         self.log = InteractionLog.open(self.sources.interactions)
-        self.mitigation = Mitigation.of(settings.fairness)
-        self.mitigation.check(self.catalogue)
         self.judge = Judge(
             settings,
             self.planned,
@@ -178,8 +186,6 @@ class _Run:
             keys=self.keys,
             attributes=self.sources.attributes,
         )
-        self.ledger = BudgetLedger(self.records)
-        self.registry = Registry()
 
     def price(self) -> None:
         """Raise unless who runs it may, it fits the budget, δ fits the declared population and MLflow answers.
@@ -199,6 +205,31 @@ class _Run:
 
     def train(self) -> TrainingOutcome:
         """The whole run."""
+        consented, bounded = self._read()
+        door = self._pay()
+        try:
+            return self._release(door, consented, bounded)
+        except BaseException:
+            door.give_back()
+            raise
+
+    def _read(self) -> tuple[ConsentedInteractions, BoundedInteractions]:
+        """What people agree to at the moment at which the journal says that it was read, admitted and bounded."""
+        for again in range(_READINGS):
+            if again:
+                self.say("somebody withdrew or was erased meanwhile: opening the tables again")
+                self.open()
+            consented, bounded = self._admit()
+            if self._note(consented):
+                return consented, bounded
+        raise RefusedError(
+            "nobody may withdraw or be erased between the reading of a training and its entry in the journal",
+            given=f"people change their minds faster than the tables are read, {_READINGS} times in a row",
+            do="Run it again at a quieter hour; nothing was spent",
+        )
+
+    def _admit(self) -> tuple[ConsentedInteractions, BoundedInteractions]:
+        """The rows that pass the gate, and what of them counts."""
         self.say("reading interactions through the consent gate")
         consented = self.gate.admit(self.log, self.settings.model.purpose, self.as_of)
         self.counts = consented.counts
@@ -212,13 +243,7 @@ class _Run:
             as_of=self.as_of,
             say=self.say,
         )
-        self._note(consented)
-        door = self._pay()
-        try:
-            return self._release(door, consented, bounded)
-        except BaseException:
-            door.give_back()
-            raise
+        return consented, bounded
 
     def outcome(
         self, status: str, *, reason: str = "", candidate: Candidate | None = None, judged: Judged | None = None
@@ -242,9 +267,9 @@ class _Run:
             verdicts=judged.verdicts if judged else {},
         )
 
-    def _note(self, consented: ConsentedInteractions) -> None:
-        """What is read stands in the journal."""
-        note_training(
+    def _note(self, consented: ConsentedInteractions) -> bool:
+        """What is read stands in the journal; or not, because somebody has changed their mind since it was read."""
+        entry = note_training(
             self.records,
             consented,
             run=self.id,
@@ -255,6 +280,7 @@ class _Run:
             keys=self.keys,
             actor=public_text(self.actor) if self.actor else None,
         )
+        return entry is not None
 
     def _pay(self) -> PrivateRelease:
         """The whole run debited at once, before anything of it is released."""

@@ -9,7 +9,7 @@ from tactful.config import TrainingConfig
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.keys import Keys
 from tactful.privacy.ledger import Assignment
-from tactful.records.journal import Entry
+from tactful.records.journal import JSON, Entry
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.sources import Sources
@@ -29,8 +29,13 @@ def note_training(
     assignment: Assignment,
     keys: Keys,
     actor: str | None,
-) -> Entry:
+) -> Entry | None:
     """The journal says what a training read, by which rules, and under which key hash its admitted rows can be known.
+
+    Or nothing is written, and None returned, because somebody withdrew or was erased since the training read: it would
+    use rows of theirs although the books say no. Both are looked at in one transaction, which excludes every other
+    writer; so each answer about a training, whatever the clocks say, comes to this: events up to its read point were
+    obeyed, and later ones came after its entry, or could only have added rows.
 
     From this, the consent store's two clocks and the rows themselves, `tactful subject impact` finds out which models
     somebody was in, and `tactful consent replay` whether a replay admits what the training did.
@@ -42,21 +47,21 @@ def note_training(
     Costs: nothing; nothing leaves.
     Assumes: the key of pseudonyms is secret: with it, a guess of all rows could be confirmed.
     """
-    return note_read(
-        records,
-        WHAT,
-        purpose=consented.purpose,
-        actor=actor,
-        run=run,
-        model=settings.model.name,
-        as_of=consented.as_of.isoformat(),
-        now=consented.now.isoformat(),
-        known_at=sources.known_at.isoformat(),
-        sources=dict(sources.names),
+    facts: dict[str, JSON] = {
+        "run": run,
+        "model": settings.model.name,
+        "as_of": consented.as_of.isoformat(),
+        "now": consented.now.isoformat(),
+        **sources.read_point.facts(),
+        "sources": dict(sources.names),
         **settings.policy.model_dump(mode="json"),
-        evaluation_share=assignment.evaluation_share,
-        assignment=assignment.fingerprint,
-        config=str(config.resolve()),
-        config_sha256=sha256(config.read_bytes()).hexdigest(),
-        admitted_digest=consented.fingerprint(keys),
-    )
+        "evaluation_share": assignment.evaluation_share,
+        "assignment": assignment.fingerprint,
+        "config": str(config.resolve()),
+        "config_sha256": sha256(config.read_bytes()).hexdigest(),
+        "admitted_digest": consented.fingerprint(keys),
+    }
+    with records.transaction() as transaction:
+        if not sources.read_point.still_holds(transaction.connection):
+            return None
+        return note_read(transaction, WHAT, purpose=consented.purpose, actor=actor, **facts)

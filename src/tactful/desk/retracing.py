@@ -4,10 +4,11 @@ Notes
 -----
 What a training admitted is compared by the keyed digest that its entry ``data.read`` bears
 (`tactful.personal.replay.fingerprint`), so the journal holds no row and no count. Judged are the tables that the
-configuration names today, by the rules and both clocks of the entry: consent events of the store as it held them when
-the training ran, those of files by their recorded times. It must agree unless rows or records were taken away, added or
-changed since; who was erased since is gone from tactful's own stores, and a training that they were in cannot be
-retraced in full. That is the price of erasure, and what differs is told.
+configuration names today, by the rules and the clocks of the entry: consent events of the store up to the row that the
+training read to, those of files by their recorded times. Entries from before rows were noted have a time in its place.
+It must agree unless rows or records were taken away, added or changed since; who was erased since is gone from
+tactful's own stores, and a training that they were in cannot be retraced in full. That is the price of erasure, and
+what differs is told.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.replay import Replay
 from tactful.personal.times import in_utc
+from tactful.records.read_point import ReadPoint
 from tactful.records.reads import Read, note_read, noted_reads
 from tactful.records.store import Records
 from tactful.sources import Sources, policy_of
@@ -50,6 +52,8 @@ class Retraced:
         The second moment at which rows had to pass, where a training is retraced.
     known_at : datetime or None
         Only events that the consent store held by then were looked at; all if None.
+    known_row : int or None
+        The number of the last of them, where the training noted it: that counts, whatever the clocks said.
     replay : Replay
         Counts and digest. Exact, so for inside the trust boundary only.
     trainings : tuple of Read
@@ -64,6 +68,7 @@ class Retraced:
     as_of: datetime
     now: datetime | None
     known_at: datetime | None
+    known_row: int | None = None
     replay: Replay = field(repr=False)
     trainings: tuple[Read, ...]
     run: str | None
@@ -81,6 +86,7 @@ class Retraced:
             "as_of": self.as_of.isoformat(),
             "now": self.now.isoformat() if self.now else None,
             "known_at": self.known_at.isoformat() if self.known_at else None,
+            "known_row": self.known_row,
             "read": self.replay.counts.read,
             "admitted": self.replay.counts.admitted,
             "excluded": dict(self.replay.counts.excluded),
@@ -176,10 +182,11 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
     read = _found(reads, run)
     facts = read.facts
     as_of, now = _time(facts["as_of"]), _time(facts["now"])
-    known_at = _time(facts.get("known_at") or facts["now"])
+    upto, known_at = ReadPoint.noted(facts), _time(facts.get("known_at") or facts["now"])
     rules = {name: facts[name] for name in PolicySection.model_fields if name in facts}
     note_read(records, "replay", purpose=read.purpose, actor=actor, run=_run(read))
-    sources = Sources.open(settings.data, records=records, keys=keys, known_at=known_at)
+    by_time = None if upto else known_at
+    sources = Sources.open(settings.data, records=records, keys=keys, known_at=by_time, upto=upto)
     policy = policy_of(PolicySection.model_validate(rules))
     found = _replay(settings, sources, policy, keys, read.purpose, as_of, now)
     same = _same(reads, found)
@@ -188,6 +195,7 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
         as_of=as_of,
         now=now,
         known_at=known_at,
+        known_row=upto.row if upto else None,
         replay=found,
         trainings=same,
         run=_run(read),
@@ -238,7 +246,8 @@ def _same(reads: Sequence[Read], found: Replay) -> tuple[Read, ...]:
 
 def _because(read: Read, config: Path, sources: Sources, known_at: datetime) -> tuple[str, ...]:
     """What may have made the difference; if nothing else, the rows themselves."""
-    erased = sum(time > known_at for time in sources.erased.values())
+    upto = ReadPoint.noted(read.facts)
+    erased = len(sources.erased) - upto.erased if upto else sum(t > known_at for t in sources.erased.values())
     told = [
         (erased, _ERASED.format(erased)),
         (read.facts.get("config_sha256") != sha256(config.read_bytes()).hexdigest(), _CONFIG),

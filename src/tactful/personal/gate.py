@@ -201,9 +201,9 @@ class ConsentGate:
         Returns: exact counts and a keyed hash of the admitted rows, for inside the trust boundary.
         Costs: nothing.
         Assumes: what `admit` assumes, and that each event's recorded time is when it came to be known: a table may
-        claim otherwise, the consent store says itself what it held at a time (its ``known_at``). That a run counted
-        refusals dated after its own clock cannot be told from such that came later; nor can who was flagged as a minor
-        since, or which rows were added to or taken from the log.
+        claim otherwise, the consent store says itself what it held, and up to which row a run had it in hand. That a
+        run counted refusals of a file dated after its own clock cannot be told from such that came later; nor can who
+        was flagged as a minor since, or which rows were added to or taken from the log.
         """
         latest = in_utc(self._now()) if now is None else past(now, in_utc(self._now()))
         then = past(as_of, latest)
