@@ -128,7 +128,7 @@ def test_the_chain_holds_and_names_nobody(world: DeskWorld, person: str) -> None
     assert desk.person(person).key is None
     began, ended = desk.records.entries(("subject.erasing", "subject.erased"))[-2:]
     assert (began.kind, ended.kind) == ("subject.erasing", "subject.erased")
-    assert set(ended.body) == {"request", "subject"}
+    assert set(ended.body) == {"request", "subject", "generation", "manifest"}
 
 
 @pytest.mark.prove

@@ -200,11 +200,12 @@ def _mark(desk: Desk, person: Person, request: str, actor: str | None) -> bool:
 
 def _remove(desk: Desk, person: Person, request: str, actor: str | None) -> dict[str, int]:
     """The person's rows, consents and key are gone; how many rows there were."""
-    gone = None if desk.vault is None else desk.vault.forget(person.pseudonym)
+    vault = desk.vault_now()
+    gone = None if vault is None else vault.forget(person.pseudonym)
     with desk.records.transaction() as transaction:
         consents = desk.consents.forget(transaction, person.pseudonym)
         desk.subjects.destroy(transaction, person.pseudonym)
-        transaction.append(ERASED, _body(person, request), actor=actor)
+        transaction.append(ERASED, _body(person, request) | (gone.facts if gone else {}), actor=actor)
     return {
         "interactions": gone.rows if gone else 0,
         "attributes": int(gone.attributes) if gone else 0,
@@ -223,9 +224,10 @@ def _verify(desk: Desk, person: Person) -> None:
     left = [
         f"{each.table.place} ({each.table.role})" for each in desk.held(person, tables) if each.problem or len(each)
     ]
-    if desk.vault is not None:
-        again = desk.vault.forget(person.pseudonym)  # by pseudonym: what the vault shows goes by a key that is gone
-        left += [desk.vault.path.name] if again.rows or again.attributes else []
+    vault = desk.vault_now()
+    if vault is not None:
+        again = vault.forget(person.pseudonym)  # by pseudonym: what the vault shows goes by a key that is gone
+        left += [vault.path.name] if again.rows or again.attributes else []
     if desk.subjects.find(person.pseudonym) is not None or person.pseudonym not in desk.subjects.erased():
         left.append("the directory of people")
     if left:

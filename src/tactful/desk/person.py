@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from tactful.config import TrainingConfig
 from tactful.desk.tables import ROLES, Held, Table, named_tables
-from tactful.errors import NotFoundError, TactfulError
+from tactful.errors import TactfulError
 from tactful.personal.engines.base import Session
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.keys import Keys
 from tactful.personal.one_person import Role, checked_id, rows_of
 from tactful.personal.policy import Policy
 from tactful.personal.vault import Vault
+from tactful.personal.vault_found import found_vault
 from tactful.records.consents import ConsentStore
 from tactful.records.read_point import ReadPoint
 from tactful.records.reads import noted_reads
@@ -63,6 +64,8 @@ class Desk:
     consents : ConsentStore
     vault : Vault or None
         None if nothing was ever ingested.
+    folder : Path or None
+        Where the vault was to be looked for, if not where ``TACTFUL_VAULT`` says.
     settings : TrainingConfig or None
         The configuration given, else the last one that the journal names and that is still there.
     tables : tuple of Table
@@ -76,6 +79,7 @@ class Desk:
     vault: Vault | None
     settings: TrainingConfig | None
     tables: tuple[Table, ...] = field(default=())
+    folder: Path | None = None
 
     def __repr__(self) -> str:
         return f"Desk({len(self.tables)} tables)"
@@ -105,13 +109,12 @@ class Desk:
         Raises
         ------
         NotFoundError, ConfigError, SecretError
-            If the configuration given, or a secret, is not there or not as it should be.
+            If the configuration given, a secret, or the vault that the journal tells of is not there or not as it
+            should be.
         """
         records, keys = records or Records.open(), keys or Keys.load()
         subjects = Subjects.open(records, keys)
-        kept = None
-        with suppress(NotFoundError):
-            kept = Vault.open(vault, subjects=subjects, keys=keys)
+        kept = found_vault(vault, subjects=subjects, keys=keys)
         settings = TrainingConfig.load(config) if config is not None else _last_config(records)
         return cls(
             records=records,
@@ -119,9 +122,14 @@ class Desk:
             subjects=subjects,
             consents=ConsentStore.open(records, keys),
             vault=kept,
+            folder=vault,
             settings=settings,
             tables=tuple(dict.fromkeys(_tables(records, settings, kept))),
         )
+
+    def vault_now(self) -> Vault | None:
+        """The vault, looked for again where there was none: a first ingest may have made it meanwhile."""
+        return self.vault or found_vault(self.folder, subjects=self.subjects, keys=self.keys)
 
     @property
     def policy(self) -> Policy | None:
