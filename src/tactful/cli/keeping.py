@@ -13,7 +13,7 @@ from tactful.catalogue import Catalogue
 from tactful.cli import show
 from tactful.cli.commands import Json, app
 from tactful.config import TrainingConfig
-from tactful.errors import RefusedError, UsageError
+from tactful.errors import NotFoundError, RefusedError, UsageError
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
@@ -21,8 +21,10 @@ from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
 from tactful.personal.vault import Vault
+from tactful.personal.vault_found import check_found
 from tactful.personal.vault_purge import Judge, Rules
 from tactful.personal.vault_results import Holdings, Ingested, Purged
+from tactful.personal.vault_store import told
 from tactful.records.consents import ConsentStore
 from tactful.records.journal import JSON
 from tactful.records.reads import note_read
@@ -46,6 +48,9 @@ def ingest(
     attributes: Annotated[
         Path | None, typer.Option(help="Demographics; else those that the config names. Only declared columns enter.")
     ] = None,
+    new_vault: Annotated[
+        bool, typer.Option("--new-vault", help="Begin another vault: the one that the journal tells of is lost.")
+    ] = False,
     key: Key = None,
     json: Json = False,
 ) -> None:
@@ -61,6 +66,8 @@ def ingest(
         raise UsageError(
             "a log is to be ingested", given=f"neither {config} nor --interactions names one", do="Name the table"
         )
+    if not new_vault:
+        check_found(records)
     with show.steps("ingesting") as say:
         sources, policy = Sources.open(data, records=records, keys=secrets), policy_of(settings.policy)
         gate = ConsentGate(
@@ -74,13 +81,13 @@ def ingest(
         )
         log = InteractionLog.open(sources.interactions)
         specs = tuple(AttributeSpec(name=n, levels=s.levels) for n, s in settings.fairness.attributes.items())
-        told = Demographics.open(sources.attributes, specs) if sources.attributes is not None and specs else None
+        known = Demographics.open(sources.attributes, specs) if sources.attributes is not None and specs else None
         note: dict[str, JSON] = {"sources": sources.names, "config": str(config.resolve())}
         kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets, create=True)
         note_read(records, "ingest", purpose=settings.model.purpose, actor=actor, **note)
         say("bringing in what people agreed to")
         found = kept.ingest(
-            log, gate, policy=policy, purpose=settings.model.purpose, demographics=told, specs=specs, actor=actor,
+            log, gate, policy=policy, purpose=settings.model.purpose, demographics=known, specs=specs, actor=actor,
             note=note,
         )  # fmt: skip
     _tell_ingested(found, kept)
@@ -111,11 +118,12 @@ def purge(
     settings = TrainingConfig.load(config) if config else None
     Actors.load().check("officer", key)
     found = Purged(as_of=time, dry_run=dry_run)
-    if not Vault.exists():
+    if not _is_held():
         show.say("there is no vault: nothing is held, and nothing was deleted")
     else:
         secrets = Keys.load()
         records, actor = Actors.load().act(Records.open(create=False), "officer", key)
+        check_found(records)
         kept = Vault.open(subjects=Subjects.open(records, secrets), keys=secrets)
         with show.steps("purging") as say:
             say("reading the vault and judging it by the consents as they are now")
@@ -160,6 +168,16 @@ def vault_verify(json: Json = False) -> None:
         show.as_json({"ok": found.ok, "files": found.files, "rows": found.rows, "problems": list(found.problems)})
     if not found.ok:
         raise typer.Exit(RefusedError.exit_code)
+
+
+def _is_held() -> bool:
+    """Whether there is a vault, here or, by the journal, anywhere."""
+    if Vault.exists():
+        return True
+    try:
+        return bool(told(Records.open(create=False)))
+    except NotFoundError:
+        return False
 
 
 def _rules(

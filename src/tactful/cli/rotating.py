@@ -14,7 +14,8 @@ from tactful.cli.commands import Json, keys
 from tactful.errors import SecretError
 from tactful.personal.key_providers import FileSecrets, SecretProvider, provider
 from tactful.personal.keys import Keys
-from tactful.personal.vault import ROTATED, Vault
+from tactful.personal.vault import ROTATED
+from tactful.personal.vault_found import check_found, found_vault
 from tactful.records.journal import JSON
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
@@ -36,6 +37,7 @@ def keys_rotate(
     """
     giver, secrets = provider(), Keys.load()
     records, actor = Actors.load().act(Records.open(), "officer", key)
+    check_found(records)  # before anything changes: what is in a vault that is not here would be shut for good
     told = _drop_older(giver, records, secrets) if drop_older else _rotate(giver, records, secrets, actor)
     if json:
         show.as_json(told)
@@ -64,9 +66,10 @@ def _rotate(giver: SecretProvider, records: Records, secrets: Keys, actor: str |
 def _reseal(records: Records, secrets: Keys, actor: str | None) -> tuple[int, int]:
     """How many people's keys and files were not under the current storage key, and are now."""
     subjects = Subjects.open(records, secrets)
-    people = subjects.reseal()
-    if Vault.exists():
-        files = Vault.open(subjects=subjects, keys=secrets).rotate(actor=actor, note={"people": people})
+    people = subjects.reseal(actor=actor)
+    vault = found_vault(subjects=subjects, keys=secrets)
+    if vault is not None:
+        files = vault.rotate(actor=actor, note={"people": people})
         if files:
             return people, files
     if people:
@@ -87,11 +90,12 @@ def _drop_older(giver: SecretProvider, records: Records, secrets: Keys) -> dict[
     alone = replace(secrets, storage_older=())
     subjects = Subjects.open(records, alone)
     subjects.reseal()  # raises, and changes nothing, where an older key is needed
-    problems = Vault.open(subjects=subjects, keys=alone).verify().problems if Vault.exists() else ()
+    vault = found_vault(subjects=subjects, keys=alone)
+    problems = () if vault is None else vault.verify().problems
     if problems:
         raise SecretError(
-            "everything opens with the current storage key",
-            given=f"{len(problems)} files of the vault do not",
+            "everything opens with the current storage key, and the vault is as it was written",
+            given=f"{len(problems)} problems in the vault, the first: {problems[0]}",
             do="Run `tactful keys rotate` and `tactful vault verify` first",
         )
     Keys.drop_older(giver.path)

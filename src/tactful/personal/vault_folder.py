@@ -40,21 +40,29 @@ class VaultFolder:
         return f"VaultFolder({self.path})"
 
     def make(self) -> None:
-        """The folder is there, for its owner alone.
+        """The folder is there, for its owner alone, also where it was there before and others could look into it.
 
         Raises
         ------
         UsageError
-            If it cannot be made, or is a folder of something else.
+            If it cannot be made or closed to others, or is a folder of something else.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            strange = [each for each in self.path.iterdir() if not _ours(each)]
+            if not self.manifest():
+                self._check_own()
+            if self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o700)
         except OSError as error:
             raise UsageError(
-                "the vault is a folder that can be written", given=f"{self.path}: {error.strerror}", do="Name another"
+                "the vault is a folder that can be written, of whoever fills it",
+                given=f"{self.path}: {error.strerror}",
+                do="Name another",
             ) from None
-        if strange and not self.manifest():
+
+    def _check_own(self) -> None:
+        """Raise `UsageError` if something else is in the folder: its mode is not ours to change."""
+        if any(not _ours(each) for each in self.path.iterdir()):
             raise UsageError(
                 "the vault has a folder of its own", given=f"{self.path} holds other files", do="Name another"
             )

@@ -1,8 +1,16 @@
-"""How a log enters the vault: through the consent gate, and nothing else of it."""
+"""How a log enters the vault: through the consent gate, and nothing else of it.
+
+Notes
+-----
+Who is erased while it comes in does not enter. It is asked twice: before anything is written, and in the transaction by
+which the change counts. An erasure marks its person in a transaction too, before it looks into the vault. So either the
+mark comes first, and the change is undone and made again without them, or the erasure finds what came in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,10 +26,16 @@ from tactful.personal.vault_manifest import VaultPolicy
 from tactful.personal.vault_results import Ingested
 from tactful.personal.vault_rows import DIGITS, admitted_people, admitted_rows, merged, months
 from tactful.personal.vault_store import Change, VaultStore
+from tactful.records import people_tables
 from tactful.records.journal import JSON
 from tactful.records.store import Transaction
+from tactful.records.subjects import erased_in
 
 KIND = "vault.ingested"
+
+
+class _ErasedMeanwhileError(Exception):
+    """Somebody whose rows were to enter has been erased since they were read."""
 
 
 def ingest(
@@ -48,36 +62,51 @@ def ingest(
     _check_key(store)
     consented = gate.admit(log, purpose)
     categories = policy.bundles(consented.catalogue)
-    with store.changing() as change:
-        erased = store.subjects.erased()
-        people = admitted_people(consented)
-        entering = people - erased.keys()
-        ids = _ids(log, gate, entering)
-        added, late = _enter(change, consented, categories, [bytes.fromhex(name) for name in people - entering])
-        told = 0
-        if demographics is not None and specs:
-            told = vault_attributes.take_in(change, demographics, specs, gate, entering)
-        counts = consented.counts
-        found = Ingested(
-            read=counts.read,
-            admitted=counts.admitted - late,
-            excluded={**counts.excluded, "erased": counts.excluded["erased"] + late},
-            added=added,
-            people=len(entering),
-            attributes=told,
-            files=change.written,
-            generation=change.before.generation + 1,
-        )
 
-        def write(transaction: Transaction, facts: Mapping[str, JSON]) -> None:
-            """Who is in the vault now stands in the directory, and what came in in the journal."""
-            store.subjects.enrol(transaction, ids)
-            body = found.as_json() | {"purpose": purpose, "retention_days": policy.retention_days}
-            keys = {"keys": store.keys.fingerprints()}
-            transaction.append(KIND, {**body, **keys, **note, **facts}, actor=actor)
+    def attempt() -> Ingested:
+        """The same, unless somebody who is in it is erased meanwhile."""
+        with store.changing() as change:
+            erased = store.subjects.erased()
+            people = admitted_people(consented)
+            entering = people - erased.keys()
+            ids = _ids(log, gate, entering)
+            added, late = _enter(change, consented, categories, [bytes.fromhex(name) for name in people - entering])
+            told = 0
+            if demographics is not None and specs:
+                told = vault_attributes.take_in(change, demographics, specs, gate, entering)
+            counts = consented.counts
+            found = Ingested(
+                read=counts.read,
+                admitted=counts.admitted - late,
+                excluded={**counts.excluded, "erased": counts.excluded["erased"] + late},
+                added=added,
+                people=len(entering),
+                attributes=told,
+                files=change.written,
+                generation=change.before.generation + 1,
+            )
 
-        change.commit(write, policy=_policy(policy, purpose, specs))
-    return found
+            def write(transaction: Transaction, facts: Mapping[str, JSON]) -> None:
+                """Who is in the vault now stands in the directory, and what came in in the journal."""
+                _check_nobody_left(transaction, entering)
+                store.subjects.enrol(transaction, ids)
+                body = found.as_json() | {"purpose": purpose, "retention_days": policy.retention_days}
+                keys = {"keys": store.keys.fingerprints()}
+                transaction.append(KIND, {**body, **keys, **note, **facts}, actor=actor)
+
+            change.commit(write, policy=_policy(policy, purpose, specs))
+        return found
+
+    while True:
+        with suppress(_ErasedMeanwhileError):  # each time there is somebody less to bring in
+            return attempt()
+
+
+def _check_nobody_left(transaction: Transaction, people: set[str]) -> None:
+    """Raise unless nobody of these is erased, as of this transaction; whoever is erased after it comes after it."""
+    people_tables.make(transaction.connection)
+    if not people.isdisjoint(erased_in(transaction.connection)):
+        raise _ErasedMeanwhileError
 
 
 def _check_key(store: VaultStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ class VaultStore:
         return f"VaultStore({self.folder.path})"
 
     def manifest(self) -> Manifest:
-        """The generation that counts.
+        """The generation that counts; the number of an empty vault follows from the journal, as no number comes again.
 
         Raises
         ------
@@ -51,7 +52,10 @@ class VaultStore:
             If the keys are not those of this vault.
         """
         sealed = self.folder.manifest()
-        return Manifest.empty(self.keys) if sealed is None else Manifest.unsealed(sealed, self.cipher.sealer, self.keys)
+        if sealed is not None:
+            return Manifest.unsealed(sealed, self.cipher.sealer, self.keys)
+        last = max((int(str(body["generation"])) for body in self.told()), default=0)
+        return replace(Manifest.empty(self.keys), generation=last)
 
     def generation(self) -> tuple[int, str]:
         """The number of the generation that counts, and what the journal calls it; 0 and nothing if there is none.
