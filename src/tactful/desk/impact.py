@@ -6,8 +6,13 @@ Nobody keeps a list of who was in which model; it would be one more thing to los
 at what time, is in the journal, and the person's own rows and consents are judged again as they were judged then:
 
 - of the consent store, by what was stored by then; of a file, by what says it was recorded by then;
-- of interactions, by what the tables hold now. Rows that were deleted since are not counted, and rows that were added
-  later and dated back are: the journal knows of no table how it was;
+- of interactions, by what the tables hold now. Rows that were added later and dated back are counted. Rows that were
+  purged, deleted, or left without an item since are not, so that no row today says nothing of then: **a model is told
+  as not used only where what the person had said kept out every row they could have had**, or they had been erased
+  before, and as not known otherwise. A record of consent that was deleted from a file since is not seen: they are to
+  be kept, as proof;
+- the half that a person is in, by the assignment key. Where that was another one, or cannot be told, the half is not
+  known, and the larger of both losses is told;
 - a minor flag has no date, so it is left out here and told; an erasure counts if it was before the training.
 
 Wherever something cannot be known, a model is listed rather than left out. After an erasure nothing in tactful's own
@@ -20,7 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tactful.desk.judged_again import admissible
+from tactful.desk.judged_again import Admissible, admissible
 from tactful.desk.person import Desk, Person, Reader
 from tactful.desk.plain_risk import in_words
 from tactful.desk.trainings import Training, composed, trainings
@@ -160,27 +165,44 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False, reader: Reader 
 def _impact(desk: Desk, person: Person, reader: Reader, training: Training) -> ModelImpact:
     """What one training means to the person."""
     partition = _partition(desk, person, training)
-    rows, notes = admissible(desk, reader, training)
-    role: Part = "not known" if rows is None else "not used" if not rows else _ROLE[partition]
+    found = admissible(desk, person, reader, training)
+    role = _role(found, partition)
     loss = _loss(training, partition)
     epsilon = 0.0 if role == "not used" else composed([loss], training.delta) if training.protects else None
     return ModelImpact(
         training=training,
         role=role,
-        rows=rows,
+        rows=found.rows or (0 if role == "not used" else None),
         epsilon=epsilon,
         means=_means(role, training, loss),
-        notes=tuple(notes),
+        notes=(*found.notes, *_unsure(found, partition, role)),
     )
+
+
+def _role(found: Admissible, partition: Partition | None) -> Part:
+    """What the training did with the person's rows: their absence now is no evidence, their consents then are."""
+    if found.agreed is False and not found.rows:
+        return "not used"
+    return _ROLE[partition] if found.rows and partition else "not known"
 
 
 _ROLE: Mapping[Partition, Part] = {"training": "trained on", "evaluation": "used to judge"}
 
 
+def _unsure(found: Admissible, partition: Partition | None, role: Part) -> Iterable[str]:
+    """Why it is not known what a training did with them."""
+    if role == "not known" and found.rows == 0:
+        yield "No row of theirs that is there now could have entered it; whether others were there then is not known."
+    if role == "not known" and partition is None:
+        yield "How people were divided then cannot be told, so neither can whether it learned from their rows."
+
+
 def _means(role: Part, training: Training, loss: PrivacyLoss) -> str:
     """What a training means for the person, in words."""
     if role == "not used":
-        return "No row of theirs could enter this training: consent for it was not in force, or no row had one."
+        return (
+            "No row of theirs could enter this training: consent for it was not in force, or they were erased before."
+        )
     if not training.protects:
         return "Its noise came from a seed, for tests: it protects nobody, and the model can never be approved."
     unsure = {"not known": "If their rows were in it: "}.get(role, "")
@@ -188,16 +210,18 @@ def _means(role: Part, training: Training, loss: PrivacyLoss) -> str:
     return f"{unsure}{kept}{in_words(loss, delta=training.delta)}"
 
 
-def _loss(training: Training, partition: Partition) -> PrivacyLoss:
-    """What a training cost one half of the people."""
-    return training.losses.get(partition, PrivacyLoss())
+def _loss(training: Training, partition: Partition | None) -> PrivacyLoss:
+    """What a training cost one half of the people; the worse of both where it is not known which."""
+    if partition is not None:
+        return training.losses.get(partition, PrivacyLoss())
+    return max(training.losses.values(), key=lambda loss: loss.epsilon(training.delta), default=PrivacyLoss())
 
 
-def _partition(desk: Desk, person: Person, training: Training) -> Partition:
-    """The half that the person was in."""
-    share = (training.facts or {}).get("evaluation_share")
-    if not isinstance(share, float | int):
-        share = 0.2 if desk.settings is None else desk.settings.privacy.evaluation_share
+def _partition(desk: Desk, person: Person, training: Training) -> Partition | None:
+    """The half that the person was in; None where people were divided by another key, or it is not known how."""
+    share = training.evaluation_share
+    if share is None or training.assignment != desk.keys.assignment_fingerprint():
+        return None
     return "evaluation" if desk.keys.places([person.user_id])[0] < int(share * 2**64) else "training"
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from tactful.catalogue import Catalogue
 from tactful.config import TrainingConfig
 from tactful.desk.person import Desk, Person, Reader
-from tactful.desk.tables import Table, named_tables
+from tactful.desk.tables import Held, Table, named_tables
 from tactful.desk.trainings import Training
 from tactful.errors import TactfulError
 from tactful.personal.one_person import UNREADABLE, agreed, judge
@@ -95,10 +95,7 @@ def _judged(
     """The same, where the journal says what was read."""
     settings = TrainingConfig.load(facts["config"]) if facts.get("config") else desk.settings
     tables = [*named_tables(facts["sources"]), Table(role="consents", place=STORE)]
-    upto = ReadPoint.noted(facts)
-    known_at = None if upto else _time(facts.get("known_at")) or now
-    read = [table for table in dict.fromkeys(tables) if table.role != "attributes"]
-    held = [reader.read(table, known_at=known_at, upto=upto) for table in read]
+    held = [_read(reader, table, facts, now) for table in dict.fromkeys(tables) if table.role != "attributes"]
     notes = [f"{each.table.place} could not be read: {each.problem}" for each in held if each.rows is None]
     if settings is None:
         return _unknown(*notes, "Its configuration is no longer there.")
@@ -107,7 +104,7 @@ def _judged(
     if any(flag for table in parts["subjects"] if "minor" in table.column_names for flag in table["minor"].to_pylist()):
         notes.append("A minor flag is kept without a date; whether it stood then is not known.")
     asked: dict[str, Any] = {
-        "consents": [_recorded_by(table, now) for table in parts["consents"]],
+        "consents": parts["consents"],
         "subjects": [_erased_by(table, now) for table in parts["subjects"]],
         "catalogue": Catalogue.open(facts["sources"].get("items") or settings.data.items),
         "policy": _policy(facts, settings),
@@ -116,11 +113,26 @@ def _judged(
         "as_of": _time(facts.get("as_of")),
         "now": lambda: now,
     }
+    rows = [judge(interactions=table, **asked).admitted for table in parts["interactions"]]
     return Admissible(
-        rows=None if "interactions" in lost else sum(judge(interactions=t, **asked).admitted for t in parts["interactions"]),
+        rows=None if "interactions" in lost else sum(rows),
         agreed=None if "consents" in lost else agreed(person.user_id, **asked),
         notes=(*notes, *_changed(desk, facts, now)),
     )
+
+
+def _read(reader: Reader, table: Table, facts: Mapping[str, Any], now: datetime) -> Held:
+    """What the training could have read of the person in a table.
+
+    Of the consent store exactly what it had read, where its entry says so: that counts whatever times it bears.
+    """
+    upto = ReadPoint.noted(facts)
+    if table.place == STORE and upto is not None:
+        return reader.read(table, upto=upto)
+    held = reader.read(table, known_at=_time(facts.get("known_at")) or now)
+    if held.rows is None or table.role != "consents":
+        return held
+    return replace(held, rows=replace(held.rows, table=_recorded_by(held.rows.table, now)))
 
 
 def _changed(desk: Desk, facts: Mapping[str, Any], now: datetime) -> Iterator[str]:

@@ -55,6 +55,10 @@ class Training:
         Whether its noise was real.
     delta : float
         The δ at which the population's budget is told.
+    assignment : str or None
+        The fingerprint of the key by which people were divided; None if that cannot be told.
+    evaluation_share : float or None
+        The share of people that measured it; None if that cannot be told.
     """
 
     model: str
@@ -69,6 +73,8 @@ class Training:
     losses: Mapping[Partition, PrivacyLoss]
     protects: bool
     delta: float
+    assignment: str | None
+    evaluation_share: float | None
 
     @property
     def name(self) -> str:
@@ -118,6 +124,7 @@ def _of_candidate(book: Book, balance: Balance, entry: CandidateEntry, read: Rea
         ends_at=ends_at,
         facts=None if read is None else read.facts,
         **_cost(balance, lines),
+        **_divided(balance, read),
     )
 
 
@@ -134,6 +141,7 @@ def _without(balance: Balance, run: str, read: Read) -> Training:
         ends_at=None,
         facts=read.facts,
         **_cost(balance, _lines(balance, run)),
+        **_divided(balance, read),
     )
 
 
@@ -143,6 +151,16 @@ def _cost(balance: Balance, lines: list[Line]) -> dict[str, Any]:
         "losses": balance.charge(line.event for line in lines) if lines else {},
         "protects": all(line.noise == "system" for line in lines),
         "delta": balance.limit.delta if balance.limit else 1e-6,
+    }
+
+
+def _divided(balance: Balance, read: Read | None) -> dict[str, Any]:
+    """How people were divided: what the training's entry says, else the one way in which they ever were."""
+    facts: Mapping[str, Any] = {} if read is None else read.facts
+    only = balance.assignments[0] if len(balance.assignments) == 1 else None
+    return {
+        "assignment": facts.get("assignment", only.fingerprint if only else None),
+        "evaluation_share": facts.get("evaluation_share", only.evaluation_share if only else None),
     }
 
 

@@ -6,6 +6,8 @@ A table is filtered while it is read: nobody else's row becomes a Python value. 
 reads it (`tactful.personal.engines.base.Session.stage`), so that the gate judges these few rows as it judges the whole
 table. Its checks of whole tables (that some time can be read, that some state is one) would stop at a person whose only
 record is broken; a made-up row of nobody stands beside theirs to satisfy them, and is not counted.
+
+The file is longer than most: what is read as text and what judges that text have to agree about every column.
 """
 
 from __future__ import annotations
@@ -191,24 +193,44 @@ def judge(
         return Judged(outcomes=())
     nobody = f"{interactions['user_id'][0].as_py()}-nobody"
     log = _with(interactions, {"user_id": nobody, "timestamp": now().isoformat()})
-    said = _joined(consents, "consents")
-    refused = {"user_id": nobody, "purpose": "nothing", "state": "refused", "event_time": now().isoformat()}
-    flagged = _joined(subjects, "subjects")
-    gate = ConsentGate(
-        consents=_with(said, refused),
-        subjects=flagged if flagged.num_rows else None,
-        catalogue=catalogue,
-        policy=policy,
-        keys=keys,
-        evaluation_share=0.0,
-        now=now,
-    )
+    gate = _gate(nobody, consents, subjects, catalogue, policy, keys, now)
     admitted = gate.admit(InteractionLog.open(log), purpose, as_of)
     found = admitted._session.query(_JUDGED)
     name = keys.pseudonyms([nobody])[0]
     rows = zip(*(found[column] for column in ("pseudonym", "item", "instant", "outcome")), strict=True)
     told = {(item, instant): str(outcome) for who, item, instant, outcome in rows if who != name}
     return Judged(outcomes=tuple(told[place] for place in _places(interactions, catalogue)))
+
+
+def agreed(
+    user_id: str,
+    *,
+    consents: Sequence[pa.Table],
+    subjects: Sequence[pa.Table],
+    catalogue: Catalogue,
+    policy: Policy,
+    keys: Keys,
+    purpose: str,
+    as_of: datetime | None = None,
+    now: Callable[[], datetime] = utc_now,
+) -> bool:
+    """Whether a person's consents let any row of theirs pass the gate; if not, none could, whatever rows there were.
+
+    Parameters
+    ----------
+    user_id : str
+    consents, subjects, catalogue, policy, keys, purpose, as_of, now
+        As for `judge`.
+
+    Privacy
+    -------
+    Reads: the rows given.
+    Returns: yes or no, for inside the trust boundary.
+    Costs: nothing.
+    Assumes: what `ConsentGate.willing` assumes, and that all rows are of one person.
+    """
+    gate = _gate(f"{user_id}-nobody", consents, subjects, catalogue, policy, keys, now)
+    return bool(gate.willing(keys.pseudonyms([user_id]), purpose, as_of))
 
 
 def checked_id(user_id: str) -> str:
@@ -226,6 +248,29 @@ def checked_id(user_id: str) -> str:
             do="Write it as the tables do",
         )
     return user_id
+
+
+def _gate(
+    nobody: str,
+    consents: Sequence[pa.Table],
+    subjects: Sequence[pa.Table],
+    catalogue: Catalogue,
+    policy: Policy,
+    keys: Keys,
+    now: Callable[[], datetime],
+) -> ConsentGate:
+    """The gate over what one person said, and a refusal of somebody made up."""
+    refused = {"user_id": nobody, "purpose": "nothing", "state": "refused", "event_time": now().isoformat()}
+    flagged = _joined(subjects, "subjects")
+    return ConsentGate(
+        consents=_with(_joined(consents, "consents"), refused),
+        subjects=flagged if flagged.num_rows else None,
+        catalogue=catalogue,
+        policy=policy,
+        keys=keys,
+        evaluation_share=0.0,
+        now=now,
+    )
 
 
 def _places(interactions: pa.Table, catalogue: Catalogue) -> list[tuple[int | None, int | None]]:
