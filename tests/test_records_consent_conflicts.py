@@ -163,7 +163,8 @@ def test_a_refusal_recorded_ahead_counts_from_when_the_store_had_it(tmp_path: Pa
     events = [GIVEN, said("refused", 2, recorded=900), said("given", 1, purpose="fairness", recorded=900)]
     added = store.add(texts(events, COLUMNS), source="x")
     assert added.ahead == 2
-    _, refusal, grant = store.events().to_pylist()
+    of_both = {(row["state"], row["purpose"]): row for row in store.events().to_pylist()}
+    refusal, grant = (of_both[event["state"], event["purpose"]] for event in events[1:])
     assert refusal["recorded_time"] == refusal["stored_time"] == added.time
     assert grant["recorded_time"] == moment(900) > added.time
     row = log([("ann", "bread", 3)])

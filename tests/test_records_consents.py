@@ -34,7 +34,7 @@ def test_an_erased_person_is_gone_from_every_byte(tmp_path: Path) -> None:
     key, name = subjects.find(pseudonym(ANN)), pseudonym(ANN)
     sealed = subjects.find(name).raw
     with records.engine.connect() as connection:
-        (stored,) = connection.exec_driver_sql("SELECT key FROM subjects WHERE person = 1").one()
+        (stored,) = connection.exec_driver_sql(f"SELECT key FROM subjects WHERE pseudonym = '{name}'").one()  # noqa: S608 (ours)
     with records.transaction() as transaction:
         subjects.mark_erased(transaction, name)
     with records.transaction() as transaction:

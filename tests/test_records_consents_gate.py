@@ -101,7 +101,7 @@ def test_strange_values_are_kept_as_they_were_given(store: ConsentStore) -> None
     made = events_of(world([event("ann", "maybe", "26-01-05", " Not one! ", "soon", 1), event("bob", "given", 1)]))
     assert store.add(made, source="x").malformed == 1
     with store._records.engine.connect() as connection:
-        row = connection.exec_driver_sql("SELECT person, sealed, fingerprint FROM consents WHERE row = 1").one()
+        row = connection.exec_driver_sql("SELECT person, sealed, fingerprint FROM consents WHERE event_time = 0").one()
         key = store._subjects.known(connection)[KEYS.pseudonyms(["ann"])[0]].key
     rest = consent_rows.read_rest(key.disclose(row.sealed, bound_to=b"consent" + row.fingerprint))
     assert rest == {"purpose": " Not one! ", "state": "maybe", "event_time": "26-01-05", "valid_until": "soon"}

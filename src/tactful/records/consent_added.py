@@ -75,7 +75,7 @@ def entry(plan: Plan, source: str, first: int, stored: int) -> dict[str, JSON]:
     if len(people) != 1:
         return body
     key = plan.key(people.pop())
-    said: JSON = [[event[1], event[2]] for event in plan.events[:_TOLD]]
+    said: JSON = [[event[1], event[2]] for event in sorted(plan.events, key=lambda event: event[3] or 0)[:_TOLD]]
     return body | {"subject": key.tag, "sealed": key.seal({"said": said})}
 
 

@@ -2,6 +2,9 @@
 
 Notes
 -----
+Events are written in the order of their fingerprints, which is none to whoever has no keys: a row's number, which stays
+in the journal when somebody is forgotten, must not be the line of an imported file.
+
 A plan is made against the store as it was read. Under the lock it is asked whether it still `holds`: nobody it thinks
 new has been enrolled since, nobody has been erased, and none of its events has been written by somebody else.
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeAlias
 
 from sqlalchemy import Connection, func, select
@@ -135,7 +139,7 @@ def planned(store: Seen, subjects: Subjects, given: Given, progress: Progress) -
     names = {user_id: name for name, user_id in ids.items()}
     pseudonyms = [names[user_id] for user_id in given.user_id]
     kept = [place for place, name in enumerate(pseudonyms) if name in keys]
-    events = _sealed(given, pseudonyms, kept, keys, set(store.fingerprints), progress)
+    events = mixed(_sealed(given, pseudonyms, kept, keys, set(store.fingerprints), progress))
     return Plan(
         events=events,
         known=store.known,
@@ -144,6 +148,11 @@ def planned(store: Seen, subjects: Subjects, given: Given, progress: Progress) -
         blocked=len(given) - len(kept),
         after=store.after,
     )
+
+
+def mixed(events: Sequence[Event]) -> list[Event]:
+    """The events in the order of their fingerprints."""
+    return sorted(events, key=itemgetter(-1))
 
 
 def content(

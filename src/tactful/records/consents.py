@@ -38,7 +38,10 @@ sealed under that key. A row's fingerprint is a keyed hash of everything that wa
 again, so that an import can be repeated, and the journal holds a root over the fingerprints of each import, so that a
 row that was edited, put in or taken out shows (`tactful.records.consent_check`).
 
-To forget somebody leaves their rows' numbers, times of storing and fingerprints: without the key these tell nothing.
+To forget somebody leaves their rows' numbers, times of storing and fingerprints. Without the key a fingerprint tells
+nothing; a number tells which import a row came with, and not its place in what was imported: the rows of an import are
+numbered in the order of their fingerprints. ``consent.forgotten`` names the numbers, which verification needs, and no
+tag.
 """
 
 from __future__ import annotations
@@ -183,21 +186,20 @@ class ConsentStore:
     def forget(self, transaction: Transaction, pseudonym: str) -> int:
         """How many rows of this person are reduced, with this transaction, to their fingerprints.
 
-        A journal entry, ``consent.forgotten``, names the rows and the person's tag: verification relies on it.
+        A journal entry, ``consent.forgotten``, names the rows: verification relies on it.
         """
         connection = transaction.connection
         known = self._subjects.known(connection, [pseudonym]) if people_tables.are_there(connection) else {}
         if not known:
             return 0
-        found = known[pseudonym]
-        mine = CONSENTS.c.person == found.person
+        mine = CONSENTS.c.person == known[pseudonym].person
         rows = list(connection.execute(select(CONSENTS.c.row).where(mine).order_by(CONSENTS.c.row)).scalars())
         if rows:
             empty = {
                 column.name: None for column in CONSENTS.columns if column.nullable and column.name != "stored_time"
             }
             connection.execute(update(CONSENTS).where(mine).values(empty))
-            transaction.append("consent.forgotten", {"subject": found.key.tag, "rows": rows})
+            transaction.append("consent.forgotten", {"rows": rows})
         return len(rows)
 
     def verify(self) -> ConsentReport:

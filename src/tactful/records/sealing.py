@@ -92,6 +92,15 @@ class Sealer:
             "what is stored is as it was sealed", given="a value was altered or moved", do="Restore it from a copy"
         )
 
+    @property
+    def current(self) -> str:
+        """The fingerprint of the key that seals, in hexadecimal."""
+        return self._current.hex()
+
+    def has(self, fingerprint: str) -> bool:
+        """Whether the key with this fingerprint is here, the current one or an older."""
+        return fingerprint in {known.hex() for known in self._ciphers}
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether the current key sealed this value."""
         return sealed[:_HEAD] == _VERSION + self._current

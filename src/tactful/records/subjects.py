@@ -6,8 +6,23 @@ A person is known by their *pseudonym*. Their row holds a random key, sealed und
 under that key. To erase somebody is to destroy the row: what was sealed for them anywhere, the journal included, can
 never be read again, and the chain of the journal still holds.
 
-Who is erased stays in a table of its own, by pseudonym and time. That suppression record is the one thing kept, so that
+Who is erased stays in a table of its own, by pseudonym and day. That suppression record is the one thing kept, so that
 a later import of the same id can be turned away.
+
+What remains linkable
+---------------------
+The suppression record keeps the day (UTC) and no more, because the journal says to the microsecond when an erasure
+happened: with an exact time each pseudonym would lead to its entries. New people are numbered in an order of chance, so
+that the number that is missing once somebody is gone is no place in the file they came with. What is left: on a day
+with one erasure, whoever has the pseudonym key and an id can tell that this erasure's entries are that person's, and
+with which imports their consents came. Whoever has an imported file and every secret can tell who of it is not there
+any more.
+
+The storage key that counts
+---------------------------
+`reseal` writes the fingerprint of the storage key into the journal, ``keys.storage``, with the rows it reseals. Whoever
+writes people asks in the same transaction whether theirs is that key, or a newer one. So a process that read its
+secrets before a rotation writes nothing that nobody could open once the former key is dropped.
 """
 
 from __future__ import annotations
@@ -19,6 +34,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tactful.errors import SecretError
 from tactful.records import bulk, people_tables
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
 from tactful.records.sealing import Sealer, Secrets
@@ -29,6 +45,8 @@ __all__ = ["Draft", "Known", "SubjectKey", "Subjects"]
 
 T = TypeVar("T")
 
+PINNED = "keys.storage"
+"""The kind of the entries that name the storage key."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 500
 _ALL_FROM = 20 * _AT_ONCE
@@ -85,10 +103,16 @@ class Subjects:
     def enrol(self, transaction: Transaction, ids: Iterable[str]) -> dict[str, SubjectKey]:
         """For each id its person's key, by pseudonym; those who have none get one with this transaction.
 
-        Callers leave out who is `erased`: it is not asked here.
+        Who is erased is left out: whatever was read of them before, nobody brings them back.
+
+        Raises
+        ------
+        SecretError
+            If the storage key was changed since these secrets were read.
         """
         people_tables.make(transaction.connection)
-        named = self.named(ids)
+        gone = erased_in(transaction.connection)
+        named = {name: user_id for name, user_id in self.named(ids).items() if name not in gone}
         known = {name: found.key for name, found in self.known(transaction.connection, named).items()}
         drafts = {name: self.draft(name, user_id) for name, user_id in named.items() if name not in known}
         self.write(transaction, drafts)
@@ -111,16 +135,18 @@ class Subjects:
         return self._reading(lambda connection: self.unsealed(connection, wanted)[1], {})
 
     def erased(self) -> dict[str, datetime]:
-        """Who was erased, by pseudonym, and when: the suppression record."""
+        """Who was erased, by pseudonym, and on which day: the suppression record. The time is that day's first."""
         return self._reading(erased_in, {})
 
     def mark_erased(self, transaction: Transaction, pseudonym: str) -> bool:
-        """The person counts as erased from now on, in every gate and import; False if they did before."""
+        """The person counts as erased from this day on, in every gate and import; False if they did before."""
         people_tables.make(transaction.connection)
         if pseudonym in erased_in(transaction.connection):
             return False
-        time = (transaction.now() - _EPOCH) // timedelta(microseconds=1)
-        transaction.connection.execute(insert(ERASED).values(pseudonym=pseudonym, time=time))
+        day = timedelta(days=1) * ((transaction.now() - _EPOCH) // timedelta(days=1))
+        transaction.connection.execute(
+            insert(ERASED).values(pseudonym=pseudonym, time=day // timedelta(microseconds=1))
+        )
         return True
 
     def destroy(self, transaction: Transaction, pseudonym: str) -> None:
@@ -128,8 +154,8 @@ class Subjects:
         if people_tables.are_there(transaction.connection):
             transaction.connection.execute(delete(SUBJECTS).where(SUBJECTS.c.pseudonym == pseudonym))
 
-    def reseal(self) -> int:
-        """Every key is sealed under the current storage key; how many were not before.
+    def reseal(self, *, actor: str | None = None) -> int:
+        """Every key is sealed under the current storage key, which the journal names; how many were not before.
 
         Raises
         ------
@@ -143,6 +169,8 @@ class Subjects:
             for row in stale:
                 sealed = self._sealer.seal(self._key(row).raw, bound_to=row.pseudonym.encode())
                 connection.execute(update(SUBJECTS).where(SUBJECTS.c.person == row.person).values(key=sealed))
+            if self._secrets.storage_older and _pinned(transaction) != self._sealer.current:
+                transaction.append(PINNED, {"storage": self._sealer.current}, actor=actor)
         return len(stale)
 
     def named(self, ids: Iterable[str]) -> dict[str, str]:
@@ -175,13 +203,20 @@ class Subjects:
         )
 
     def write(self, transaction: Transaction, drafts: Mapping[str, Draft]) -> dict[str, int]:
-        """These people, who are not in the directory yet, are in it with this transaction; their numbers."""
+        """These people, who are not in the directory yet, are in it with this transaction; their numbers.
+
+        Raises
+        ------
+        SecretError
+            If the storage key was changed since these secrets were read; also where nobody is new.
+        """
+        self._check_key(transaction)
         if not drafts:
             return {}
         connection = transaction.connection
         last = max(connection.execute(select(func.max(t.c.person))).scalar_one() or 0 for t in (SUBJECTS, CONSENTS))
-        numbers = {name: last + place for place, name in enumerate(drafts, 1)}
-        rows = [(numbers[name], name, draft.sealed_key, draft.sealed_id) for name, draft in drafts.items()]
+        numbers = {name: last + place for place, name in enumerate(by_chance(drafts), 1)}
+        rows = [(number, name, drafts[name].sealed_key, drafts[name].sealed_id) for name, number in numbers.items()]
         bulk.write(connection, SUBJECTS, rows)
         return numbers
 
@@ -190,13 +225,34 @@ class Subjects:
         with self._records.engine.connect() as connection:
             return action(connection) if people_tables.are_there(connection) else otherwise
 
+    def _check_key(self, transaction: Transaction) -> None:
+        """Raise `SecretError` unless the storage key is the one that the journal named last, or a newer one."""
+        named = _pinned(transaction)
+        if named is not None and not self._sealer.has(named):
+            raise SecretError(
+                "people are written under the storage key that the records name",
+                given=f"it was changed: the key with fingerprint {named} is not among the secrets this process read",
+                do="Start it again; if that does not help, give it the secrets that go with these records",
+            )
+
     def _key(self, row: Any) -> SubjectKey:
         """The key in a row of the directory."""
         return SubjectKey(self._sealer.open(row.key, bound_to=row.pseudonym.encode()))
 
 
+def by_chance(drafts: Mapping[str, Draft]) -> list[str]:
+    """The pseudonyms in an order that has nothing to do with theirs: that of what is sealed, which begins at random."""
+    return sorted(drafts, key=lambda name: drafts[name].sealed_id)
+
+
+def _pinned(transaction: Transaction) -> str | None:
+    """The fingerprint of the storage key that the journal names, if it names one."""
+    named = [entry.body["storage"] for entry in transaction.entries(PINNED) if entry.kind == PINNED]
+    return str(named[-1]) if named else None
+
+
 def erased_in(connection: Connection) -> dict[str, datetime]:
-    """Who was erased, by pseudonym, and when. The tables must be there."""
+    """Who was erased, by pseudonym, and on which day. The tables must be there."""
     rows = connection.execute(select(ERASED.c.pseudonym, ERASED.c.time).order_by(ERASED.c.pseudonym))
     return {name: _EPOCH + timedelta(microseconds=time) for name, time in rows}
 
