@@ -29,6 +29,7 @@ from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 from tactful.scoring.signing import load_private, public_text
 from tactful.scoring.suppression_list import Basis, write_list
+from tactful.scoring.suppression_marks import key_check
 from tactful.sources import names, policy_of
 from world import settings, user_id, write_world
 
@@ -221,4 +222,5 @@ def write_list_of(world: DeskWorld, people: list[str]) -> None:
     )
     with world.records().transaction() as transaction:
         told: dict[str, JSON] = {"path": str(path), "signer": public_text(key), "basis": basis, "purpose": purpose}
+        told["key_check"] = key_check(world.keys.for_lists())
         transaction.append("suppressions.written", told)

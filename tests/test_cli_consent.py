@@ -13,9 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from tactful.cli import main
+from tactful.personal.announced_lists import note_list
 from tactful.personal.consent_file import contract_events
 from tactful.personal.keys import Keys
-from tactful.personal.withdrawals import note_list
 from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
@@ -190,6 +190,16 @@ def test_who_was_never_heard_of_can_withdraw(tactful: Tactful) -> None:
     """It is recorded all the same: their data may come later."""
     assert tactful("withdraw", ANN, "--purpose", TRAINING).code == 0
     assert tactful("status", ANN).json["purposes"][TRAINING]["state"] == "withdrawn"
+
+
+def test_the_journal_never_learns_the_name_of_a_file(tactful: Tactful, folder: Path) -> None:
+    """It may be a person's, and the journal cannot forget; the same file is told by the same hash."""
+    (folder / f"{ANN}.csv").write_bytes((folder / "consents.csv").read_bytes())
+    first, again = (tactful("import", f"{ANN}.csv", *more) for more in ((), ("--dry-run",)))
+    (entry,) = records(folder).entries("consent.recorded")
+    assert entry.body["source"] == first.json["source"] == again.json["source"]
+    assert tactful("import", "consents.csv", "--dry-run").json["source"] != first.json["source"]
+    assert ANN not in str([each.body for each in records(folder).entries()])
 
 
 def test_a_service_stops_at_the_next_call(imported: Tactful, folder: Path) -> None:

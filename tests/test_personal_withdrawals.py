@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,14 +13,16 @@ from typing import Any
 import pytest
 
 from scoring_lists import OFFICER
-from tactful.cli import main
-from tactful.errors import SecretError, UsageError
+from tactful.cli import main, suppressing
+from tactful.errors import RefusedError, SecretError, UsageError
 from tactful.personal import withdrawals
+from tactful.personal.announced_lists import carry_over, check_key, confirm_list, in_force, note_list
 from tactful.personal.keys import Keys
-from tactful.personal.withdrawals import carry_over, concerns, mark_withdrawn, note_list
+from tactful.personal.withdrawals import concerns, mark_erased, mark_withdrawn
+from tactful.records.journal import Entry
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
-from tactful.scoring.signing import new_key, public_text, write_private
+from tactful.scoring.signing import load_private, new_key, public_text, write_private
 from tactful.scoring.suppression_list import PURPOSE, write_list
 from tactful.scoring.suppressions import Suppressions
 from tactful.scoring.withdrawn_marks import EVERYBODY, beside
@@ -35,7 +38,7 @@ CANARY = "CANARY-6d20"
 @pytest.fixture
 def records(tmp_path: Path) -> Records:
     """Books of their own."""
-    return Records.open(f"sqlite:///{tmp_path}/records.db")
+    return Records.open(f"sqlite:///{tmp_path}/records.db", clock=lambda: NOW)
 
 
 def listed(
@@ -45,11 +48,14 @@ def listed(
     asked = {"basis": "consent", "purpose": PURPOSE} | more
     made_at = asked.pop("made_at", NOW)
     signer = public_text(OFFICER)
-    note_list(records, path=path, signer=signer, config=path.parent / "shop.toml", key=keys.for_lists(), **asked)
+    announced = note_list(
+        records, path=path, signer=signer, config=path.parent / "shop.toml", key=keys.for_lists(), **asked
+    )
     carry_over(records, path, keys.for_lists())
     marks = b"".join(sorted(keys.marks(users)))
     times = {"made_at": made_at, "expires_at": made_at + timedelta(days=1)}
     write_list(path, marks, key=keys.for_lists(), signer=OFFICER, **asked, **times)
+    confirm_list(records, announced)
     return path
 
 
@@ -76,7 +82,8 @@ def test_the_next_request_is_refused(basis: Any, records: Records, tmp_path: Pat
     assert not reader.allows(CANARY)
     assert reader.allows("ann")
     told = str([entry.body for entry in records.entries("suppressions")])
-    assert [entry.kind for entry in records.entries("suppressions")] == ["suppressions.written", "suppressions.marked"]
+    kinds = [entry.kind.removeprefix("suppressions.") for entry in records.entries("suppressions")]
+    assert kinds == ["written", "confirmed", "marked"]
     assert str(path) in told
     assert not any(name in told for name in (CANARY, KEYS.pseudonyms([CANARY])[0], KEYS.marks([CANARY])[0].hex()))
 
@@ -151,18 +158,42 @@ def test_a_list_of_another_key_stops_everybody_until_the_next(records: Records, 
     assert service(path).allows("bob")
 
 
+def test_a_list_that_failed_does_not_hide_the_one_in_force(records: Records, tmp_path: Path) -> None:
+    """What was announced and never written changes nothing at the path; what lies there since is all that counts."""
+    path = listed(records, tmp_path / "list")
+    config, signer = tmp_path / "shop.toml", public_text(OFFICER)
+    failed = {"path": path, "basis": "consent", "signer": signer, "config": config}
+    note_list(records, purpose="fairness.assessment", key=KEYS.for_lists(), **failed)
+    assert withdraw(records, "ann") == {"list": "marked"}
+    assert not service(path).allows("ann")
+    assert service(path).allows("bob")
+    note_list(records, purpose=PURPOSE, key=ROTATED.for_lists(), **failed)
+    assert withdraw(records, "ann") == {"list": "everybody"}
+    assert not service(path).allows("bob")
+    listed(records, path, purpose="fairness.assessment", made_at=NOW + timedelta(minutes=2))
+    assert [entry.body["purpose"] for entry in in_force(records)[str(path)]] == ["fairness.assessment"]
+    assert withdraw(records, "ann") == {}
+
+
+def test_a_clock_that_is_behind_loses_no_withdrawal(records: Records, tmp_path: Path) -> None:
+    """Who withdraws at a machine an hour behind, while a list is made, is noted no earlier than that list."""
+    path = listed(records, tmp_path / "list")
+    mark_withdrawn(records, KEYS, "ann", PURPOSE, now=lambda: NOW - timedelta(hours=1))
+    assert [user for user in ("ann", "bob") if service(path).allows(user)] == ["bob"]
+
+
 def erase(records: Records, user: str) -> None:
-    """The first step of an erasure."""
+    """The first steps of an erasure."""
     subjects = Subjects.open(records, KEYS)
     with records.transaction() as transaction:
         subjects.mark_erased(transaction, KEYS.pseudonyms([user])[0])
+    mark_erased(records, KEYS, user)
 
 
 def test_whoever_was_erased_stays_off_every_list_of_objections(records: Records, tmp_path: Path) -> None:
     """No table names them any more, so no list could: what was noted stays, also beside a list at a new place."""
     path = listed(records, tmp_path / "list", (), basis="objection")
     erase(records, "ann")
-    assert withdraw(records, "ann", "personalization") == {"list": "marked"}
     assert withdraw(records, "bob") == {"list": "marked"}
     later = NOW + timedelta(minutes=5)
     listed(records, path, (), basis="objection", made_at=later)
@@ -171,6 +202,37 @@ def test_whoever_was_erased_stays_off_every_list_of_objections(records: Records,
         reader = service(each, basis="objection")
         assert [user for user in ("ann", "bob") if reader.allows(user)] == ["bob"]
     assert carry_over(records, fresh, KEYS.for_lists()) == 0
+    with pytest.raises(UsageError, match="was erased"):
+        mark_erased(records, KEYS, "bob")
+
+
+def test_a_list_that_is_announced_meanwhile_is_told_of_an_erasure(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took over what stood beside the others before this person did; so it is looked for again."""
+    listed(records, tmp_path / "list", (), basis="objection")
+    seen = withdrawals.in_force
+
+    def meanwhile(books: Records) -> dict[str, list[Entry]]:
+        found = seen(books)
+        if str(tmp_path / "fresh") not in found:
+            listed(books, tmp_path / "fresh", (), basis="objection")
+        return found
+
+    monkeypatch.setattr(withdrawals, "in_force", meanwhile)
+    erase(records, "ann")
+    assert not service(tmp_path / "fresh", basis="objection").allows("ann")
+
+
+def test_no_list_of_objections_under_another_key_once_somebody_was_erased(records: Records, tmp_path: Path) -> None:
+    """Nobody could be found on it; under the key by which they were noted it is made as before."""
+    listed(records, tmp_path / "list", (), basis="objection")
+    withdraw(records, "bob")
+    check_key(records, ROTATED.for_lists())
+    erase(records, "ann")
+    check_key(records, KEYS.for_lists())
+    with pytest.raises(RefusedError, match="another key"):
+        check_key(records, ROTATED.for_lists())
 
 
 def test_what_cannot_be_carried_over_stops_the_new_list(records: Records, tmp_path: Path) -> None:
@@ -182,12 +244,15 @@ def test_what_cannot_be_carried_over_stops_the_new_list(records: Records, tmp_pa
 
 
 def test_the_journal_names_the_person_by_their_tag_alone(records: Records, tmp_path: Path) -> None:
-    """So that an access request finds it, and nobody once the key is gone."""
+    """So that an access request finds it, and nobody once the key is gone; what they withdrew is sealed."""
     listed(records, tmp_path / "list")
     with records.transaction() as transaction:
-        key = Subjects.open(records, KEYS).enrol(transaction, ["ann"])
+        (key,) = Subjects.open(records, KEYS).enrol(transaction, ["ann"]).values()
     withdraw(records, "ann")
-    assert records.entries(withdrawals.MARKED)[-1].body["subject"] == next(iter(key.values())).tag
+    body = records.entries(withdrawals.MARKED)[-1].body
+    assert body.keys() == {"subject", "sealed"}
+    assert body["subject"] == key.tag
+    assert key.open(str(body["sealed"]))["purpose"] == PURPOSE
 
 
 def test_what_is_no_id_or_has_no_key_is_refused(records: Records, tmp_path: Path) -> None:
@@ -255,3 +320,83 @@ def test_a_list_that_is_refused_leaves_no_entry(tactful: Callable[..., tuple[int
         assert code == 2, err
     assert Records.open().entries("suppressions") == []
     assert not (tmp_path / "may.list").exists()
+
+
+LIST = ("suppressions", "shop.toml", "--out", "may.list", "--key", "officer.key")
+
+
+def reading(basis: Any = "consent") -> Suppressions:
+    """A service that reads the list of the command from now on."""
+    signer = public_text(load_private(Path("officer.key")))
+    return Suppressions("may.list", key=Path("service.key"), trusted_keys=signer, basis=basis)
+
+
+@pytest.fixture
+def may_list(tactful: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, str, str]]:
+    """The same, where a list lies and a service has its key."""
+    assert tactful("keys", "suppression", "--out", "service.key")[0] == 0
+    assert tactful("consent", "give", CANARY, "--purpose", "personalization")[0] == 0
+    assert tactful(*LIST)[0] == 0
+    return tactful
+
+
+def new_suppression_key() -> None:
+    """The secrets hold another key of suppression lists."""
+    file = Path("secrets.toml")
+    file.write_text(re.sub(r'(suppression = ")[0-9a-f]{4}', r"\g<1>0a0b", file.read_text()))
+
+
+def test_who_withdraws_while_a_list_is_made_stays_withdrawn(
+    may_list: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the consents were read and before the list lies there: the note is kept, for services new and old."""
+    reader = reading()
+    assert reader.allows(CANARY)
+    meanwhile = suppressing.standings
+
+    def withdrawn(**options: Any) -> Any:
+        mark_withdrawn(Records.open(), Keys.load(), CANARY, PURPOSE)
+        return meanwhile(**options)
+
+    monkeypatch.setattr(suppressing, "standings", withdrawn)
+    assert may_list(*LIST)[0] == 0
+    reader.check()
+    assert not reader.allows(CANARY)
+    assert not reading().allows(CANARY)
+
+
+def test_the_lists_after_an_erasure_never_profile_them_again(may_list: Callable[..., tuple[int, str, str]]) -> None:
+    """By the commands: a list of objections that is written anew, at the same place and at another, lets others
+    through and not the erased; under another key it is not made at all, and the list in force stops everybody."""
+    objection = [*LIST, "--basis", "objection"]
+    assert may_list("consent", "withdraw", CANARY, "--purpose", "personalization")[0] == 0
+    assert may_list(*objection)[0] == 0
+    assert may_list("subject", "erase", CANARY)[0] == 0
+    assert may_list(*objection)[0] == 0
+    reader = reading("objection")
+    assert (reader.allows(CANARY), reader.allows("somebody")) == (False, True)
+    new_suppression_key()
+    code, _, err = may_list(*objection)
+    assert code == 3, err
+    assert "another key" in err
+    assert may_list("subject", "erase", "somebody")[0] == 0
+    assert not reader.allows("somebody")
+    assert may_list(*LIST)[0] == 0
+
+
+def test_a_list_that_could_not_be_told_is_no_success(may_list: Callable[..., tuple[int, str, str]]) -> None:
+    """Exit code 3 for a withdrawal and an erasure; a link that leads nowhere, for the notes, stops everybody."""
+    reader = reading()
+    beside(Path("may.list")).symlink_to("/nonexistent/notes")
+    code, out, _ = may_list("consent", "withdraw", CANARY, "--purpose", PURPOSE, "--json")
+    told = json.loads(out.strip().splitlines()[-1])
+    assert (code, told["lists"][0]["outcome"], told["lists"][0]["reached"]) == (3, "not marked", False)
+    assert told["recorded"]
+    assert not reader.allows(CANARY)
+    code, out, _ = may_list("subject", "erase", CANARY, "--json")
+    told = json.loads(out.strip().splitlines()[-1])
+    assert (code, told["verified"], len(told["lists_missed"])) == (3, False, 1)
+    beside(Path("may.list")).unlink()
+    code, out, _ = may_list("subject", "erase", CANARY, "--json")
+    assert (code, json.loads(out.strip().splitlines()[-1])["verified"]) == (0, True)
+    assert not reading().allows(CANARY)

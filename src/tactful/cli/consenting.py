@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,13 +64,17 @@ def consent_import(
     with show.steps("importing") as say:
         say("reading the file")
         events, told = _read(file, form, mapping)
-        store = ConsentStore.open(records, Keys.load())
-        added = store.add(events, source=file.name, actor=actor, progress=say, dry_run=dry_run)
+        secrets = Keys.load()
+        store = ConsentStore.open(records, secrets)
+        source = _source_of(file, form, secrets)
+        added = store.add(events, source=source, actor=actor, progress=say, dry_run=dry_run)
     _tell_added(added, dry_run=dry_run)
+    if added.events and not dry_run:
+        show.say(f"the journal calls the file: {source}")
     for name, n in ((name, n) for name, n in told.items() if n):
         show.say(f"{n:,} {_PASSED_OVER[name]}")
     if json:
-        show.as_json(added.as_json() | told | {"dry_run": dry_run})
+        show.as_json(added.as_json() | told | {"dry_run": dry_run, "source": source})
 
 
 @consent.command("status")
@@ -95,6 +101,8 @@ def consent_withdraw(
 ) -> None:
     """Record that a person withdrew a purpose: services stop at the next request, the next training leaves them out.
 
+    It ends with 3 if a list could not be told; the withdrawal is recorded all the same. Safe to repeat.
+
     Example: tactful consent withdraw 1234 --purpose personalization.recommendations
     """
     desk, actor = desk_of(config, key)
@@ -116,6 +124,8 @@ def consent_withdraw(
         recorded = None if added.blocked else added.time.isoformat()
         told = {"purpose": purpose, "recorded": recorded, "lists": [each.as_json() for each in lists]}
         show.as_json(told | {"models": models, "models_unknown": unknown})
+    if not all(each.reached for each in lists):
+        raise typer.Exit(RefusedError.exit_code)
 
 
 @consent.command("give")
@@ -180,6 +190,16 @@ def _read(file: Path, form: str | None, mapping: Path | None) -> tuple[pa.Table,
     found = read(file, form, mapping)
     told = {"ignored": sum(found.unmapped.values()), "silent": found.silent, "anonymous": found.anonymous}
     return found.events, told | {"objections": found.objections}
+
+
+def _source_of(file: Path, form: str | None, secrets: Keys) -> str:
+    """What the journal calls a file: its format, and a keyed hash of its name.
+
+    The name itself may be a person's, and the journal cannot forget. Whoever has the name and the secrets finds the
+    entry again: to import the file with ``--dry-run`` tells the hash.
+    """
+    said = hmac.digest(secrets.pseudonym, b"\x00file " + os.fsencode(file.name), "sha256").hex()[:16]  # no id's hash
+    return f"{form or 'contract'} file {said}"
 
 
 def _record(

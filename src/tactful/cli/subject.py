@@ -16,7 +16,7 @@ from tactful.desk.erasure import Erasure, Told, erase
 from tactful.desk.impact import Impact
 from tactful.desk.person import Desk
 from tactful.desk.work_order import as_text
-from tactful.errors import UsageError
+from tactful.errors import RefusedError, UsageError
 from tactful.personal.keys import Keys
 from tactful.records.store import Records
 
@@ -97,6 +97,8 @@ def subject_erase(
 ) -> None:
     """Erase a person from tactful's own stores, for good; safe to repeat, and to finish after a crash.
 
+    It ends with 3 if a suppression list could not be told: they are erased, and a service may still profile them.
+
     Example: tactful subject erase 1234 --config configs/grocery.toml --work-order order.txt
     """
     if work_order is not None:
@@ -109,6 +111,8 @@ def subject_erase(
     _tell_erased(found)
     if json:
         show.as_json(found.as_json())
+    if found.lists_missed:
+        raise typer.Exit(RefusedError.exit_code)
 
 
 def _desk(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
@@ -161,7 +165,9 @@ def _tell_erased(found: Erasure) -> None:
     if not any(found.told.held.values()):
         show.say("nothing was held under this id")
     for path in found.lists_missed:
-        show.say(f"NOT reached: {path}. Services that read it may profile this person until it ends")
+        show.say(
+            f"NOT reached: {path}. Services that read it may profile this person until it ends; mend it, erase again"
+        )
     removed = ", ".join(f"{kind}: {n:,}" for kind, n in found.removed.items() if n)
     show.say(f"erased; {removed or 'no row was left to remove'}; imports of this id are turned away from now on")
     show.say(f"request {found.told.request}: journalled without the id; stores read again: nothing is left")

@@ -13,9 +13,9 @@ from tactful.cli import show
 from tactful.cli.commands import Json, app, keys
 from tactful.config import TrainingConfig
 from tactful.errors import UsageError
+from tactful.personal.announced_lists import carry_over, check_key, confirm_list, note_list
 from tactful.personal.keys import Keys
 from tactful.personal.objections import check_asked, standings
-from tactful.personal.withdrawals import carry_over, note_list
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.scoring.signing import load_private, public_text
@@ -48,9 +48,11 @@ def suppressions(
     records, actor = Actors.load().act(Records.open(), "officer", key)
     until = _hours(valid_hours)
     check_asked(basis=basis, purpose=purpose, valid_for=until)
+    if basis == "objection":
+        check_key(records, secrets.for_lists())
     with show.steps("listing") as say:
         say("judging consents")
-        note_list(
+        announced = note_list(
             records,
             path=out,
             signer=public_text(signer),
@@ -59,7 +61,7 @@ def suppressions(
             actor=actor,
             basis=basis,
             purpose=purpose,
-        )  # before anything is read: who withdraws from here on is noted beside the list
+        )  # before anything is read: who withdraws from here on is noted beside the list, and later than the list
         sources = Sources.open(settings.data, records=records, keys=secrets)
         note_read(records, "suppressions", purpose=purpose, actor=actor, sources=sources.names, basis=basis)
         found = standings(
@@ -70,6 +72,7 @@ def suppressions(
             purpose=purpose,
             basis=basis,
             valid_for=until,
+            now=lambda: announced.time,
         )
         say("signing and writing")
         carry_over(records, out, secrets.for_lists())
@@ -83,6 +86,7 @@ def suppressions(
             key=secrets.for_lists(),
             signer=signer,
         )
+        confirm_list(records, announced, actor=actor)
     left_out = ", ".join(f"{n:,} {state}" for state, n in found.counts.items() if state != "allowed")
     show.say(f"{found.counts.get('allowed', 0):,} people may be profiled; not: {left_out or 'nobody'}")
     show.say(f"{out} holds until {found.expires_at:%Y-%m-%d %H:%M} UTC at most; services trust {public_text(signer)}")

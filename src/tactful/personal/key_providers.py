@@ -9,8 +9,11 @@ key        what stops                                     what tactful says     
 pseudonym  vault and stores cannot be joined to ids again refused before anything is read      erase and ingest anew
 storage    ids and rows stay unreadable for good          names the fingerprint of what lacks  what is released
 assignment training and evaluation people are told anew   every debit counts against both      everything, at a cost
-suppression services cannot read their lists              services refuse to profile           write a new list
+suppression services cannot read their lists              services refuse to profile           lists of consent anew
 ========== ============================================== ==================================== =====================
+
+Without the suppression key, lists of **objection** are lost for good once somebody was erased: beside them stands who
+may never be profiled again, and only that key can tell who it is. Tactful refuses to make one under another key.
 
 A storage key that was rotated away is needed as long as something is sealed under it, backups included: it stays among
 the older ones until `Keys.drop_older`.

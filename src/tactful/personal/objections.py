@@ -38,7 +38,9 @@ from tactful.personal.times import FOREVER, in_utc, micros, utc_now
 Basis = Literal["consent", "objection"]
 """``consent`` lists who agrees, ``objection`` who may not be profiled."""
 
-_LONGEST = timedelta(days=31)
+LONGEST = timedelta(days=31)
+"""For how long a list may hold."""
+
 _NAMED = "SELECT user_id FROM consent_rows UNION SELECT user_id FROM subject_rows"
 _STANDING = f"""{STANDING}
 SELECT p.mark,
@@ -122,7 +124,7 @@ def standings(
     engine : Engine, optional
         What runs the statement; DuckDB if not given.
     now : callable returning a datetime, optional
-        The clock.
+        The clock: a time **before** the tables were read, or whoever withdrew in between would be taken for known.
 
     Raises
     ------
@@ -187,9 +189,9 @@ def check_asked(*, basis: str, purpose: str, valid_for: timedelta) -> None:
     checked_purpose(purpose)
     if basis not in _LISTED:
         raise UsageError("a list is of consent or of objection", given=repr(basis), do="Choose one of the two")
-    if not timedelta(0) < valid_for <= _LONGEST:
+    if not timedelta(0) < valid_for <= LONGEST:
         raise UsageError(
-            f"a list holds for some time, and for {_LONGEST.days} days at most",
+            f"a list holds for some time, and for {LONGEST.days} days at most",
             given=f"{valid_for}",
             do="Give e.g. timedelta(days=1)",
         )

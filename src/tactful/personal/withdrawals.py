@@ -2,41 +2,45 @@
 
 Notes
 -----
-Which lists there are the journal says: `tactful suppressions` writes an entry for each. A withdrawal of a purpose
+Every list is told that may lie at a path now, see `tactful.personal.announced_lists`. A withdrawal of a purpose
 concerns a list if the gate would refuse the list's purpose for it: the purpose itself or one above it was withdrawn, or
 what was withdrawn is no purpose at all.
 
-It is to be stored before it is noted: a list that is made in between then reads it, or is older than the note.
+It is to be stored before it is noted: a list that is made in between then reads it, or is older than the note. A note
+is never older than the announcement of a list it concerns, whatever the clocks of two machines say.
 
 A list that was made under another key of suppression lists cannot be told who withdrew. It is told that **everybody**
 did, which holds until the next list: nobody can say which of its people is meant.
 
 Whoever was erased is noted **for good**. Nothing that names them is kept, so no later list could hold them: a list of
-objections would let them through. A list at a new place takes over these lines from the others (`carry_over`); what
-they hold is a keyed hash under a key of its own, and no pseudonym.
+objections would let them through. What is noted is a keyed hash under a key of its own, and no pseudonym. Where no list
+was known at an erasure nothing could be noted: a list of objections that is made later lets the person through, unless
+the business's tables still name them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tactful.errors import UsageError
+from tactful.personal.announced_lists import in_force
 from tactful.personal.consent import PURPOSE, path_of
 from tactful.personal.ids import is_clean
 from tactful.personal.keys import Keys
+from tactful.personal.objections import LONGEST
 from tactful.personal.times import in_utc, utc_now
 from tactful.records.journal import JSON, Entry
-from tactful.records.store import Records, Transaction
+from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 from tactful.scoring.suppression_marks import key_check
-from tactful.scoring.withdrawn_marks import EVERYBODY, FOR_GOOD, append, for_good
+from tactful.scoring.withdrawn_marks import EVERYBODY, append, for_good_under
 
-WRITTEN, MARKED = "suppressions.written", "suppressions.marked"
-"""Kinds of the journal's entries: a list was written; a withdrawal was noted beside lists."""
+MARKED = "suppressions.marked"
+"""The kind of the journal's entry: a withdrawal was noted beside lists."""
 
 _EVERYTHING = ("", "all", "any", "everything")
 
@@ -57,6 +61,9 @@ class Marked:
         it; the withdrawal is noted should it return. ``not marked``: the file could not be written, see `problem`.
     problem : str or None
         Why it could not be written.
+    reached : bool
+        Whether no service that reads the list profiles the person: the note is there, or the list is gone and whatever
+        copy there may be has ended.
     """
 
     path: str
@@ -64,51 +71,12 @@ class Marked:
     purpose: str
     outcome: str
     problem: str | None = None
+    reached: bool = True
 
     def as_json(self) -> dict[str, JSON]:
         """The outcome as plain values."""
         told: dict[str, JSON] = {"list": self.path, "basis": self.basis, "purpose": self.purpose}
-        return told | {"outcome": self.outcome, "problem": self.problem}
-
-
-def note_list(
-    books: Records | Transaction,
-    *,
-    path: Path,
-    basis: str,
-    purpose: str,
-    signer: str,
-    config: Path,
-    key: bytes,
-    actor: str | None = None,
-    **facts: JSON,
-) -> Entry:
-    """The journal says that there is a list, so that withdrawals find it; to be called before consents are read for it.
-
-    Parameters
-    ----------
-    books : Records or Transaction
-    path : Path
-        The list.
-    basis, purpose : str
-        What it is of.
-    signer : str
-        The public key of whoever answers for it.
-    config : Path
-        What it was made from.
-    key : bytes
-        The key of suppression lists; only its check is noted.
-    actor : str, optional
-        The public key of who does it.
-    **facts
-        Plain values. **Never a person's id.**
-    """
-    body: dict[str, JSON] = {"path": str(path.absolute()), "basis": basis, "purpose": purpose, "signer": signer}
-    body |= {"config": str(config.absolute()), "key_check": key_check(key), **facts}
-    if isinstance(books, Transaction):
-        return books.append(WRITTEN, body, actor=actor)
-    with books.transaction() as transaction:
-        return transaction.append(WRITTEN, body, actor=actor)
+        return told | {"outcome": self.outcome, "problem": self.problem, "reached": self.reached}
 
 
 def mark_withdrawn(
@@ -125,7 +93,7 @@ def mark_withdrawn(
     Parameters
     ----------
     records : Records
-        Where lists are journalled; an entry says what was done, under the person's tag if they have one.
+        Where lists are journalled; an entry says what was done, sealed under the person's key if they have one.
     keys : Keys
     user_id : str
     purpose : str
@@ -149,53 +117,51 @@ def mark_withdrawn(
     Costs: nothing.
     Assumes: the withdrawal is stored already, see the notes of this module.
     """
-    if not user_id or not is_clean(user_id):
-        raise UsageError("an id begins and ends with a letter or digit", given="this one is none", do="Correct it")
-    lists = [body for body in _newest(records).values() if concerns(purpose, str(body["purpose"]))]
-    if not lists:
+    found = _told(records, keys, user_id, purpose, now)
+    if not found:
         return []
-    mark, check, at = keys.marks([user_id])[0], key_check(keys.for_lists()), in_utc(now())
     subjects, pseudonym = Subjects.open(records, keys), keys.pseudonyms([user_id])[0]
-    at_own = FOR_GOOD if pseudonym in subjects.erased() else at
-    found = [_marked(e, mark, at_own) if e.get("key_check") == check else _marked(e, EVERYBODY, at) for e in lists]
-    subject = subjects.find(pseudonym)
+    subject = None if pseudonym in subjects.erased() else subjects.find(pseudonym)
     body: dict[str, JSON] = {"purpose": purpose, "lists": [each.as_json() for each in found]}
+    if subject is not None:
+        body = {"subject": subject.tag, "sealed": subject.seal(body)}
     with records.transaction() as transaction:
-        transaction.append(MARKED, body | ({"subject": subject.tag} if subject else {}), actor=actor)
+        transaction.append(MARKED, body, actor=actor)
     return found
 
 
-def carry_over(records: Records, path: Path, key: bytes) -> int:
-    """What stands for good beside other lists stands beside this one, too; how many lines were taken over.
+def mark_erased(records: Records, keys: Keys, user_id: str, *, now: Callable[[], datetime] = utc_now) -> list[Marked]:
+    """Services that read a list which tactful wrote profile this person never again; the journal says nothing of it.
+
+    To be called once the suppression record holds the person. Lists that are announced meanwhile are told, too: a
+    later one finds the lines beside the others (`carry_over`).
 
     Parameters
     ----------
     records : Records
-        Whose journal names the lists.
-    path : Path
-        The list that is to be written.
-    key : bytes
-        Its key; lines beside lists of another key say nothing under this one.
+    keys : Keys
+    user_id : str
+    now : callable returning a datetime, optional
+        The clock.
 
     Raises
     ------
-    UsageError
-        If a file beside a list cannot be read or written.
+    SecretError, UsageError
+        As for `mark_withdrawn`. Also if the suppression record does not hold the person.
 
     Privacy
     -------
-    Reads: marks of people who were erased.
-    Returns: how many.
+    Reads: the id.
+    Returns: which lists refuse this person now.
     Costs: nothing.
     Assumes: the folders of the lists can be reached from here.
     """
-    mine, check = path.absolute(), key_check(key)
-    others = [Path(place) for place, body in _newest(records).items() if body.get("key_check") == check]
-    known = set(for_good(mine))
-    missing = {mark for other in others if other != mine for mark in for_good(other)} - known
-    if missing:
-        append(mine, sorted(missing), FOR_GOOD)
-    return len(missing)
+    if keys.pseudonyms([user_id])[0] not in Subjects.open(records, keys).erased():
+        raise UsageError("for good is noted who was erased", given="this person was not", do="Erase them first")
+    found: dict[str, Marked] = {}
+    while fresh := [each for each in _told(records, keys, user_id, "", now, but=found) if each.path not in found]:
+        found |= {each.path: each for each in fresh}
+    return list(found.values())
 
 
 def concerns(withdrawn: str, asked: str) -> bool:
@@ -206,24 +172,53 @@ def concerns(withdrawn: str, asked: str) -> bool:
     return word in [node for node, _ in path_of(asked)]
 
 
-def _newest(records: Records) -> dict[str, dict[str, JSON]]:
-    """Of each list the entry that was written last, by its path."""
-    return {str(entry.body["path"]): dict(entry.body) for entry in records.entries(WRITTEN) if entry.kind == WRITTEN}
+def _told(
+    records: Records,
+    keys: Keys,
+    user_id: str,
+    purpose: str,
+    now: Callable[[], datetime],
+    but: Container[str] = (),
+) -> list[Marked]:
+    """The lists that the withdrawal concerns hold it, but those at these paths."""
+    if not user_id or not is_clean(user_id):
+        raise UsageError("an id begins and ends with a letter or digit", given="this one is none", do="Correct it")
+    lists = {
+        path: entries
+        for path, entries in in_force(records).items()
+        if path not in but and any(concerns(purpose, str(entry.body["purpose"])) for entry in entries)
+    }
+    if not lists:
+        return []
+    mark, check, at = keys.marks([user_id])[0], key_check(keys.for_lists()), in_utc(now())
+    erased = keys.pseudonyms([user_id])[0] in Subjects.open(records, keys).erased()
+    own = for_good_under(check) if erased else None
+    return [_marked(Path(path), entries, mark, check, at, own) for path, entries in lists.items()]
 
 
-def _marked(body: dict[str, JSON], mark: bytes, at: datetime) -> Marked:
-    """The mark is beside the list, or it is said why not."""
-    path, problem = Path(str(body["path"])), None
-    outcome = "everybody" if mark == EVERYBODY else "marked"
-    there = path.is_file()
+def _marked(
+    path: Path, entries: list[Entry], mark: bytes, check: str, at: datetime, for_good: datetime | None
+) -> Marked:
+    """The lines are beside the list, or it is said why not. If its key may be another, everybody's is."""
+    at = max(at, *(entry.time for entry in entries))  # a clock behind that of who announced it must not lose the line
+    foreign = any(entry.body.get("key_check") != check for entry in entries)
+    known = any(entry.body.get("key_check") == check for entry in entries)
+    there, problem = path.is_file(), None
     try:
-        append(path, [mark], at)
+        if foreign:
+            append(path, [EVERYBODY], at)
+        if known or for_good:
+            append(path, [mark], for_good or at)
     except UsageError as error:
-        outcome, problem = "not marked", error.given
+        problem = error.given
+    stopped = "everybody" if foreign else "marked"
+    told = ("not marked" if problem else stopped) if there else "list gone"
+    ended = not there and at - entries[-1].time > LONGEST
     return Marked(
         path=str(path),
-        basis=str(body["basis"]),
-        purpose=str(body["purpose"]),
-        outcome=outcome if there else "list gone",
+        basis=str(entries[-1].body["basis"]),
+        purpose=str(entries[-1].body["purpose"]),
+        outcome=told,
         problem=problem,
+        reached=problem is None or ended,
     )

@@ -3,7 +3,8 @@
 ::
 
     <list>.withdrawn     24 bytes a withdrawal, one after the other:
-                         8 bytes    when it was noted: microseconds since 1970 in UTC, most significant byte first
+                         8 bytes    when it was noted: microseconds since 1970 in UTC, most significant byte first;
+                                    from `FOR_GOOD` on: that no list ends it, and under which key the mark was made
                          16 bytes   the person's mark, as in the list; all ones: everybody
 
 A withdrawal counts while no list that was made after it lies there: whoever made a later one had read it.
@@ -44,11 +45,13 @@ EVERYBODY = b"\xff" * MARK
 """Stands for all people: a mark that nobody has."""
 
 FOR_GOOD = datetime(9999, 12, 31, tzinfo=UTC)
-"""The time of a line that no list ends: of somebody whom no table names any more, so that no list could hold them."""
+"""The time from which on a line is one that no list ends: of somebody whom no table names any more, so that no list
+could hold them."""
 
 Stamp = tuple[int, ...]
 """What changes with a file; empty where there is none."""
 
+_CHECK = 8  # digits of a key's check: as microseconds they are 72 minutes at most
 _TIME = 8
 _LINE = _TIME + MARK
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,6 +60,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def beside(path: Path) -> Path:
     """The file of withdrawals that belongs to a list."""
     return path.with_name(f"{path.name}.withdrawn")
+
+
+def for_good_under(check: str) -> datetime:
+    """The time of a line that no list ends; it tells under which key the mark was made.
+
+    Parameters
+    ----------
+    check : str
+        The `tactful.scoring.suppression_marks.key_check` of that key.
+    """
+    return FOR_GOOD + timedelta(microseconds=int(check[:_CHECK], 16))
 
 
 def append(path: str | Path, marks: Iterable[bytes], at: datetime) -> None:
@@ -69,7 +83,7 @@ def append(path: str | Path, marks: Iterable[bytes], at: datetime) -> None:
     marks : iterable of bytes of length `MARK`
         Of those who withdrew, or `EVERYBODY`.
     at : datetime, with zone
-        A time **after** the withdrawal could be read by whoever makes lists; or `FOR_GOOD`.
+        A time **after** the withdrawal could be read by whoever makes lists; or that of `for_good_under`.
 
     Raises
     ------
@@ -91,8 +105,9 @@ def append(path: str | Path, marks: Iterable[bytes], at: datetime) -> None:
             do="Make the mark with tactful.scoring.suppression_marks",
         )
     lines = b"".join(_line(mark, at) for mark in marks)
+    until_the_next_list = at if at < FOR_GOOD else datetime.now(UTC)
     with writing(path):
-        _write_behind(beside(path), lines, _line(EVERYBODY, at))
+        _write_behind(beside(path), lines, _line(EVERYBODY, until_the_next_list))
 
 
 @contextmanager
@@ -152,6 +167,8 @@ def compact(path: Path, made_at: datetime, replace: Callable[[Path, bytes], None
 def stamp(path: str) -> Stamp:
     """What changes whenever the file does; empty if it is not there.
 
+    A link that leads nowhere is no missing file: what it led to may hold somebody.
+
     Raises
     ------
     OSError
@@ -160,6 +177,8 @@ def stamp(path: str) -> Stamp:
     try:
         found = os.stat(path)  # noqa: PTH116  (at each request: a Path costs as much again)
     except FileNotFoundError:
+        if os.path.islink(path):  # noqa: PTH114
+            raise
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
@@ -185,8 +204,15 @@ def read(path: str) -> tuple[Stamp, dict[bytes, int]]:
     return before, noted
 
 
-def for_good(path: Path) -> list[bytes]:
-    """The marks that no list ends, beside the list at `path`.
+def for_good(path: Path, check: str) -> tuple[list[bytes], int]:
+    """The marks that no list ends, beside the list at `path`: those made under this key, and how many under others.
+
+    Parameters
+    ----------
+    path : Path
+        The list.
+    check : str
+        The `tactful.scoring.suppression_marks.key_check` of the key.
 
     Raises
     ------
@@ -201,7 +227,8 @@ def for_good(path: Path) -> list[bytes]:
             given=f"{beside(path)}: {type(error).__name__}",
             do=f"Write the list {path.name} again, or mend the file",
         ) from error
-    return [mark for mark, time in noted.items() if time == _micros(FOR_GOOD)]
+    mine = [mark for mark, time in noted.items() if time == _micros(for_good_under(check))]
+    return mine, sum(time >= _micros(FOR_GOOD) for time in noted.values()) - len(mine)
 
 
 def since(noted: dict[bytes, int], made_at: datetime) -> dict[bytes, int]:
