@@ -42,7 +42,7 @@ def die_before_anchoring(url: str) -> None:
     def killed(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    anchor.Anchor._write = killed  # type: ignore[method-assign]
+    anchor.Anchor._settle = killed  # type: ignore[method-assign]
     with Records.open(url).transaction() as transaction:
         transaction.append("note.made", {"last": True})
 

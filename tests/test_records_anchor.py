@@ -133,16 +133,74 @@ def test_another_journal_in_its_place_shows(path: Path, tmp_path: Path) -> None:
         assert (report.state, report.ok) == ("another journal", False)
 
 
-def test_a_head_that_was_removed_is_told_and_made_anew(path: Path) -> None:
-    """That there is none is said, and from then on that it has been kept since a later entry only."""
+def test_a_head_that_was_removed_is_a_problem_until_it_is_accepted(path: Path) -> None:
+    """It may have been removed to cut the end off: no later commit makes a fresh one, and hides that there was one."""
     fill(path)
     path.with_name("records.db.head").unlink()
+    sql(path, "DELETE FROM journal WHERE sequence > 1")
     report = looked(path)
-    assert (report.state, report.ok) == ("missing", True)
-    assert "do not show" in str(report.note)
+    assert (report.state, report.ok) == ("missing", False)
+    assert "would not show" in str(report.problem)
     fill(path, 1)
-    assert (kept(path)["since"], kept(path)["sequence"]) == (6, 6)
-    assert "since entry 6" in str(looked(path).note)
+    assert not path.with_name("records.db.head").exists()
+    assert looked(path).state == "missing"
+    opened(path).accept("kept here from now on")
+    assert (kept(path)["since"], kept(path)["sequence"]) == (3, 3)
+    assert "since entry 3" in str(looked(path).note)
+
+
+def test_a_head_that_cannot_be_written_stops_the_writer_before_it_writes(path: Path) -> None:
+    """Nothing is committed whose head could not be kept; the next one is, once it can."""
+    fill(path, 2)
+    fresh = path.with_name("records.db.head.new")
+    fresh.mkdir()
+    with pytest.raises(UsageError, match="head must be kept"):
+        fill(path, 1)
+    assert len(opened(path).entries()) == 2
+    fresh.rmdir()
+    fill(path, 1)
+    assert (looked(path).state, kept(path)["sequence"]) == ("ok", 3)
+
+
+def test_a_head_that_does_not_get_into_its_place_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was committed stays so; each commit says that the head is an older one."""
+    fill(path, 1)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refused)
+        fill(path, 2)
+    told = [record.getMessage() for record in caplog.records if record.name == "tactful.records"]
+    assert [message[:38] for message in told] == [f"entry {n} of the journal is written, its" for n in (2, 3)]
+    assert (looked(path).state, kept(path)["sequence"], len(opened(path).entries())) == ("behind", 1, 3)
+
+
+@pytest.mark.parametrize("died", [die_before_anchoring, die_while_replacing])
+def test_killed_in_its_first_commit_a_journal_still_has_a_head(path: Path, died: object) -> None:
+    """What lies beside the head's place counts while there is no head, if it is the journal's."""
+    opened(path)
+    child = FRESH.Process(target=died, args=(f"sqlite:///{path}",))  # type: ignore[arg-type]
+    child.start()
+    child.join(60)
+    assert (child.exitcode, len(opened(path).entries())) == (-9, 1)
+    assert not path.with_name("records.db.head").exists()
+    assert (looked(path).state, looked(path).ok) == ("ok", True)
+    fill(path, 1)
+    assert (looked(path).state, kept(path)["sequence"], kept(path)["since"]) == ("ok", 2, 1)
+
+
+def test_what_was_never_committed_is_no_head(path: Path) -> None:
+    """A first writer that died before its commit leaves a name of an entry that is not there: it counts for nothing."""
+    fill(path, 1)
+    path.with_name("records.db.head").rename(path.with_name("records.db.head.new"))
+    path.unlink()
+    assert opened(path).anchor().state == "ok"
+    fill(path, 2)
+    assert (looked(path).state, kept(path)["sequence"]) == ("ok", 2)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"journal": "x"}', '{"journal":1,"sequence":"1"}', "\xff" * 9])

@@ -6,23 +6,33 @@ address; ``TACTFUL_JOURNAL_HEAD`` names another file, or a folder for it, and wi
 
 Notes
 -----
-It is written after each commit, under a lock that is taken before the commit; so the file only ever goes forward, and
-whatever dies in between leaves an older head, which still is in the chain. It moves only if the entry it names still is
-where it was: when the end of the journal is gone, the file keeps saying so, however much is appended afterwards, until
-somebody accepts the journal as it is and says why (`tactful.records.store.Records.accept`).
+It is written beside its place before each commit and put there after it, under a lock that is taken first; so the file
+only ever goes forward, whatever dies in between leaves an older head, which still is in the chain, and where it cannot
+be written nothing is committed. That it could be written and not be put in its place is all that can fail afterwards:
+what was committed holds, and a warning says so at each commit (logger ``tactful.records``; without handlers, stderr).
+
+It moves only if the entry it names still is where it was: when the end of the journal is gone, the file keeps saying
+so, however much is appended afterwards, until somebody accepts the journal as it is and says why
+(`tactful.records.store.Records.accept`). A journal has a head from its first commit on. So one that has entries and no
+head is a problem, too, and no later commit makes a fresh head: a file that was removed, a copy that came without it, a
+machine or folder that begins to keep its own. A writer that died in its first commit left what it had written beside
+the place: that counts while there is nothing else and the journal agrees.
 
 Whoever can write both the database and the file can make them agree. Keep the file where the database's owner cannot
 write, or note the head elsewhere from time to time.
+
+The file is longer than most: when the head moves, and when it must not, is one thing to read.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +44,7 @@ from tactful.records.journal import JSON, StoredEntry
 VARIABLE = "TACTFUL_JOURNAL_HEAD"
 WAIT_SECONDS = 30
 _LARGEST = 4096
+_LOG = logging.getLogger("tactful.records")
 
 DigestAt = Callable[[int], str | None]
 State = Literal["ok", "behind", "missing", "cut off", "rewritten", "another journal", "unreadable"]
@@ -75,8 +86,8 @@ class AnchorReport:
     Attributes
     ----------
     state : State
-        ``ok``, or ``behind``: the file's head is in the journal, which went on. ``missing``: there is no file, so
-        entries cut off at the end do not show. Anything else is a journal that is not what it was.
+        ``ok``, or ``behind``: the file's head is in the journal, which went on. ``missing``: there is no file, though
+        the journal has entries. Anything else is a journal that is not what it was.
     path : Path
         Where the file is.
     head : Head or None
@@ -136,8 +147,12 @@ class Anchor:
         UsageError
             If it cannot be read, or is none that this module wrote.
         """
+        return self._read(self.path)
+
+    def _read(self, path: Path) -> Head | None:
+        """What a file says; see `read`."""
         try:
-            with self.path.open("rb") as file:
+            with path.open("rb") as file:
                 head = Head(**json.loads(file.read(_LARGEST)))
             if [type(value) for value in (head.journal, head.sequence, head.digest, head.since)] != [
                 str,
@@ -151,7 +166,7 @@ class Anchor:
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(
                 "the file with the journal's head must be as tactful wrote it",
-                given=f"{self.path} is not ({type(error).__name__})",
+                given=f"{path} is not ({type(error).__name__})",
                 do="Restore it from a copy, or run: tactful journal accept --reason TEXT",
             ) from None
         return head
@@ -180,18 +195,20 @@ class Anchor:
         """
         with self._locked():
             head = self._next(last, digest_at, first=first, accepted=accepted)
-            yield (lambda: self._write(head)) if head else (lambda: None)
+            if head is not None:
+                self._write(head)
+            yield (lambda: self._settle(last.sequence)) if head else (lambda: None)
 
     def compare(self, last: StoredEntry | None, digest_at: DigestAt) -> AnchorReport:
         """What the file says of a journal with this last entry. Writes nothing."""
         try:
-            head = self.read()
+            head = self.read() or self._left(last, digest_at)
         except UsageError as error:
             return AnchorReport(state="unreadable", path=self.path, head=None, problem=error.given)
         if head is None:
-            note = f"there is no {self.path}, so entries cut off at the end do not show"
+            missing = f"there is no {self.path}, so that entries cut off at the end would not show"
             return AnchorReport(
-                state="missing" if last else "ok", path=self.path, head=None, note=note if last else None
+                state="missing" if last else "ok", path=self.path, head=None, problem=missing if last else None
             )
         state, problem = _compared(head, last, digest_at)
         return AnchorReport(
@@ -201,8 +218,10 @@ class Anchor:
     def _next(self, last: StoredEntry, digest_at: DigestAt, *, first: int, accepted: bool) -> Head | None:
         """The head to write; None if the file says of this journal that it is not what it was."""
         try:
-            before = None if accepted else self.read()
+            before = None if accepted else self.read() or self._left(last, digest_at)
         except UsageError:
+            return None
+        if before is None and first > 1 and not accepted:
             return None
         if before is not None and _compared(before, last, digest_at)[1] is not None:
             return None
@@ -210,16 +229,43 @@ class Anchor:
         since = before.since if before else first
         return Head(journal=journal, sequence=last.sequence, digest=last.digest, time=last.time, since=since)
 
+    @property
+    def _fresh(self) -> Path:
+        """Where a head is written before it is put in its place."""
+        return self.path.with_name(f"{self.path.name}.new")
+
+    def _left(self, last: StoredEntry | None, digest_at: DigestAt) -> Head | None:
+        """What a writer wrote that died before it could put it in its place, if the journal agrees."""
+        try:
+            head = self._read(self._fresh)
+        except UsageError:
+            return None
+        return None if head is None or _compared(head, last, digest_at)[1] is not None else head
+
     def _write(self, head: Head) -> None:
-        """The file is replaced whole; if it cannot be, the older head stays, and is true as well."""
-        fresh = self.path.with_name(f"{self.path.name}.new")
-        with suppress(OSError):
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        """The head lies beside its place, whole and durable, before what it names is committed."""
+        try:
+            descriptor = os.open(self._fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(json.dumps(head.as_json()).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            fresh.replace(self.path)
+        except OSError as error:
+            raise _unwritable(f"{error.strerror} ({self._fresh})") from None
+
+    def _settle(self, sequence: int) -> None:
+        """The file is replaced whole; if it cannot be, the older head stays, is true as well, and that is told."""
+        try:
+            self._fresh.replace(self.path)
+        except OSError as error:
+            _LOG.warning(
+                "entry %d of the journal is written, its head is not: %s (%s). What is cut off after the head kept "
+                "there does not show: free the file, or set %s",
+                sequence,
+                error.strerror,
+                self.path,
+                VARIABLE,
+            )
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
