@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tactful.desk.breach_models import ModelRisk, measured, model_risks
-from tactful.desk.breach_places import KEYS_ELSEWHERE, KEYS_TAKEN, Exposed, Period, Store
+from tactful.desk.breach_places import KEYS_ELSEWHERE, KEYS_TAKEN, LIST_OPEN, Exposed, Period, Store
 from tactful.desk.breach_stores import exposed
 from tactful.desk.paper import write_text
 from tactful.desk.person import Desk
@@ -137,7 +137,12 @@ def breach(desk: Desk, stores: Sequence[Store], period: Period, *, aware_at: dat
 
 
 def without_keys(each: Exposed) -> Exposed:
-    """A store whose keys were in reach, too: its encryption protected nothing, and that is not asked any more."""
+    """A store whose keys were in reach, too: what they protected was open, and that is not asked any more.
+
+    The key of suppression lists is among the secrets: the marks of a list say of any id that is tried whether it is on.
+    """
+    if each.store == "list":
+        return replace(each, protection=(LIST_OPEN,), questions=())
     if each.store not in ("vault", "records"):
         return each
     questions = tuple(question for question in each.questions if question != KEYS_ELSEWHERE)

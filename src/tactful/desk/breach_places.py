@@ -13,6 +13,11 @@ KEYS_ELSEWHERE = "Was the file with the secrets, or the place that gives them, o
 
 KEYS_TAKEN = "THE KEYS WERE IN REACH AS WELL: whatever is said here of encryption and pseudonyms protected nothing."
 
+LIST_OPEN = (
+    "THE KEY WAS IN REACH AS WELL: it holds no id, but whoever has ids to try learns of each person whether they are on"
+    " it. Treat what they had said about being profiled as known."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:

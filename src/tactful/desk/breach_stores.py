@@ -10,6 +10,7 @@ more: the journal counts those rows, and nobody can say whose they were. Both ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Exposed, Period, Store
@@ -158,10 +159,11 @@ def _gone_since(desk: Desk, entries: Iterable[Entry], period: Period) -> list[st
     """What was deleted since the period began, and so is counted nowhere."""
     purged = [e.body.get("deleted") for e in entries if e.kind == "vault.purged" and period.began_before(e.time)]
     rows = sum(int(n) for each in purged if isinstance(each, Mapping) for n in each.values())
-    gone = [e for e in desk.records.entries("subject.erased") if period.began_before(e.time)]
+    # by the suppression record, which has each person once and their day; an erasure that is repeated has more entries
+    gone = sum(period.began_before(day + timedelta(days=1)) for day in desk.subjects.erased().values())
     notes = [f"{rows} rows were deleted since the period began: they were in it, and nobody can say whose."]
-    erased = [f"{len(gone)} people were erased since it began: they were in it, and cannot be named."]
-    return notes * (rows > 0) + erased * bool(gone)
+    erased = [f"{gone} people were erased since the day on which it began: they were in it, and cannot be named."]
+    return notes * (rows > 0) + erased * (gone > 0)
 
 
 _LOOKS: Mapping[Store, Callable[[Desk, Period], Exposed]] = {"vault": _vault, "records": _records, "tables": _tables}

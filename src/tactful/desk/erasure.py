@@ -15,6 +15,12 @@ before the first step; after the fifth nothing in the journal leads to the perso
 
 Notes
 -----
+Where the journal tells of a vault that is not found, there is no `Desk` to erase at: it would be said of rows that are
+still held that they are gone. The vault is looked for again before rows leave it: the first may have come in since.
+
+The two entries name nobody, not by the tag either by which the journal calls the person elsewhere. The first is sealed
+under their key, so that while the key lives they can be told of it; the second says what the vault was afterwards.
+
 What remains is the suppression record: their pseudonym and a time, so that no import brings them back. The journal
 keeps the entries about them, sealed under a key that no longer exists. Models keep what they learned; see
 `tactful.desk.impact`.
@@ -34,6 +40,8 @@ from tactful.desk.person import Desk, Person, Reader
 from tactful.desk.tables import Held
 from tactful.desk.work_order import Task, work_order
 from tactful.errors import TactfulError
+from tactful.personal.vault import Vault
+from tactful.records.journal import JSON
 from tactful.records.reads import note_read
 
 ERASING, ERASED = "subject.erasing", "subject.erased"
@@ -101,7 +109,7 @@ class Erasure:
             "lists_missed": list(self.lists_missed),
             "impact": self.told.impact.as_json(),
             "work_order": [task.as_json() for task in self.told.work_order],
-            "verified": True,
+            "verified": not self.lists_missed,
         }
 
 
@@ -191,10 +199,13 @@ def _count(held: list[Held], role: str) -> int:
 
 def _mark(desk: Desk, person: Person, request: str, actor: str | None) -> bool:
     """The person counts as erased, and the journal says that it began; whether they did not before."""
+    body: dict[str, JSON] = {"request": request}
+    if person.key is not None:
+        body["sealed"] = person.key.seal({"request": request})
     with desk.records.transaction() as transaction:
         first = desk.subjects.mark_erased(transaction, person.pseudonym)
         if first or person.key is not None:
-            transaction.append(ERASING, _body(person, request), actor=actor)
+            transaction.append(ERASING, body, actor=actor)
     return first
 
 
@@ -205,7 +216,7 @@ def _remove(desk: Desk, person: Person, request: str, actor: str | None) -> dict
     with desk.records.transaction() as transaction:
         consents = desk.consents.forget(transaction, person.pseudonym)
         desk.subjects.destroy(transaction, person.pseudonym)
-        transaction.append(ERASED, _body(person, request) | (gone.facts if gone else {}), actor=actor)
+        transaction.append(ERASED, {"request": request, **(gone.facts if gone else {})}, actor=actor)
     return {
         "interactions": gone.rows if gone else 0,
         "attributes": int(gone.attributes) if gone else 0,
@@ -213,21 +224,14 @@ def _remove(desk: Desk, person: Person, request: str, actor: str | None) -> dict
     }
 
 
-def _body(person: Person, request: str) -> dict[str, str]:
-    """What the journal says: the tag, which leads nowhere once the key is gone, and the request."""
-    return {"request": request} | ({} if person.key is None else {"subject": person.key.tag})
-
-
 def _verify(desk: Desk, person: Person) -> None:
     """Raise unless tactful's own stores, read again, hold nothing of the person."""
+    vault = desk.vault_now()
     tables = [table for table in desk.tables if table.own]
     left = [
         f"{each.table.place} ({each.table.role})" for each in desk.held(person, tables) if each.problem or len(each)
     ]
-    vault = desk.vault_now()
-    if vault is not None:
-        again = vault.forget(person.pseudonym)  # by pseudonym: what the vault shows goes by a key that is gone
-        left += [vault.path.name] if again.rows or again.attributes else []
+    left += [] if vault is None else _in_vault(vault, person)
     if desk.subjects.find(person.pseudonym) is not None or person.pseudonym not in desk.subjects.erased():
         left.append("the directory of people")
     if left:
@@ -236,3 +240,9 @@ def _verify(desk: Desk, person: Person) -> None:
             given=f"something is, or cannot be read, in {', '.join(left)}",
             do="Run the same command again; if it stays, keep the files and report this",
         )
+
+
+def _in_vault(vault: Vault, person: Person) -> list[str]:
+    """The vault's name if it had rows of theirs: by pseudonym, for what it shows goes by a key that is gone."""
+    again = vault.forget(person.pseudonym)
+    return [vault.path.name] if again.rows or again.attributes else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import secrets
@@ -13,13 +14,15 @@ from tactful.desk.dossier import Dossier, dossier
 from tactful.desk.dossier_page import dossier_page
 from tactful.desk.impact import Impact, impact
 from tactful.desk.person import Desk, Person
-from tactful.errors import UsageError
+from tactful.errors import RefusedError, UsageError
 from tactful.records.journal import JSON
 from tactful.records.reads import note_read
 from tactful.records.subjects import SubjectKey
 
 EXPORTED, LOOKED_UP = "subject.exported", "subject.impact"
 SUFFIXES = (".html", ".json")
+_OPEN_FILES = Path("/proc/self/fd")
+"""Where a file that is open can be named, also one without a name."""
 
 
 def export(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, force: bool = False) -> Dossier:
@@ -40,6 +43,8 @@ def export(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, for
     ------
     UsageError
         If it is no id, or the file cannot be written there.
+    RefusedError
+        If the person was erased meanwhile; then no file was written.
 
     Privacy
     -------
@@ -55,6 +60,11 @@ def export(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, for
     content = dossier_page(found) if out.suffix == ".html" else json.dumps(found.facts, ensure_ascii=False, indent=1)
     _journal(desk, person, found, EXPORTED, {"path": str(out.resolve())}, actor)
     write_private(out, content.encode(), force=force)
+    try:
+        _check_not_erased(desk, person)
+    except RefusedError:
+        out.unlink(missing_ok=True)
+        raise
     return found
 
 
@@ -72,6 +82,8 @@ def look_up(desk: Desk, user_id: str, *, actor: str | None = None) -> Impact:
     ------
     UsageError
         If it is no id.
+    RefusedError
+        If the person was erased meanwhile.
 
     Privacy
     -------
@@ -81,6 +93,7 @@ def look_up(desk: Desk, user_id: str, *, actor: str | None = None) -> Impact:
     note_read(desk.records, "impact", purpose="access of one person", actor=actor, sources=desk.names)
     found = impact(desk, person)
     with desk.records.transaction() as transaction:
+        _check_not_erased(desk, person)
         body: dict[str, JSON] = {} if person.key is None else {"subject": person.key.tag}
         transaction.append(LOOKED_UP, body, actor=actor)
     return found
@@ -101,6 +114,9 @@ def check_place(out: Path, *, force: bool, suffixes: Sequence[str] = SUFFIXES) -
 def write_private(out: Path, content: bytes, *, force: bool) -> None:
     """The file holds this, whole and for its owner alone.
 
+    Until all of it is there it has no name, so that whoever is killed leaves nothing. A file system that cannot do so,
+    and the moment in which another file is replaced, may leave one that `drafts_of` finds.
+
     Raises
     ------
     UsageError
@@ -108,11 +124,13 @@ def write_private(out: Path, content: bytes, *, force: bool) -> None:
     """
     draft = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(_fresh(draft), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(out) if force else os.link(draft, out)
+            _name(file.fileno(), draft, draft if force else out)
+        if force:
+            draft.replace(out)
     except OSError as error:
         raise UsageError("the file can be written", given=f"{out}: {error.strerror}", do="Name another") from error
     finally:
@@ -120,14 +138,52 @@ def write_private(out: Path, content: bytes, *, force: bool) -> None:
             draft.unlink()
 
 
+def drafts_of(path: Path) -> list[Path]:
+    """What somebody who was killed while writing a file of the desk may have left beside it."""
+    name = glob.escape(f".{path.name}")
+    return sorted(path.parent.glob(f"{name}[-.]????????"))
+
+
+def _fresh(draft: Path) -> int:
+    """A new file for its owner alone, without a name where that can be had."""
+    if _OPEN_FILES.is_dir():
+        with contextlib.suppress(OSError):
+            return os.open(draft.parent, os.O_WRONLY | os.O_TMPFILE, 0o600)
+    return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _name(file: int, draft: Path, name: Path) -> None:
+    """The open file has this name; it has that of a draft, or none."""
+    if not draft.exists():
+        folder = os.open(name.parent, os.O_RDONLY)
+        try:
+            os.link(_OPEN_FILES / str(file), name.name, dst_dir_fd=folder, follow_symlinks=True)
+        finally:
+            os.close(folder)
+    elif name != draft:
+        os.link(draft, name)
+
+
 def _journal(desk: Desk, person: Person, found: Dossier, kind: str, said: dict[str, JSON], actor: str | None) -> None:
     """The journal says what was done, and about whom as far as tactful keeps anything of them.
 
-    Of somebody of whom nothing is held nothing is kept either, nor of somebody who was erased.
+    Of somebody of whom nothing is held nothing is kept either, nor of somebody who was erased. Nothing is handed out of
+    who was erased since they were looked up: no work order would name the file.
     """
     with desk.records.transaction() as transaction:
+        _check_not_erased(desk, person)
         key: SubjectKey | None = person.key
         if key is None and any(found.held.values()) and person.erased_at is None:
             key = desk.subjects.enrol(transaction, [person.user_id])[person.pseudonym]
         body: dict[str, JSON] = {} if key is None else {"subject": key.tag, "sealed": key.seal(said)}
         transaction.append(kind, body, actor=actor)
+
+
+def _check_not_erased(desk: Desk, person: Person) -> None:
+    """Raise `RefusedError` if the person was erased since they were looked up."""
+    if person.erased_at is None and person.pseudonym in desk.subjects.erased():
+        raise RefusedError(
+            "what is handed out is of somebody who is not being erased",
+            given="the person was erased while this ran",
+            do="Ask again for what is still known",
+        )

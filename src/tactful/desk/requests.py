@@ -1,4 +1,8 @@
-"""What the journal holds about one person: what was recorded and asked about them, opened with their own key."""
+"""What the journal holds about one person: what was recorded and asked about them, opened with their own key.
+
+Most entries bear the person's tag. That of an erasure bears none, so that it leads from nobody's suppression record to
+what else the journal tells of them; it is theirs if their key opens it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ _WORDS = {
     "subject.erased": "You were erased",
     "data.exported": "A file with data of yours was written",
 }
+_UNTAGGED = ("subject.erasing", "suppressions.marked")
 
 
 def entries_about(records: Records, key: SubjectKey | None) -> Iterator[tuple[Entry, dict[str, Any]]]:
@@ -37,6 +42,8 @@ def entries_about(records: Records, key: SubjectKey | None) -> Iterator[tuple[En
     for entry in records.entries():
         if entry.body.get("subject") == key.tag:
             yield entry, _opened(key, entry.body.get("sealed"))
+        elif entry.kind in _UNTAGGED and (opened := _opened(key, entry.body.get("sealed"))):
+            yield entry, opened
 
 
 def requests_of(records: Records, key: SubjectKey | None) -> list[dict[str, Any]]:

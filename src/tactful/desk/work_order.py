@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tactful.desk.handing_out import drafts_of
 from tactful.desk.listed import lists_written
 from tactful.desk.person import Desk, Person
 from tactful.desk.requests import entries_about
@@ -97,18 +98,23 @@ _ERASE: Mapping[str, str] = {
 
 
 def _of_files(desk: Desk, person: Person) -> Iterator[Task]:
-    """Files with ids that tactful wrote outside its stores, as far as they are still there."""
+    """Files with ids that tactful wrote outside its stores, as far as they are still there, or what is left of them."""
     own = {str(told["path"]) for _, told in entries_about(desk.records, person.key) if told.get("path")}
-    for path in sorted(own):
-        if Path(path).exists():
-            yield Task(place=path, do="Delete this file, which is about the person alone, or see that they have it.")
+    for place in (each for path in sorted(own) for each in _there(path)):
+        yield Task(place=place, do="Delete this file, which is about the person alone, or see that they have it.")
     for entry in desk.records.entries(EXPORTED):
         path = str(entry.body.get("path") or "")
-        if path and path not in own and Path(path).exists():
+        for each in _there(path) if path and path not in own else ():
             what = entry.body.get("what", "an export")
             yield Task(
-                place=path, do=f"Take the person's lines out, or delete the file: {what}, of {entry.time:%Y-%m-%d}."
+                place=each, do=f"Take the person's lines out, or delete the file: {what}, of {entry.time:%Y-%m-%d}."
             )
+
+
+def _there(path: str) -> list[str]:
+    """The file, if it is there, and what somebody who was killed while writing it left."""
+    named = Path(path)
+    return [str(each) for each in (named, *drafts_of(named)) if each.exists()]
 
 
 def _of_lists(desk: Desk) -> Iterator[Task]:
