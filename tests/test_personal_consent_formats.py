@@ -295,6 +295,80 @@ def test_a_duration_ends_a_consent(duration: Any, until: str | None, tmp_path: P
     assert found["valid_until"].to_pylist() == [expected]
 
 
+ANNS = {"@type": "dpv:ConsentRecord", "dpv:hasDataSubject": "ann", "dpv:hasPurpose": "P"}
+GAVE, TOOK_BACK = (
+    {"@type": f"dpv:{kind}", "dpv:isIndicatedAtTime": f"2026-0{month}-01T09:00:00Z"}
+    for kind, month in (("ConsentGiven", 2), ("ConsentWithdrawn", 3))
+)
+ENDED = {"@type": "dpv:UntilTimeDuration", "rdf:value": "2026-03-01T00:00:00Z"}
+DPV = "https://w3id.org/dpv#"
+AGAINST: dict[str, tuple[dict[str, Any], str]] = {
+    "withdrawn now, as once before": (
+        {"dct:hasPart": [TOOK_BACK | {"dpv:isIndicatedAtTime": "2026-01-01"}, GAVE],
+         "dpv:hasConsentStatus": "dpv:ConsentWithdrawn"}, "refused"),
+    "a sum of what was said before a later grant": (
+        {"dct:hasPart": [TOOK_BACK | {"dpv:isIndicatedAtTime": "2026-01-01"}],
+         "dpv:hasConsentStatus": [GAVE, "dpv:ConsentWithdrawn"]}, "refused"),
+    "a sum whose events are of no known order": (
+        {"dct:hasPart": [GAVE, GAVE | {"dpv:isIndicatedAtTime": "in May"}],
+         "dpv:hasConsentStatus": "dpv:ConsentGiven"}, "refused"),
+    "a sum with an end of its own": (
+        {"dct:hasPart": GAVE, "dpv:hasConsentStatus": {"@type": "dpv:ConsentGiven", "dpv:hasDuration": ENDED}},
+        "refused"),
+    "a true sum": (
+        {"dct:hasPart": [TOOK_BACK | {"dpv:isIndicatedAtTime": "2026-01-01"}, GAVE],
+         "dpv:hasConsentStatus": "dpv:ConsentGiven"}, "allowed"),
+    "a true sum of a withdrawal": (
+        {"dct:hasPart": [GAVE, TOOK_BACK], "dpv:hasConsentStatus": "dpv:ConsentWithdrawn"}, "withdrawn"),
+    "two prefixes": (
+        {"@context": {"x": DPV, "dpv": DPV}, "dpv:hasConsentStatus": GAVE,
+         "x:hasConsentStatus": TOOK_BACK | {"@type": "x:ConsentWithdrawn"}}, "withdrawn"),
+    "short and whole": ({"dpv:hasConsentStatus": GAVE, f"{DPV}hasConsentStatus": TOOK_BACK}, "withdrawn"),
+    "a prefix that a node inside brings": (
+        {"dpv:hasConsentStatus": GAVE, "dpv:hasProcess": {"@context": [{"x": DPV}], "x:hasConsentStatus": TOOK_BACK}},
+        "withdrawn"),
+    "terms": (
+        {"@context": {"status": {"@id": "dpv:hasConsentStatus"}, "kind": "@type", "No": "dpv:ConsentWithdrawn"},
+         "dpv:hasConsentStatus": GAVE,
+         "status": {"kind": "No", "dpv:isIndicatedAtTime": "2026-03-01T09:00:00Z"}}, "withdrawn"),
+    "a vocabulary": (
+        {"@context": {"@vocab": DPV}, "dpv:hasConsentStatus": GAVE,
+         "hasConsentStatus": {"@type": "ConsentWithdrawn", "isIndicatedAtTime": "2026-03-01T09:00:00Z"}}, "withdrawn"),
+    "the former address": (
+        {"http://www.w3.org/ns/dpv#hasConsentStatus": TOOK_BACK, "dpv:hasConsentStatus": GAVE}, "withdrawn"),
+    "an end of the record": ({"dpv:hasDuration": ENDED, "dpv:hasConsentStatus": GAVE}, "expired"),
+    "an end of the process": (
+        {"dpv:hasPurpose": [], "dpv:hasConsentStatus": GAVE,
+         "dpv:hasProcess": {"dpv:hasPurpose": "P", "dpv:hasDuration": ENDED}}, "expired"),
+    "the nearest end": (
+        {"dpv:hasDuration": ENDED,
+         "dpv:hasConsentStatus": GAVE | {"dpv:hasDuration": {"@type": "dpv:EndlessDuration"}}},
+        "allowed"),
+    "two ends": ({"dpv:hasDuration": ["P40Y", "P50Y"], "dpv:hasConsentStatus": GAVE}, "expired"),
+    "another vocabulary's": (
+        {"@context": {"time": "http://www.w3.org/2006/time#"}, "time:hasDuration": "P1D", "dpv:hasConsentStatus": GAVE},
+        "allowed"),
+}  # fmt: skip
+"""What else a record of somebody who once agreed says, and how they stand: what speaks against a use is never lost."""
+
+
+def test_what_dpv_says_against_a_use_is_not_lost(tmp_path: Path) -> None:
+    """Whatever its names, its order, and the place of its end; and the same said twice refuses nobody."""
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps([ANNS | record | {"dpv:hasDataSubject": who} for who, (record, _) in AGAINST.items()]))
+    found = states(read(path, "dpv", {"purposes": {"P": PURPOSE}}).events)
+    assert found == {who: state for who, (_, state) in AGAINST.items()}
+
+
+@pytest.mark.parametrize("name", ["hasConsentStatus", "y:hasConsentStatus", "https://w3id.org/dpv/owl#hasDuration"])
+def test_a_name_that_only_a_context_elsewhere_explains_stops_the_import(name: str, tmp_path: Path) -> None:
+    """It may be a withdrawal."""
+    record = ANNS | {"@context": "https://shop.example/context", "dpv:hasConsentStatus": GAVE, name: TOOK_BACK}
+    (tmp_path / "some.json").write_text(json.dumps(record))
+    with pytest.raises(SchemaError, match="stand for"):
+        read(tmp_path / "some.json", "dpv", {"purposes": {"P": PURPOSE}})
+
+
 days = st.integers(0, 18).map(lambda halves: as_day(halves / 2))
 strange = st.sampled_from([None, "", "yesterday", "2026-13-01"])
 rows = st.fixed_dictionaries(

@@ -20,8 +20,9 @@ any other                                                      cannot be read, s
 Notes
 -----
 A purpose of tactful's own, as it exports them (``urn:tactful:purpose:…``), needs no mapping. A status of a whole record
-counts for the purposes of all its processes. Where a status is told without a time and no event of it has one, the gate
-cannot order it, and it refuses. A duration that cannot be read has passed.
+counts for the purposes of all its processes. A status that is told without a time sums up the events beside it, if the
+last of them says the same; else the gate cannot order it, and it refuses. A consent ends as its status says, else its
+process, else its record. A duration that cannot be read, or one of two, has passed.
 """
 
 from __future__ import annotations
@@ -108,14 +109,35 @@ def _chains(chain: list[Linked], depth: int) -> Iterator[list[Linked]]:
 
 
 def _statuses(chain: list[Linked]) -> list[Linked]:
-    """The events of the innermost: those with a time, and a status without one that no event shows."""
+    """The events of the innermost: those with a time, and a status without one that does not just sum these up."""
     node = chain[-1]
     given = node.all("dpv:hasConsentStatus")
     found = [each if isinstance(each, Linked) else Linked({"@type": each}, {}) for each in given]
     events = [part for part in node.all(*_PARTS[:1]) + node.all(*_PARTS[1:]) if isinstance(part, Linked)]
     events = [part for part in events if linked.kinds(part) & (set(_STATES) | _SILENT)]
-    shown = {kind for part in events for kind in linked.kinds(part)}
-    return [*events, *(each for each in found if each.one(*_TIMES) is not None or not _kinds(each) <= shown)]
+    timed = [*events, *(each for each in found if each.one(*_TIMES) is not None)]
+    sums_up = _last_states(timed) if events else set()
+    alone = [each for each in found if each.one(*_TIMES) is None]
+    return [*timed, *(each for each in alone if {_state(each)} != sums_up or "dpv:hasDuration" in each)]
+
+
+def _last_states(events: list[Linked]) -> set[str | None]:
+    """What the last of the events say, several if they are of one time; nothing if a time cannot be read."""
+    spoken = [(_time(linked.text(each.one(*_TIMES))), _state(each)) for each in events]
+    times = [time for time, state in spoken if state is not None and time is not None]
+    if len(times) < sum(state is not None for _, state in spoken):
+        return set()
+    last = max(times, default=None)
+    return {state for time, state in spoken if state is not None and time == last}
+
+
+def _time(text: str | None) -> datetime | None:
+    """The time in a text, in UTC where it names no zone."""
+    try:
+        time = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _kinds(status: Linked) -> set[str]:
@@ -131,26 +153,26 @@ def _say(user_id: str, chain: list[Linked], sayings: Sayings) -> None:
         sayings.silent += 1
         return
     told = _told(chain)
-    told["valid_until"] = _until(chain[-1], at) if state == "given" else None
-    purposes = _purposes(chain)
-    for purpose in purposes or [None]:
+    about = _purposes(chain)
+    for purpose, within in about or [(None, chain)]:
+        told["valid_until"] = _until(within, at) if state == "given" else None
         if purpose is None:
             sayings.cannot_be_read(user_id, at, **told)
         elif purpose.startswith(OURS):
             sayings.puts(user_id, (purpose.removeprefix(OURS),), state, at, **told)
         else:
             sayings.says(user_id, purpose, state, at, **told)
-    if state != "given" and is_signal(str(told["method"])) and not all(str(p).startswith(OURS) for p in purposes):
+    if state != "given" and is_signal(str(told["method"])) and not all(str(p).startswith(OURS) for p, _ in about):
         sayings.objects(user_id, at, **told)
 
 
-def _purposes(chain: list[Linked]) -> list[str | None]:
-    """What an event is about: the purposes of its process and of what that stands in, else of all processes below."""
-    found = [linked.text(each) for node in chain for each in node.all("dpv:hasPurpose")]
+def _purposes(chain: list[Linked]) -> list[tuple[str | None, list[Linked]]]:
+    """What an event is about, and within what: its process and what that stands in, else all processes below."""
+    found = [(linked.text(each), chain) for node in chain for each in node.all("dpv:hasPurpose")]
     if found:
         return found
-    below = [inner[-1] for outer in chain[-2:-1] for inner in _chains([outer], 0)]
-    return [linked.text(each) for node in below for each in node.all("dpv:hasPurpose")]
+    below = [[*chain[:-2], *inner, chain[-1]] for outer in chain[-2:-1] for inner in _chains([outer], 0)]
+    return [(linked.text(each), inner) for inner in below for each in inner[-2].all("dpv:hasPurpose")]
 
 
 def _state(status: Linked) -> str | None:
@@ -193,9 +215,13 @@ def _field(chain: list[Linked], *keys: str) -> str | None:
     return None
 
 
-def _until(status: Linked, at: str | None) -> str | None:
-    """When the consent ends, from its duration; a duration without a type is a period or seconds."""
-    duration = status.one("dpv:hasDuration")
+def _until(chain: list[Linked], at: str | None) -> str | None:
+    """When the consent ends, by the nearest that says so; a duration without a type is a period or seconds."""
+    told = ([each for each in node.all("dpv:hasDuration") if each is not None] for node in reversed(chain))
+    durations = next((found for found in told if found), [])
+    if len(durations) > 1:
+        return UNREADABLE
+    duration = next(iter(durations), None)
     node = duration if isinstance(duration, Linked) else Linked({"rdf:value": duration}, {})
     named, value = linked.kinds(node) & _DURATIONS, node.one("rdf:value")
     if duration is None or "dpv:EndlessDuration" in named:
@@ -207,9 +233,10 @@ def _until(status: Linked, at: str | None) -> str | None:
 
 def _after(at: str | None, period: Any) -> str | None:
     """The time so much later: a period such as ``P6M``, or seconds."""
+    begins = _time(at)
+    if begins is None:
+        return None
     try:
-        begins = datetime.fromisoformat(str(at))
-        begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
         if isinstance(period, int | float) and not isinstance(period, bool):
             return (begins + timedelta(seconds=period)).isoformat()
         found = _PERIOD.fullmatch(str(period))

@@ -1,22 +1,14 @@
-"""Just enough of JSON-LD to find consent records: prefixes, references inside a document, values in their wrappers."""
+"""Just enough of JSON-LD to find consent records: names, references inside a document, values in their wrappers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
-PREFIXES = {
-    "dpv": "https://w3id.org/dpv#",
-    "dct": "http://purl.org/dc/terms/",
-    "dpv-27560": "https://w3id.org/dpv/schema/dpv-27560#",
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "skos": "http://www.w3.org/2004/02/skos/core#",
-}
-"""What the short names stand for."""
+from tactful.personal.consent_formats.contexts import PREFIXES, plain, short
 
-_LONG = {full: short for short, full in PREFIXES.items()} | {"https://w3id.org/dpv/dpv#": "dpv"}
-_LONG |= {"https://www.w3id.org/dpv#": "dpv", "http://www.w3id.org/dpv#": "dpv", "http://w3id.org/dpv#": "dpv"}
+__all__ = ["PREFIXES", "Linked", "Node", "kinds", "nodes", "short", "text"]
+
 _DEEPEST = 30
 
 Node = Mapping[str, Any]
@@ -24,7 +16,14 @@ Node = Mapping[str, Any]
 
 
 def nodes(document: Any, *, kind: str) -> list[Node]:
-    """The outermost nodes of a type, wherever in the document they stand, with references filled in."""
+    """The outermost nodes of a type, wherever in the document they stand, with references filled in.
+
+    Raises
+    ------
+    SchemaError
+        If the document does not say what a name stands for that may speak against a use.
+    """
+    document = plain(document)
     known = {node["@id"]: node for node in _every(document, 0) if isinstance(node.get("@id"), str) and len(node) > 1}
     return [Linked(node, known) for node in _of_kind(document, kind, 0)]
 
@@ -71,15 +70,6 @@ def text(value: Any) -> str | None:
     if isinstance(value, bool) or value is None or isinstance(value, dict | list):
         return None
     return str(value)
-
-
-@lru_cache(maxsize=4096)
-def short(name: str) -> str:
-    """A name with its prefix instead of the whole address."""
-    for full, prefix in _LONG.items() if name.startswith("http") else ():
-        if name.startswith(full):
-            return f"{prefix}:{name.removeprefix(full)}"
-    return f"dct:{name.removeprefix('dcterms:')}" if name.startswith("dcterms:") else name
 
 
 def _every(value: Any, depth: int) -> Iterator[Mapping[str, Any]]:
