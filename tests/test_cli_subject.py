@@ -64,6 +64,9 @@ def test_impact_then_erasure_by_command(world: DeskWorld, tactful: Tactful) -> N
     assert told.code == 0
     assert [(each["model"], each["version"]) for each in told.json["models"]] == [("shop", "1")]
     assert set(told.json["since_first"]) == {"epsilon", "delta"}
+    Path("kept.txt").write_text("somebody else's order")
+    assert tactful("subject", "erase", GIVEN, "--work-order", "kept.txt").code == 2
+    assert (Path("kept.txt").read_text(), world.desk().subjects.erased()) == ("somebody else's order", {})
     first = tactful("subject", "erase", GIVEN, "--work-order", "order.txt")
     assert first.code == 0
     assert (first.json["already"], first.json["verified"]) == (False, True)

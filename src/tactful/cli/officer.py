@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -23,6 +23,7 @@ from tactful.records.store import Records
 
 Key = Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")]
 _PURPOSE = "breach"
+_DRAFTS = tuple(f"notice-to-{name}{suffix}" for name in ("authority", "people") for suffix in (".html", ".md"))
 
 
 @app.command(name="breach")
@@ -34,7 +35,7 @@ def breach_command(
     since: Annotated[
         str | None, typer.Option("--from", help="From when it was in reach; its beginning if left out.")
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Until when; now if left out.")] = None,
+    to: Annotated[str | None, typer.Option(help="Until when; a date alone is the whole day. Now if left out.")] = None,
     aware_at: Annotated[
         str | None, typer.Option(help="When the business became aware: the 72 hours run from then. Now if left out.")
     ] = None,
@@ -45,7 +46,7 @@ def breach_command(
         Path | None, typer.Option(help="New CSV file for the ids of those concerned; only its owner can read it.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for draft notices to the authority and to the people, .html and .md.")
+        Path | None, typer.Option(help="Folder for new draft notices to the authority and the people, .html and .md.")
     ] = None,
     key: Key = None,
     json: Json = False,
@@ -56,7 +57,7 @@ def breach_command(
     """
     records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     now = records.now()
-    period = Period(since=_time(since), until=_time(to) or now)
+    period = Period(since=_time(since), until=_end(to, now))
     aware = _time(aware_at) or now
     check_times(period, aware, now)
     stores = _stores(store)
@@ -96,6 +97,13 @@ def _check_places(people: Path | None, out: Path | None) -> None:
         )
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError("the drafts are written to a folder", given=f"{out} is a file", do="Name another")
+    there = [] if out is None else [name for name in _DRAFTS if (out / name).exists()]
+    if there:
+        raise UsageError(
+            "drafts replace none that are there",
+            given=f"{there[0]} is in {out}",
+            do="Name another folder, or move them",
+        )
 
 
 def _write(found: Breach, desk: Desk, people: Path | None, out: Path | None, actor: str | None) -> list[str]:
@@ -109,16 +117,19 @@ def _write(found: Breach, desk: Desk, people: Path | None, out: Path | None, act
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         controller = desk.settings.controller if desk.settings else ControllerSection()
-        for name, paper in (("authority", to_authority(found, controller)), ("people", to_people(found, controller))):
-            for suffix in (".html", ".md"):
-                file = out / f"notice-to-{name}{suffix}"
-                paper.write(file, private=True)
-                written.append(str(file.resolve()))
+        for paper, names in (
+            (to_authority(found, controller), _DRAFTS[:2]),
+            (to_people(found, controller), _DRAFTS[2:]),
+        ):
+            for name in names:
+                paper.write(out / name, private=True)
+                written.append(str((out / name).resolve()))
     return written
 
 
 def _tell(found: Breach, written: list[str]) -> None:
     """The report for the terminal: counts, no id."""
+    show.say(f"in reach {found.period.in_words()}")
     for each in found.stores:
         who = f"{len(each.people):,} people" if each.names_people else "names nobody"
         show.say(f"{each.store}: {each.what}: {who}")
@@ -149,6 +160,18 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _end(text: str | None, now: datetime) -> datetime:
+    """Until when: a date alone means to its last moment, and today's means until now."""
+    time = _time(text)
+    if time is None or text is None:
+        return now
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return time
+    return min(time + timedelta(days=1, microseconds=-1), now) if time <= now else time
 
 
 def _text(time: datetime | None) -> str | None:

@@ -12,7 +12,7 @@ from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.commands import Json, app
 from tactful.desk import handing_out
-from tactful.desk.erasure import Erasure, Told, erase
+from tactful.desk.erasure import Erasure, Told, before, erase
 from tactful.desk.impact import Impact
 from tactful.desk.person import Desk
 from tactful.desk.work_order import as_text
@@ -54,6 +54,7 @@ def subject_export(
         found = handing_out.export(desk, person_id(user), out, actor=actor, force=force)
     rows = ", ".join(f"{kind}: {n:,}" for kind, n in found.held.items() if n)
     show.say(f"{out}: {rows or 'nothing is held'}; it holds personal data in plain text: hand it to the person alone")
+    show.say(f"looked up in {desk.records.address}")
     for problem in found.problems:
         show.say(f"not in it: {problem}")
     if json:
@@ -81,6 +82,7 @@ def subject_impact(user: User, config: Config = None, key: Key = None, json: Jso
         say("judging each training again for one person")
         found = handing_out.look_up(desk, person_id(user), actor=actor)
     _tell(found)
+    show.say(f"looked up in {desk.records.address}")
     if json:
         show.as_json(found.as_json())
 
@@ -93,6 +95,9 @@ def subject_erase(
     work_order: Annotated[
         Path | None, typer.Option(help="New file for what is left to do elsewhere; else it is shown here.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is held, the models and what is left to do; erase nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Erase a person from tactful's own stores, for good; safe to repeat, and to finish after a crash.
@@ -102,13 +107,16 @@ def subject_erase(
     Example: tactful subject erase 1234 --config configs/grocery.toml --work-order order.txt
     """
     if work_order is not None:
-        handing_out.check_place(work_order, force=True, suffixes=())
+        handing_out.check_place(work_order, force=False, suffixes=())
     desk, actor = _desk(config, key)
+    if dry_run:
+        _look_ahead(desk, user, actor, json=json)
+        return
     with show.steps("erasing") as say:
         found = erase(
             desk, person_id(user), actor=actor, hand_over=lambda told: _hand_over(desk, told, work_order), progress=say
         )
-    _tell_erased(found)
+    _tell_erased(found, store=desk.records.address)
     if json:
         show.as_json(found.as_json())
     if found.lists_missed:
@@ -116,8 +124,8 @@ def subject_erase(
 
 
 def _desk(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
-    """The stores, and who acts."""
-    records, actor = Actors.load().act(Records.open(), "officer", key)
+    """The stores, which must be there, and who acts."""
+    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     return Desk.open(config, records=records, keys=Keys.load()), actor
 
 
@@ -131,14 +139,26 @@ def person_id(user: str) -> str:
     return found
 
 
+def _look_ahead(desk: Desk, user: str, actor: str | None, *, json: bool) -> None:
+    """What an erasure would do is told, and not done."""
+    found = before(desk, person_id(user), actor=actor)
+    _tell_held(found, store=desk.records.address)
+    _tell(found.impact)
+    show.say(f"\n{as_text(found.work_order, request='none yet', time=f'{desk.records.now():%Y-%m-%d %H:%M} UTC')}")
+    show.say("dry run: nothing was erased, and nothing is turned away")
+    if json:
+        show.as_json(found.as_json() | {"dry_run": True})
+
+
 def _hand_over(desk: Desk, told: Told, work_order: Path | None) -> None:
     """What must be known is told before anything is erased."""
+    _tell_held(told, store=desk.records.address)
     _tell(told.impact)
     text = as_text(told.work_order, request=told.request, time=f"{desk.records.now():%Y-%m-%d %H:%M} UTC")
     if work_order is None:
         show.say(f"\n{text}")
     else:
-        handing_out.write_private(work_order, text.encode(), force=True)
+        handing_out.write_private(work_order, text.encode(), force=False)
         show.say(f"what is left to do elsewhere: {work_order}")
 
 
@@ -157,17 +177,27 @@ def _tell(found: Impact) -> None:
         show.say(sentence)
 
 
-def _tell_erased(found: Erasure) -> None:
+def _tell_held(told: Told, *, store: str) -> None:
+    """What is held of the person, or that nothing is."""
+    rows = ", ".join(f"{kind}: {n:,}" for kind, n in told.held.items() if n)
+    if rows:
+        show.say(f"held of this person in {store}, and elsewhere: {rows}")
+        return
+    show.say(f"NOTHING IS HELD UNDER THIS ID in {store}, or in a table that it knows: check the id and the folder")
+    show.say("whoever is erased is turned away for good under this id, whether anything was held or not")
+
+
+def _tell_erased(found: Erasure, *, store: str) -> None:
     """What was removed."""
     when = f"{found.erased_at:%Y-%m-%d %H:%M} UTC"
     if found.already:
         show.say(f"already erased since {when}; what was left was finished")
-    if not any(found.told.held.values()):
-        show.say("nothing was held under this id")
     for path in found.lists_missed:
         show.say(
             f"NOT reached: {path}. Services that read it may profile this person until it ends; mend it, erase again"
         )
     removed = ", ".join(f"{kind}: {n:,}" for kind, n in found.removed.items() if n)
-    show.say(f"erased; {removed or 'no row was left to remove'}; imports of this id are turned away from now on")
+    show.say(
+        f"erased in {store}; {removed or 'no row was left to remove'}; imports of this id are turned away from now on"
+    )
     show.say(f"request {found.told.request}: journalled without the id; stores read again: nothing is left")

@@ -151,10 +151,15 @@ def without_keys(each: Exposed) -> Exposed:
 
 def check_times(period: Period, aware_at: datetime, now: datetime) -> None:
     """Raise `UsageError` unless the times are in order and past."""
+    if period.since is not None and period.since > now:
+        raise UsageError("a breach began in the past", given="--from lies in the future", do="Correct --from")
     if period.since is not None and period.since > period.until:
-        raise UsageError("a period ends after it begins", given="it ends before", do="Exchange --from and --to")
+        raise UsageError(
+            "a period ends after it begins", given="--to lies before --from", do="Exchange --from and --to"
+        )
     if max(period.until, aware_at) > now:
-        raise UsageError("a breach is a thing of the past", given="a time in the future", do="Correct the time")
+        late = "--to" if period.until > now else "--aware-at"
+        raise UsageError("a breach is a thing of the past", given=f"{late} lies in the future", do=f"Correct {late}")
     if period.since is not None and aware_at < period.since:
         raise UsageError(
             "a breach is noticed after it began", given="--aware-at lies before --from", do="Correct one of them"

@@ -145,8 +145,8 @@ def _who(controller: ControllerSection) -> Iterator[str]:
 
 def _period(found: Breach) -> str:
     """From when to when."""
-    since = f"From {_minute(found.period.since)}" if found.period.since else "From the beginning"
-    return f"{since} to {_minute(found.period.until)}, as far as is known."
+    words = found.period.in_words()
+    return f"{words[0].upper()}{words[1:]}, as far as is known."
 
 
 def _people(found: Breach) -> str:

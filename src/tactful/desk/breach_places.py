@@ -37,6 +37,11 @@ class Period:
         """Whether the period had begun at this time."""
         return self.since is None or self.since <= time
 
+    def in_words(self) -> str:
+        """From when to when, to the second."""
+        since = f"from {self.since:%Y-%m-%d %H:%M:%S} UTC" if self.since else "from the beginning"
+        return f"{since} to {self.until:%Y-%m-%d %H:%M:%S} UTC"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Exposed:

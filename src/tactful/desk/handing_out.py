@@ -106,7 +106,8 @@ def check_place(out: Path, *, force: bool, suffixes: Sequence[str] = SUFFIXES) -
             f"a dossier is a file {' or '.join(suffixes)}", given=out.name, do="Name it so: .html is for a person"
         )
     if out.exists() and not (force and out.is_file()):
-        raise UsageError("a dossier replaces no file unasked", given=f"{out} is there", do="Name another, or --force")
+        do = "Name another, or --force" if suffixes else "Name another"
+        raise UsageError("a file is not replaced unasked", given=f"{out} is there", do=do)
     if not out.resolve().parent.is_dir():
         raise UsageError("a file is written to a folder", given=f"{out.parent} is none", do="Make it, or name another")
 
