@@ -24,6 +24,7 @@ from tactful.personal.source import Tabular
 from tactful.personal.vault import Vault
 from tactful.records.consents import ConsentStore
 from tactful.records.journal import JSON
+from tactful.records.people_check import missing
 from tactful.records.read_point import ReadPoint
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
@@ -90,8 +91,9 @@ class Sources:
         SecretError
             If a key does not open what it should.
         JournalBrokenError
-            If the head of the journal that is kept outside the records says that these are not all of them: who
-            withdrew or was erased may be in what is gone.
+            If the head of the journal that is kept outside the records says that these are not all of them, or rows
+            of consents or of erased people are gone that the journal vouches for: who withdrew or was erased may be in
+            what is gone.
 
         Privacy
         -------
@@ -126,7 +128,7 @@ class Sources:
 
 
 def _check_whole(records: Records) -> None:
-    """Raise if the records are an older copy, or cut off: then they do not tell who may be read about."""
+    """Raise if rows of the records are gone: then they do not tell who may be read about."""
     problem = records.anchor().problem
     if problem:
         raise JournalBrokenError(
@@ -134,6 +136,13 @@ def _check_whole(records: Records) -> None:
             given=problem,
             do="Restore the newest copy; if there is none, run: tactful journal accept --reason TEXT, and then again "
             "every withdrawal and erasure that is gone",
+        )
+    gone = missing(records)
+    if gone:
+        raise JournalBrokenError(
+            "who may be read about is told by records that are as the journal vouches for",
+            given=gone,
+            do="Find out who wrote to the records, and restore them from a copy; see: tactful journal verify",
         )
 
 

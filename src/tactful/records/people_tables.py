@@ -9,7 +9,8 @@ No id stands in them in plain. A consent's row names its person by a number, and
 the consents, nothing here says who a row was about.
 
 An insert into `consents` takes the next number; a row is never changed but to forget whom it is about, and never
-deleted: triggers see to it, and `tactful.records.consent_check` is for whoever removes them.
+deleted: triggers see to it, and `tactful.records.consent_check` is for whoever removes them. So it is with the rows of
+`erased`, and `tactful.records.people_check`.
 """
 
 from __future__ import annotations
@@ -67,14 +68,23 @@ _FORGETS = (
     "IS NULL AND NEW.valid_until IS NULL AND NEW.sealed IS NULL AND NEW.row = OLD.row AND NEW.stored_time = "
     "OLD.stored_time AND NEW.fingerprint = OLD.fingerprint"
 )
+_STAYS = "who was erased stays in the suppression record"
 _GUARDS = {
     "sqlite": (
+        f"""CREATE TRIGGER IF NOT EXISTS erased_no_update BEFORE UPDATE ON erased
+            BEGIN SELECT RAISE(ABORT, '{_STAYS}'); END""",
+        f"""CREATE TRIGGER IF NOT EXISTS erased_no_delete BEFORE DELETE ON erased
+            BEGIN SELECT RAISE(ABORT, '{_STAYS}'); END""",
         f"""CREATE TRIGGER IF NOT EXISTS consents_no_update BEFORE UPDATE ON consents WHEN NOT ({_FORGETS})
             BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END""",
         f"""CREATE TRIGGER IF NOT EXISTS consents_no_delete BEFORE DELETE ON consents
             BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END""",
     ),
     "postgresql": (
+        f"""CREATE OR REPLACE FUNCTION erased_refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION '{_STAYS}'; END $$""",
+        """CREATE OR REPLACE TRIGGER erased_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON erased
+            FOR EACH STATEMENT EXECUTE FUNCTION erased_refuse()""",
         f"""CREATE OR REPLACE FUNCTION consents_refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN RAISE EXCEPTION '{_KEPT}'; END $$""",
         f"""CREATE OR REPLACE TRIGGER consents_no_update BEFORE UPDATE ON consents

@@ -233,6 +233,14 @@ class Records:
                 move_on = held.enter_context(transaction.anchored(accepted=accepted))
             move_on()
 
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """The records as they are at one moment, to read from alone; nobody waits for it."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield Transaction(connection, self._clock, self._anchor)
+
     def anchor(self) -> AnchorReport:
         """What the head that is kept outside the database says: whether the journal's end, or all of it, is gone.
 

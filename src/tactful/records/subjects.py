@@ -35,7 +35,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tactful.errors import SecretError
-from tactful.records import bulk, people_tables
+from tactful.records import bulk, people_check, people_tables
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
 from tactful.records.sealing import Sealer, Secrets
 from tactful.records.store import Records, Transaction
@@ -139,14 +139,17 @@ class Subjects:
         return self._reading(erased_in, {})
 
     def mark_erased(self, transaction: Transaction, pseudonym: str) -> bool:
-        """The person counts as erased from this day on, in every gate and import; False if they did before."""
+        """The person counts as erased from this day on, in every gate and import; False if they did before.
+
+        The journal's entry ``erased.recorded`` vouches for the record with them in it, and names nobody.
+        """
         people_tables.make(transaction.connection)
         if pseudonym in erased_in(transaction.connection):
             return False
         day = timedelta(days=1) * ((transaction.now() - _EPOCH) // timedelta(days=1))
-        transaction.connection.execute(
-            insert(ERASED).values(pseudonym=pseudonym, time=day // timedelta(microseconds=1))
-        )
+        time = day // timedelta(microseconds=1)
+        transaction.connection.execute(insert(ERASED).values(pseudonym=pseudonym, time=time))
+        transaction.append(people_check.KIND, people_check.vouched(transaction, time))
         return True
 
     def destroy(self, transaction: Transaction, pseudonym: str) -> None:
