@@ -130,6 +130,16 @@ def test_nothing_is_noted_when_somebody_left_since_the_reading(world: DeskWorld)
     assert entry.body["known_erased"] == 1
 
 
+@pytest.mark.prove
+def test_who_was_erased_before_a_training_was_not_in_it(world: DeskWorld) -> None:
+    """Also on the same day, as long as nobody was erased since; after that it is no longer certain, and rows count."""
+    erased(world, SOMEBODY)
+    assert noted(world) is not None
+    assert rows(world, SOMEBODY) == [0]
+    erased(world, ANOTHER)
+    assert all(rows(world, SOMEBODY, ANOTHER))
+
+
 def test_a_training_reads_again_and_in_the_end_gives_up(world: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """When somebody left it reads again; if they do each time, it is refused, and neither noted nor paid."""
     read, said = _Run._admit, list[str]()

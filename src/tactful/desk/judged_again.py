@@ -70,7 +70,7 @@ def admissible(desk: Desk, person: Person, reader: Reader, training: Training) -
     """
     facts = training.facts
     now = training.time if facts is None else _time(facts.get("now")) or training.time
-    if person.erased_at is not None and person.erased_at.date() < now.date():  # its hour may not be kept
+    if _erased_before(desk, person, facts or {}, now):
         return Admissible(rows=0, agreed=False, notes=())
     try:
         if facts is None or not isinstance(facts.get("sources"), Mapping):
@@ -82,6 +82,15 @@ def admissible(desk: Desk, person: Person, reader: Reader, training: Training) -
     if person.erased_at is not None:
         return replace(found, agreed=None, notes=(*found.notes, "They were erased: what they had said is gone."))
     return found
+
+
+def _erased_before(desk: Desk, person: Person, facts: Mapping[str, Any], now: datetime) -> bool:
+    """Whether it is certain that the training left them out as erased: its hour may not be kept, but how many were."""
+    if person.erased_at is None:
+        return False
+    upto = ReadPoint.noted(facts)
+    nobody_since = upto is not None and upto.erased == len(desk.subjects.erased())
+    return nobody_since or person.erased_at.date() < now.date()
 
 
 def _unknown(*notes: str) -> Admissible:
