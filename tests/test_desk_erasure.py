@@ -6,19 +6,23 @@ The tests share one world, and each erases somebody of its own.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from desk_world import TABLES, DeskWorld, ago, consent, write_list_of
 from repository_search import mentions, written
+from tactful.desk import handing_out, work_order
 from tactful.desk.erasure import Erasure, Told, erase
 from tactful.desk.handing_out import export
+from tactful.desk.requests import requests_of
 from tactful.desk.work_order import as_text
-from tactful.errors import TactfulError
+from tactful.errors import RefusedError, TactfulError, UsageError
 from tactful.personal.gate import ConsentGate
 from tactful.personal.vault import Vault
 from tactful.personal.vault_results import Forgotten
@@ -128,7 +132,73 @@ def test_the_chain_holds_and_names_nobody(world: DeskWorld, person: str) -> None
     assert desk.person(person).key is None
     began, ended = desk.records.entries(("subject.erasing", "subject.erased"))[-2:]
     assert (began.kind, ended.kind) == ("subject.erasing", "subject.erased")
-    assert set(ended.body) == {"request", "subject", "generation", "manifest"}
+    assert (set(began.body), set(ended.body)) == ({"request", "sealed"}, {"request", "generation", "manifest"})
+    assert key.open(began.body["sealed"]) == {"request": began.body["request"]}
+
+
+@pytest.mark.prove
+def test_while_the_key_lives_a_begun_erasure_is_told_to_the_person(world: DeskWorld, person: str) -> None:
+    """The entry bears no tag; their own key finds it, and nobody else's."""
+    with pytest.MonkeyPatch.context() as broken, suppress(KeyboardInterrupt):
+        broken.setattr("tactful.desk.erasure.take_off", stop)
+        erased(world, person)
+    desk = world.desk()
+    key = desk.person(person).key
+    [told] = [each for each in requests_of(desk.records, key) if each["kind"] == "subject.erasing"]
+    assert told["what"] == "Your erasure began"
+    assert not any(each["kind"] == "subject.erasing" for each in requests_of(desk.records, desk.person(OTHER).key))
+    assert key is not None
+    assert key.tag not in json.dumps([dict(entry.body) for entry in desk.records.entries("subject.erasing")])
+
+
+def stop(*_: object) -> None:
+    """The end of a run."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("early", [True, False])
+def test_nothing_is_handed_out_of_who_is_erased_meanwhile(
+    world: DeskWorld, person: str, monkeypatch: pytest.MonkeyPatch, early: bool
+) -> None:
+    """An erasure while a dossier is made, or while it is written: there is no file, and nobody enters again."""
+    step = "dossier" if early else "write_private"
+    made, out = getattr(handing_out, step), world.folder / "raced.json"
+
+    def slow(*given: Any, **also: Any) -> Any:
+        found = made(*given, **also)
+        erased(world, person)
+        return found
+
+    monkeypatch.setattr(handing_out, step, slow)
+    with pytest.raises(RefusedError, match="erased while this ran"):
+        export(world.desk(), person, out)
+    assert not out.exists()
+    assert world.desk().person(person).key is None
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_killed_export_leaves_nothing_that_no_work_order_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    """Where a file can be without a name until it is whole, nothing is left; elsewhere the draft can be found."""
+    out = tmp_path / "d.json"
+    if not nameless:
+        monkeypatch.setattr(handing_out, "_OPEN_FILES", tmp_path / "none")
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr(os, "fsync", lambda _: os._exit(9))
+        handing_out.write_private(out, b"all about somebody", force=False)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not out.exists()
+    assert handing_out.drafts_of(out) == sorted(tmp_path.iterdir())
+    assert bool(handing_out.drafts_of(out)) is not nameless
+    assert [Path(each) for each in work_order._there(str(out))] == handing_out.drafts_of(out)
+    for force in (False, True):
+        handing_out.write_private(out, b"all about somebody", force=force)
+        assert (out.read_bytes(), out.stat().st_mode & 0o777) == (b"all about somebody", 0o600)
+    with pytest.raises(UsageError, match="can be written"):
+        handing_out.write_private(out, b"another", force=False)
 
 
 @pytest.mark.prove

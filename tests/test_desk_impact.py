@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from desk_world import EXPIRED, GIVEN, NO_RECORD, PEOPLE, REFUSED, WITHDRAWN, DeskWorld, ago, events, utc_now
 from tactful.desk.handing_out import look_up
-from tactful.desk.impact import impact
+from tactful.desk.impact import ModelImpact, impact
 from tactful.errors import UsageError
 from tactful.personal.log import InteractionLog
 from tactful.privacy.accountant import PrivacyLoss
@@ -197,3 +198,92 @@ def test_a_store_alone_is_enough(world: DeskWorld) -> None:
     world.say({"user_id": NO_RECORD, "purpose": "personalization.training", "days_ago": 340.0}, at=ago(30))
     world.trained(ago(20))
     assert roles(world, NO_RECORD) == [used(world, NO_RECORD)]
+
+
+def answer(world: DeskWorld, user: str) -> ModelImpact:
+    """What the only training means to somebody."""
+    desk = world.desk()
+    found = impact(desk, desk.person(user))
+    [only] = (*found.models, *found.others)
+    return only
+
+
+@pytest.mark.parametrize(
+    "how", ["deleted", pytest.param("items", marks=pytest.mark.prove), pytest.param("purged", marks=pytest.mark.prove)]
+)
+def test_no_row_today_is_no_evidence_of_then(world: DeskWorld, how: str) -> None:
+    """Rows that the business deleted, whose items left the catalogue, or that were purged may have been in the model:
+    it is told as not known, at the same loss. Whose consent kept out every row was in none whatever was deleted."""
+    if how == "purged":
+        world.ingest()
+        world = from_vault(world)
+    world.trained(utc_now() if how == "purged" else ago(40))
+    before = answer(world, GIVEN)
+    assert (before.role, before.rows) == (used(world, GIVEN), before.rows or -1)
+    {"deleted": deleted, "items": items_gone, "purged": purged}[how](world)
+    after = answer(world, GIVEN)
+    assert (after.role, after.rows, after.involved) == ("not known", None, True)
+    assert after.epsilon == before.epsilon
+    assert any("is not known" in note for note in after.notes)
+    assert answer(world, REFUSED).role == "not used"
+
+
+def deleted(world: DeskWorld) -> None:
+    """The business deletes their rows, as a work order says."""
+    path = world.settings.data.interactions
+    assert path is not None
+    log = pd.read_parquet(path)
+    log[~log["user_id"].isin([GIVEN, REFUSED])].to_parquet(path)
+
+
+def items_gone(world: DeskWorld) -> None:
+    """What they had used is sold no more."""
+    data = world.settings.data
+    assert data.interactions is not None
+    log, items = pd.read_parquet(data.interactions), pd.read_csv(data.items, dtype=str)
+    theirs = set(log[log["user_id"] == GIVEN]["item_id"].astype(str))
+    items[~items["item_id"].isin(theirs)].to_csv(data.items, index=False)
+
+
+def purged(world: DeskWorld) -> None:
+    """They withdraw, and the vault lets go of their rows."""
+    world.say({"user_id": GIVEN, "purpose": "personalization", "state": "withdrawn", "days_ago": 0.0})
+    desk = world.desk()
+    assert desk.vault is not None
+    desk.vault.forget(world.keys.pseudonyms([GIVEN])[0])
+    with desk.records.transaction() as transaction:
+        transaction.append("vault.purged", {"deleted": {"withdrawn": 1}})
+
+
+def from_vault(world: DeskWorld) -> DeskWorld:
+    """The same world, with a configuration that means the vault."""
+    lines = [line for line in world.config.read_text().splitlines() if not line.startswith("interactions")]
+    path = world.folder / "vault.toml"
+    path.write_text("\n".join(lines))
+    return DeskWorld.at(world.folder, path)
+
+
+@pytest.mark.prove
+def test_after_an_erasure_earlier_models_are_not_known_and_later_ones_are_without_them(world: DeskWorld) -> None:
+    """What would tell is gone; only of a training on a later day it is certain."""
+    world.say({"user_id": NO_RECORD, "purpose": "personalization.training", "days_ago": 340.0}, at=ago(30))
+    world.trained(ago(20))
+    assert roles(world, NO_RECORD) == [used(world, NO_RECORD)]
+    subjects, name = world.desk().subjects, world.keys.pseudonyms([NO_RECORD])[0]
+    with world.records(lambda: ago(10)).transaction() as transaction:
+        subjects.mark_erased(transaction, name)
+        subjects.destroy(transaction, name)
+    world.trained(ago(8))
+    assert roles(world, NO_RECORD) == ["not known", "not used"]
+
+
+@pytest.mark.prove
+def test_after_another_assignment_key_the_half_is_not_known(world: DeskWorld) -> None:
+    """Nobody is told the half of today's key: the larger loss is told, and that the half is not known."""
+    world.trained(ago(40))
+    path = world.folder / "secrets.toml"
+    path.write_text(re.sub(r'assignment = "[0-9a-f]+"', f'assignment = "{"5a" * 32}"', path.read_text()))
+    after = answer(DeskWorld.at(world.folder), GIVEN)
+    assert (after.role, after.rows or 0) > ("not known", 0)
+    assert after.epsilon == PrivacyLoss.of(events(2.0)[0]).epsilon(1e-6)
+    assert "How people were divided" in after.notes[-1]

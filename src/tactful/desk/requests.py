@@ -23,8 +23,9 @@ _WORDS = {
     "subject.erasing": "Your erasure began",
     "subject.erased": "You were erased",
     "data.exported": "A file with data of yours was written",
+    "suppressions.marked": "Services were told that you withdrew",
 }
-_UNTAGGED = ("subject.erasing", "suppressions.marked")
+_UNTAGGED = ("consent.recorded", "subject.erasing")
 
 
 def entries_about(records: Records, key: SubjectKey | None) -> Iterator[tuple[Entry, dict[str, Any]]]:
