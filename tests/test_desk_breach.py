@@ -17,12 +17,13 @@ from tactful.cli import main
 from tactful.config import ControllerSection
 from tactful.desk.breach import Breach, breach
 from tactful.desk.breach_letters import to_authority, to_people
-from tactful.desk.breach_places import KEYS_ELSEWHERE, Period
+from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Period
 from tactful.desk.plain_risk import plain_risk
 from tactful.errors import UsageError
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.records.reads import noted_reads
 from tactful.records.store import Records
+from tactful.records.subjects import Subjects
 from tactful.scoring.signing import load_private, public_text
 from world import user_id
 
@@ -38,10 +39,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> DeskWorld:
     made.say({"user_id": GIVEN}, {"user_id": user_id(6)}, at=ago(10))
     made.ingest()
     made.trained(ago(3), multiplier=2.0)
+    subjects = Subjects.open(made.records(), made.keys)
     for days in (20, 5):
-        with made.records(lambda days=days: ago(days)).transaction() as transaction:
+        with made.records(lambda days=days: ago(days)).transaction() as transaction:  # type: ignore[misc]
             transaction.append("vault.purged", {"deleted": {"retention_expired": 30 + days}})
-            transaction.append("subject.erased", {"subject": "00"})
+            for name in made.keys.pseudonyms([f"gone-{days}"]):
+                subjects.mark_erased(transaction, name)
+            for _ in range(3):  # one person, whose erasure was repeated
+                transaction.append("subject.erased", {"request": "00"})
     return made
 
 
@@ -101,7 +106,8 @@ def test_a_table_that_cannot_be_read_is_told(world: DeskWorld, tmp_path: Path) -
 
 
 def test_what_was_deleted_since_is_told(world: DeskWorld) -> None:
-    """Rows and people that are gone were in reach: their number is in the notes, from the period's beginning on."""
+    """Rows and people that are gone were in reach: their number is in the notes, from the period's beginning on; whose
+    erasure was repeated is one person."""
     desk, now = world.desk(world.config), utc_now()
     notes = [
         " ".join(breach(desk, ["records"], Period(since=since, until=now), aware_at=now).stores[0].notes)
@@ -116,7 +122,12 @@ def test_stores_without_rows_name_nobody_and_ask(world: DeskWorld) -> None:
     report = found(world, "models", "secrets", "list")
     assert report.people == frozenset()
     assert not any(each.names_people for each in report.stores)
-    assert len(report.questions) == 2
+    assert report.questions == NAMELESS["secrets"].questions
+    [alone] = found(world, "list").stores
+    assert "nobody can tell" in alone.protection[0]
+    assert alone.questions
+    assert not any("nobody can tell" in text for text in report.stores[2].protection)  # their key was taken as well
+    assert report.stores[2].protection[0].startswith("THE KEY WAS IN REACH")
 
 
 def test_with_the_keys_in_reach_encryption_is_no_protection(world: DeskWorld) -> None:
