@@ -6,7 +6,7 @@ import csv
 import json
 import stat
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +14,9 @@ import pytest
 
 from desk_world import GIVEN, PEOPLE, DeskWorld, ago, utc_now
 from tactful.cli import main
+from tactful.cli.officer import _end
 from tactful.config import ControllerSection
-from tactful.desk.breach import Breach, breach
+from tactful.desk.breach import Breach, breach, check_times
 from tactful.desk.breach_letters import to_authority, to_people
 from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Period
 from tactful.desk.plain_risk import plain_risk
@@ -218,6 +219,7 @@ def test_the_command_leaves_ids_in_one_private_file(
         ("--store", "attic"),
         ("--store", "vault", "--from", "yesterday"),
         ("--store", "vault", "--to", "2999-01-01"),
+        ("--store", "vault", "--out", "earlier"),
         ("--store", "vault", "--people", "people.txt"),
         ("--store", "vault", "--people", "none/people.csv"),
         ("--store", "vault", "--out", "a file"),
@@ -236,10 +238,26 @@ def test_what_is_given_by_mistake_is_refused_before_anything_is_read(
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "a file").touch()
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "notice-to-people.md").write_text("finished by hand")
     before = Records.look(world.environment["TACTFUL_RECORDS"]).verify()
     code, _, printed = call(monkeypatch, capsys, "breach", *words)
     assert (code, len(printed.strip().splitlines())) == (2, 1)
     assert Records.look(world.environment["TACTFUL_RECORDS"]).verify() == before
+
+
+def test_a_date_alone_is_the_whole_day() -> None:
+    """Its last moment, and today's until now; a time is that time, and what has not come is refused as such."""
+    now = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
+    assert str(_end("2026-11-20", now)) == "2026-11-20 23:59:59.999999+00:00"
+    assert _end("2026-11-22", now) == _end(None, now) == now
+    assert str(_end("2026-11-20T00:00", now)) == "2026-11-20 00:00:00+00:00"
+    period = Period(since=datetime(2026, 11, 1, tzinfo=UTC), until=_end("2026-11-20", now))
+    assert period.in_words() == "from 2026-11-01 00:00:00 UTC to 2026-11-20 23:59:59 UTC"
+    with pytest.raises(UsageError, match="--from lies in the future"):
+        check_times(Period(since=now + timedelta(days=1), until=now), now, now)
+    with pytest.raises(UsageError, match="--to lies in the future"):
+        check_times(Period(since=None, until=_end("2026-11-23", now)), now, now)
 
 
 def test_only_an_officer_may_where_officers_are_listed(
