@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tactful.actors import Actors, Signature, check_acts
+from tactful.desk.journal_check import check_journal
 from tactful.errors import ConfigError, NotFoundError, RefusedError, SecretError, UsageError
 from tactful.records.reads import note_export, note_read, noted_reads
 from tactful.records.store import Records
-from tactful.scoring.signing import SignedDocument, new_key, public_text, write_private
+from tactful.scoring.signing import SignedDocument, load_private, new_key, public_text, write_private
 
 SHIPPED = Path(__file__).parents[1] / "configs" / "actors.toml"
 
@@ -139,6 +140,31 @@ def test_a_signed_entry_that_is_another_shows(tmp_path: Path, change: str) -> No
         connection.execute("UPDATE journal SET body = CAST(body AS BLOB)")
     connection.close()
     assert check_acts(records.stored()) == [f"entry 1 ({records.stored()[0].kind}) is not as its actor signed it"]
+
+
+def test_nothing_is_laid_to_an_actor_who_did_not_sign_it(tmp_path: Path) -> None:
+    """Whoever may write to the journal can put somebody's public key there: with a role, it counts with a signature."""
+    file, ada = made(tmp_path, "ada.key")
+    records = Records.open(f"sqlite:///{tmp_path}/r.db")
+    with records.transaction() as transaction:
+        transaction.append("subject.erased", {}, actor=ada)
+        transaction.append("subject.erased", {}, actor="ed25519:" + "0" * 64)
+        transaction.append("subject.erased", {})
+        for decision, purpose in (("candidate", "candidate"), ("approved", "approval"), ("approved", "candidate")):
+            statement = SignedDocument.sign({"decision": decision}, load_private(file), purpose=purpose)
+            body = {"payload": dict(statement.payload), "signature": statement.signature}
+            transaction.append(f"model.{decision}", body, actor=ada)
+    with Actors().act(records, "officer", file)[0].transaction() as transaction:
+        transaction.append("subject.erased", {}, actor=ada)
+    assert check_acts(records.stored()) == []
+    said = "bears an actor's key and not their signature"
+    expected = [f"entry 1 (subject.erased) {said}", f"entry 6 (model.approved) {said}"]
+    assert check_acts(records.stored(), {ada}) == expected
+    listed(tmp_path, Ada=(ada, '["trainer"]')).rename(tmp_path / "a.toml")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TACTFUL_ACTORS", str(tmp_path / "a.toml"))
+        assert list(check_journal(records).problems) == expected
+    assert check_journal(records).ok
 
 
 def test_a_signature_shows_no_key() -> None:

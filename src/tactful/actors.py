@@ -18,9 +18,10 @@ read the stores and their secrets: those are files and databases, guarded by the
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -145,17 +146,41 @@ def actor_key(key: str | Path | None = None) -> Ed25519PrivateKey | None:
     return load_private(named) if named else None
 
 
-def check_acts(stored: Iterable[StoredEntry]) -> list[str]:
-    """What is wrong with the signatures in the journal, a sentence for each entry whose signature does not fit.
+def check_acts(stored: Iterable[StoredEntry], holders: Collection[str] = ()) -> list[str]:
+    """What is wrong with the signatures in the journal, a sentence for each entry that is not its actor's.
 
-    An entry without a signature is none of them: until somebody has a role, nobody need sign.
+    Parameters
+    ----------
+    stored : iterable of StoredEntry
+    holders : collection of str
+        The public keys of those who have a role. Whatever bears one of them was signed with it, as an act or as the
+        statement about a model that it holds, or somebody else wrote it: no command names an actor without their key.
+        Others may be named without a signature; until somebody has a role, nobody need sign.
     """
-    return [f"entry {row.sequence} ({row.kind}) is not as its actor signed it" for row in stored if not _fits(row)]
+    rows = list(stored)
+    altered = [row for row in rows if not _fits(row)]
+    told = [f"entry {row.sequence} ({row.kind}) is not as its actor signed it" for row in altered]
+    alleged = [row for row in rows if row.actor in holders and row not in altered and not _is_signed(row)]
+    return told + [f"entry {row.sequence} ({row.kind}) bears an actor's key and not their signature" for row in alleged]
+
+
+def _is_signed(row: StoredEntry) -> bool:
+    """Whether an entry has its actor's signature, which is not checked here if it is an act's."""
+    try:
+        if act_of(row)[1] is not None:
+            return True
+        body: dict[str, Any] = json.loads(row.body)
+        document = SignedDocument(payload=body["payload"], public_key=str(row.actor), signature=body["signature"])
+        document.verify(purpose="candidate" if body["payload"]["decision"] == "candidate" else "approval")
+    except (AttributeError, KeyError, TypeError, ValueError, ModelRefusedError):
+        return False
+    return True
 
 
 def _fits(row: StoredEntry) -> bool:
     """Whether an entry has no signature, or the one that its actor put there."""
-    if f'"{ACT}":'.encode() not in row.body:
+    body = row.body if isinstance(row.body, bytes) else str(row.body).encode()  # whoever edits may leave a text
+    if f'"{ACT}":'.encode() not in body:
         return True
     try:
         act, signature = act_of(row)

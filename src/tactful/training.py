@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tactful import __version__
-from tactful.actors import Actors
+from tactful.actors import Actors, Signature, actor_key
 from tactful.alternating import fit_dpals
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
@@ -56,7 +56,7 @@ from tactful.privacy.sums import ConsentCounts, Measured
 from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
-from tactful.scoring.signing import load_private, public_text
+from tactful.scoring.signing import public_text
 from tactful.sources import Sources, policy_of
 from tactful.training_record import note_training
 
@@ -144,7 +144,7 @@ class _Run:
         say: Progress,
     ) -> None:
         self.settings, self.config, self.key, self.as_of, self.say = settings, config, key, as_of, say
-        self.actor = load_private(key) if key else None
+        self.actor = actor_key(key)
         self.text = config.read_text(encoding="utf-8")
         self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
         self.counts: GateCounts | None = None
@@ -155,7 +155,8 @@ class _Run:
         self.noise: NoiseSource = SystemNoise() if seed is None else SeededNoise(seed)
         self.catalogue = Catalogue.open(settings.data.items)
         self.policy = policy_of(settings.policy)
-        self.keys, self.records = Keys.load(), Records.open()
+        records, self.keys = Records.open(), Keys.load()
+        self.records = records.signing(Signature(self.actor)) if self.actor else records
         self.assignment = Assignment(
             fingerprint=self.keys.assignment_fingerprint(), evaluation_share=privacy.evaluation_share
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tactful.actors import check_acts
+from tactful.actors import Actors, check_acts
 from tactful.records.anchor import AnchorReport
 from tactful.records.journal import ChainReport
 from tactful.records.store import Records
@@ -23,7 +23,8 @@ class JournalCheck:
     anchor : AnchorReport
         Whether its end is where the head kept outside the database says.
     acts : tuple of str
-        Signed entries that are not as their actor signed them.
+        Signed entries that are not as their actor signed them, and unsigned ones that bear the key of somebody with a
+        role.
     consents : str
         Whether the consent store is as the journal vouches for: ``ok``, what is wrong, or why it was not looked at.
     consents_ok : bool
@@ -76,13 +77,16 @@ def check_journal(
     ------
     UsageError
         If the journal cannot be read.
+    NotFoundError, ConfigError
+        If the actors' file is not as it must be.
 
     Notes
     -----
     **Privacy.** *Reads* the journal, and the consent store's fingerprints. *Returns* numbers and digests of entries.
     *Costs* nothing. *Assumes* nothing.
     """
-    chain, anchor, acts = records.verify(head), records.anchor(), tuple(check_acts(records.stored()))
+    chain, anchor = records.verify(head), records.anchor()
+    acts = tuple(check_acts(records.stored(), Actors.load().names))
     wrong = consents() if consents and chain.ok else None
     looked = "ok" if consents and chain.ok else "not looked at: " + _why(bool(consents))
     return JournalCheck(chain=chain, anchor=anchor, acts=acts, consents=wrong or looked, consents_ok=wrong is None)

@@ -30,6 +30,8 @@ class Added:
         Hold something that could not be read; they refuse. Some may be duplicates or blocked.
     ahead : int, events
         Stored now, and recorded later than now by their source's clock.
+    grants_ahead : int, events
+        Stored now, and given from a later time on.
     people : int
         Of whom something was stored.
     time : datetime, in UTC
@@ -41,6 +43,7 @@ class Added:
     blocked: int
     malformed: int
     ahead: int
+    grants_ahead: int
     people: int
     time: datetime
 
@@ -53,13 +56,17 @@ class Added:
             "blocked": self.blocked,
             "malformed": self.malformed,
             "ahead": self.ahead,
+            "grants_ahead": self.grants_ahead,
             "people": self.people,
             "time": self.time.isoformat(),
         }
 
 
 def entry(plan: Plan, source: str, first: int, stored: int) -> dict[str, JSON]:
-    """What the journal says of an import. What it says of a single person is sealed under their key."""
+    """What the journal says of an import. What it says of a single person is sealed under their key.
+
+    It bears no tag: once they are forgotten, ``consent.forgotten`` names its row, which would lead to their tag.
+    """
     people = plan.people
     body: dict[str, JSON] = {
         "events": len(plan.events),
@@ -76,17 +83,19 @@ def entry(plan: Plan, source: str, first: int, stored: int) -> dict[str, JSON]:
         return body
     key = plan.key(people.pop())
     said: JSON = [[event[1], event[2]] for event in sorted(plan.events, key=lambda event: event[3] or 0)[:_TOLD]]
-    return body | {"subject": key.tag, "sealed": key.seal({"said": said})}
+    return body | {"sealed": key.seal({"said": said})}
 
 
 def counted(plan: Plan, given: Given, time: datetime) -> Added:
     """What became of the events."""
+    now = micros(time)
     return Added(
         events=len(plan.events),
         duplicates=plan.duplicates,
         blocked=plan.blocked,
         malformed=given.malformed,
-        ahead=sum(event[4] is not None and event[4] > micros(time) for event in plan.events),
+        ahead=sum(event[4] is not None and event[4] > now for event in plan.events),
+        grants_ahead=sum(event[3] is not None and event[3] > now and event[2] == "given" for event in plan.events),
         people=len(plan.people),
         time=time,
     )
