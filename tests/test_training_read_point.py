@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -193,3 +194,14 @@ def test_an_older_copy_of_the_records_tells_nobody_whom_to_read_about(world: Des
     assert len(world.desk().consents.events()) == 1
     world.records().accept("the newest copy that was left")
     assert Sources.open(world.settings.data, records=world.records(), keys=world.keys).read_point.row == 1
+
+
+def test_a_head_that_moves_on_while_it_is_compared_stops_nobody(
+    world: DeskWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer may commit between the two looks, at the journal and at the file: that is asked again, and holds."""
+    asked, report = Records.anchor, world.records().anchor()
+    moved = replace(report, state="cut off", problem="entry 2 is missing at the end")
+    monkeypatch.setattr(Records, "anchor", lambda _: moved)
+    assert Sources.open(world.settings.data, records=world.records(), keys=world.keys).read_point.row == 1
+    assert asked(world.records()).ok

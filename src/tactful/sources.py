@@ -129,7 +129,10 @@ class Sources:
 
 def _check_whole(records: Records) -> None:
     """Raise if rows of the records are gone: then they do not tell who may be read about."""
-    problem = records.anchor().problem
+    if records.anchor().ok:
+        return
+    with records.transaction() as transaction:  # asked again while nobody writes: the head may just have moved on
+        problem = transaction.kept().problem
     if problem:
         raise JournalBrokenError(
             "who may be read about is told by records from which nothing is gone",
