@@ -123,6 +123,27 @@ def test_where_there_is_no_vault_nothing_is_made(shop: Path, tactful: Tactful) -
 
 
 @pytest.mark.prove
+def test_a_vault_that_is_not_found_is_not_taken_for_none(
+    shop: Path, tactful: Tactful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key is made or forgotten, nothing is purged and no second vault is begun before it is found, or given up."""
+    brought, place = tactful("ingest", "shop.toml").json["added"], str(shop / "vault")
+    monkeypatch.setenv("TACTFUL_VAULT", str(shop / "elsewhere"))
+    before = (shop / "secrets.toml").read_bytes()
+    for command in (("keys", "rotate"), ("keys", "rotate", "--drop-older"), ("purge",), ("ingest", "shop.toml")):
+        refused = tactful(*command)
+        assert (refused.code, refused.json) == (2, None)
+        assert "TACTFUL_VAULT" in refused.err
+    assert (shop / "secrets.toml").read_bytes() == before
+    assert not (shop / "elsewhere").exists()
+    monkeypatch.setenv("TACTFUL_VAULT", place)
+    assert tactful("vault", "show").json["rows"] == brought
+    (shop / "vault").rename(shop / "lost")
+    assert tactful("ingest", "shop.toml", "--new-vault").json["added"] == brought
+    assert tactful("vault", "verify").json["ok"]
+
+
+@pytest.mark.prove
 def test_keys_are_rotated_and_former_ones_dropped(shop: Path, tactful: Tactful) -> None:
     """The rows are there before and after; an interrupted rotation is finished, not begun anew."""
     brought = tactful("ingest", "shop.toml").json["added"]
