@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from records_people import KEYS, given, opened, table
 from records_workers import event, spend, together
 from tactful.errors import UsageError
 from tactful.privacy.accountant import PrivacyLoss
@@ -63,6 +64,44 @@ def test_eight_processes_never_overspend(url: str) -> None:
     assert PrivacyLoss.total(losses).fits(LIMIT.budget)
     assert not PrivacyLoss.total([*losses, PrivacyLoss.of(event())]).fits(LIMIT.budget)
     assert Records.open(url).verify().ok
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["made so", "made before"])
+def test_an_erased_person_is_in_no_sample_and_bears_no_number(url: str, older: bool) -> None:
+    """What the server keeps to plan by holds no key, id or pseudonym; nor is one erased apart from another."""
+    records, store, subjects = opened(url)
+    people = [f"user-{n}" for n in range(60)]
+    store.add(table(*(given(user) for user in people)), source="x")
+    asked = (
+        "SELECT attname, histogram_bounds::text || coalesce(most_common_vals::text, '') FROM pg_stats "
+        "WHERE tablename = 'subjects' AND attname IN ('key', 'name', 'pseudonym')"
+    )
+
+    def sampled() -> dict[str, str]:
+        """What the server keeps of the directory, once it has looked."""
+        with records.engine.begin() as connection:
+            connection.execute(text("ANALYZE subjects"))
+            return {row[0]: row[1] for row in connection.execute(text(asked))}
+
+    if older:
+        with records.engine.begin() as connection:
+            for name in ("key", "name", "pseudonym"):
+                connection.execute(text(f"ALTER TABLE subjects ALTER COLUMN {name} SET STATISTICS -1"))
+    assert set(sampled()) == ({"key", "name", "pseudonym"} if older else set())
+    for name in KEYS.pseudonyms(people[:3]):
+        with records.transaction() as transaction:
+            subjects.mark_erased(transaction, name)
+            store.forget(transaction, name)
+            subjects.destroy(transaction, name)
+    store.compact()
+    assert sampled() == {}
+    with records.engine.connect() as connection:
+        rows = connection.execute(text("SELECT xmin::text, pseudonym FROM erased")).all()
+    assert len({row[0] for row in rows}) == 1
+    assert [row[1] for row in rows] == sorted(KEYS.pseudonyms(people[:3]))
+    assert store.verify().ok
+    with pytest.raises(DBAPIError), records.engine.begin() as connection:
+        connection.execute(text("DELETE FROM consents"))
 
 
 def test_a_server_that_is_not_there_is_a_usage_error(url: str) -> None:

@@ -46,7 +46,7 @@ tag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pyarrow as pa
@@ -56,7 +56,7 @@ from tactful.records import bulk, consent_check, consent_reading, database, peop
 from tactful.records.consent_added import Added, counted, entry
 from tactful.records.consent_check import ConsentReport
 from tactful.records.consent_plan import Plan, Progress, planned, seen
-from tactful.records.consent_rows import read_rows
+from tactful.records.consent_rows import Given, read_rows
 from tactful.records.consent_times import micros
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
 from tactful.records.read_point import ReadPoint
@@ -108,6 +108,7 @@ class ConsentStore:
         actor: str | None = None,
         progress: Progress = lambda _: None,
         dry_run: bool = False,
+        look: Callable[[Given], None] = lambda _: None,
     ) -> Added:
         """The events are stored, all or none, with one journal entry, ``consent.recorded``.
 
@@ -123,6 +124,8 @@ class ConsentStore:
             Hears what is being done.
         dry_run : bool, default=False
             Count, and store nothing.
+        look : callable, optional
+            Given the events as they were read, before anything else is done; what it raises stops the import.
 
         Raises
         ------
@@ -132,6 +135,7 @@ class ConsentStore:
         """
         progress("reading events")
         given = read_rows(events)
+        look(given)
         for _ in range(_ATTEMPTS):
             with self._records.engine.connect() as connection:
                 store = seen(connection, self._subjects, given)
@@ -217,13 +221,16 @@ class ConsentStore:
         """What was deleted is gone from the files of the database, too.
 
         SQLite: the file is rewritten and its write-ahead log cut to nothing. PostgreSQL: the tables about people are
-        rewritten; its own log keeps pages until it is recycled, and copies of the database keep theirs.
+        rewritten in the order of their keys, and no sample of their columns that it plans by is left; its own log keeps
+        pages until it is recycled, and copies of the database keep theirs.
 
         Raises
         ------
         UsageError
             If others use the database at this moment.
         """
+        with self._records.transaction() as transaction:
+            people_tables.settle(transaction.connection)
         database.compact(self._records.engine, [table.name for table in (SUBJECTS, CONSENTS, ERASED)])
 
     def _write(

@@ -26,6 +26,7 @@ from sqlalchemy import (
     String,
     Table,
     inspect,
+    update,
 )
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -94,6 +95,9 @@ _GUARDS = {
     ),
 }
 
+_UNSAMPLED = {SUBJECTS: ("pseudonym", "key", "name"), ERASED: ("pseudonym",), CONSENTS: ("sealed", "fingerprint")}
+"""Columns of which a database keeps no samples to plan by: what was destroyed would still stand among them."""
+
 
 def are_there(connection: Connection) -> bool:
     """Whether the tables have been made."""
@@ -110,3 +114,25 @@ def make(connection: Connection) -> None:
             connection.execute(CreateIndex(index, if_not_exists=True))
     for guard in _GUARDS.get(connection.dialect.name, ()):
         connection.exec_driver_sql(guard)
+    if connection.dialect.name == "postgresql":
+        for table, names in _UNSAMPLED.items():
+            changes = ", ".join(f'ALTER COLUMN "{name}" SET STATISTICS 0' for name in names)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} {changes}")
+
+
+def settle(connection: Connection) -> None:
+    """PostgreSQL alone keeps more of a person than its tables show; with this transaction it does not.
+
+    Samples of the directory that were taken before it was told to take none are dropped: to set a column's type anew,
+    even to the same, does that. And every row of `erased` is written by one transaction: the number of its own, which
+    anybody who may read the table can ask for, is also that of the journal's entries about that erasure.
+    """
+    if connection.dialect.name != "postgresql" or not are_there(connection):
+        return
+    for name in _UNSAMPLED[SUBJECTS]:
+        kind = SUBJECTS.c[name].type.compile(connection.dialect)
+        change = f'ALTER COLUMN "{name}" TYPE {kind}, ALTER COLUMN "{name}" SET STATISTICS 0'
+        connection.exec_driver_sql(f"ALTER TABLE subjects {change}")
+    connection.exec_driver_sql("ALTER TABLE erased DISABLE TRIGGER USER")
+    connection.execute(update(ERASED).values(time=ERASED.c.time))
+    connection.exec_driver_sql("ALTER TABLE erased ENABLE TRIGGER USER")
