@@ -16,7 +16,7 @@ from desk_world import GIVEN, PEOPLE, DeskWorld, ago, utc_now
 from tactful.cli import main
 from tactful.cli.officer import _end
 from tactful.config import ControllerSection
-from tactful.desk.breach import Breach, breach, check_times
+from tactful.desk.breach import Breach, breach, check_times, with_stores
 from tactful.desk.breach_letters import to_authority, to_people
 from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Period
 from tactful.desk.plain_risk import plain_risk
@@ -137,6 +137,15 @@ def test_with_the_keys_in_reach_encryption_is_no_protection(world: DeskWorld) ->
         report = found(world, *stores)
         assert report.stores[0].protection[0].startswith("THE KEYS WERE IN REACH") is taken
         assert (KEYS_ELSEWHERE in report.questions) is not taken
+        letter = to_authority(report, CONTROLLER).markdown()
+        assert ("sealed for each person" in letter, "Without the storage key" in letter) == (not taken, not taken)
+        assert "tactful journal" not in letter
+    asked = [with_stores(NAMELESS["secrets"], stores).questions for stores in ((), ("vault",), ("vault", "records"))]
+    assert asked == [
+        NAMELESS["secrets"].questions,
+        ("Could the attacker also reach the records, or a copy? Then report that, too.",),
+        (),
+    ]
 
 
 def test_a_model_tells_what_its_losses_allow(world: DeskWorld) -> None:
@@ -184,6 +193,8 @@ def test_the_letters_have_every_point_and_no_id(world: DeskWorld, whole: Breach)
     assert "CANARY" not in "".join(texts)
     assert str(world.folder) not in "".join(texts)
     assert "What you used, and when" in texts[1]
+    assert "Suppose somebody guesses" in texts[1]
+    assert "epsilon" not in texts[1]
     assert people.blanks < to_people(whole, ControllerSection()).blanks
     assert "<script" not in shown
 

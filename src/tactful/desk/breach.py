@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tactful.desk.breach_models import ModelRisk, measured, model_risks
-from tactful.desk.breach_places import KEYS_ELSEWHERE, KEYS_TAKEN, LIST_OPEN, Exposed, Period, Store
+from tactful.desk.breach_models import ModelRisk, measured, model_risks, together_to_you
+from tactful.desk.breach_places import KEYS_ELSEWHERE, KEYS_TAKEN, LIST_OPEN, SECRETS_OPEN, Exposed, Period, Store
 from tactful.desk.breach_stores import exposed
 from tactful.desk.paper import write_text
 from tactful.desk.person import Desk
@@ -43,6 +43,8 @@ class Breach:
         Every training until the end of the period.
     together : str
         What all that they released gives away about one person, in words.
+    to_you : str
+        The same for the people concerned.
     measured : tuple of str
         What attacks found.
     """
@@ -53,6 +55,7 @@ class Breach:
     stores: tuple[Exposed, ...]
     models: tuple[ModelRisk, ...]
     together: str
+    to_you: str
     measured: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -129,9 +132,10 @@ def breach(desk: Desk, stores: Sequence[Store], period: Period, *, aware_at: dat
         period=period,
         aware_at=aware_at,
         now=now,
-        stores=tuple(without_keys(each) if "secrets" in stores else each for each in looked),
+        stores=tuple(with_stores(without_keys(each), stores) if "secrets" in stores else each for each in looked),
         models=models,
         together=together,
+        to_you=together_to_you(desk, period.until),
         measured=measured(desk),
     )
 
@@ -146,7 +150,18 @@ def without_keys(each: Exposed) -> Exposed:
     if each.store not in ("vault", "records"):
         return each
     questions = tuple(question for question in each.questions if question != KEYS_ELSEWHERE)
-    return replace(each, protection=(KEYS_TAKEN, *each.protection), questions=questions)
+    return replace(each, protection=(KEYS_TAKEN,), questions=questions)
+
+
+def with_stores(each: Exposed, stores: Sequence[Store]) -> Exposed:
+    """Secrets with the stores that they open: what is known to have been in reach with them is not asked."""
+    missing = [store for store in ("vault", "records") if store not in stores]
+    if each.store != "secrets" or len(missing) == 2:
+        return each
+    questions = tuple(
+        f"Could the attacker also reach the {name}, or a copy? Then report that, too." for name in missing
+    )
+    return replace(each, protection=(SECRETS_OPEN,), questions=questions)
 
 
 def check_times(period: Period, aware_at: datetime, now: datetime) -> None:

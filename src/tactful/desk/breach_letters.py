@@ -115,7 +115,7 @@ def to_people(found: Breach, controller: ControllerSection) -> Paper:
 def _models_for_people(found: Breach) -> Iterator[Part]:
     """What a model gives away, to those whom it is about."""
     if any(each.store == "models" for each in found.stores):
-        yield f"Models were in reach, too. They hold numbers about items, and no row about you. {found.together}"
+        yield f"Models were in reach, too. They hold numbers about items, and no row about you. {found.to_you}"
 
 
 def _section(title: str, *parts: Part) -> Section:

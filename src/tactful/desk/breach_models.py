@@ -10,7 +10,7 @@ from typing import Any
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.desk.person import Desk
-from tactful.desk.plain_risk import in_words
+from tactful.desk.plain_risk import in_words, to_you
 from tactful.desk.trainings import Training, composed, trainings
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyLoss
@@ -65,6 +65,16 @@ def model_risks(desk: Desk, until: datetime) -> tuple[tuple[ModelRisk, ...], str
     """
     found = [each for each in trainings(desk.records) if each.time <= until]
     return tuple(_risk(each) for each in found), _together(found)
+
+
+def together_to_you(desk: Desk, until: datetime) -> str:
+    """What all trainings until a time give away, said to one of the people whom they may be about."""
+    found = [each for each in trainings(desk.records) if each.time <= until]
+    if not found:
+        return "None of them had been trained on anybody's data by then."
+    if not all(each.protects for each in found):
+        return "They were made for tests, without protection: somebody may learn from them what you did."
+    return to_you(_worst(found))
 
 
 def measured(desk: Desk) -> tuple[str, ...]:

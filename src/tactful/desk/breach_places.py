@@ -11,7 +11,9 @@ Store = Literal["vault", "records", "models", "secrets", "list", "tables"]
 
 KEYS_ELSEWHERE = "Was the file with the secrets, or the place that gives them, out of the attacker's reach?"
 
-KEYS_TAKEN = "THE KEYS WERE IN REACH AS WELL: whatever is said here of encryption and pseudonyms protected nothing."
+KEYS_TAKEN = "THE KEYS WERE IN REACH AS WELL: its encryption and its pseudonyms protected nothing."
+
+SECRETS_OPEN = "They open the encrypted stores that were in reach with them."
 
 LIST_OPEN = (
     "THE KEY WAS IN REACH AS WELL: it holds no id, but whoever has ids to try learns of each person whether they are on"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from tactful.assurance.summary import readable
 from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Exposed, Period, Store
 from tactful.desk.person import Desk
 from tactful.errors import TactfulError
@@ -58,9 +59,11 @@ def _vault(desk: Desk, period: Period) -> Exposed:
     people, rows = _census(desk.vault.interactions(), "interactions", period)
     told, described = desk.vault.attributes(), desk.vault.describe()
     also, attributes = (frozenset[str](), 0) if told is None else _census(told, "attributes", period)
-    columns = ", ".join(column.column for column in described.columns if column.drawer == "attributes")
+    columns = ", ".join(readable(column.column) for column in described.columns if column.drawer == "attributes")
     sensitive = {
-        c.category: c.rows for c in described.categories if desk.policy and c.category in desk.policy.sensitive
+        readable(c.category): c.rows
+        for c in described.categories
+        if desk.policy and c.category in desk.policy.sensitive
     }
     parts = {"interactions: what people used, and when": rows}
     parts |= {f"of all interactions there now, of the sensitive category {name}": n for name, n in sensitive.items()}
@@ -100,7 +103,8 @@ def _records(desk: Desk, period: Period) -> Exposed:
             "Without the storage key, purposes, states and times of consents can be read under a number a person.",
             "The journal names no person.",
         ),
-        questions=(KEYS_ELSEWHERE, "Could the attacker change the records, too? Run: tactful journal verify"),
+        questions=(KEYS_ELSEWHERE, "Could the attacker change the records, too?"),
+        advice=("Whether the records are as they were left: tactful journal verify",),
         notes=(
             "Everybody in the directory now is counted, also who came after the period.",
             *_gone_since(desk, desk.records.entries("vault."), period),

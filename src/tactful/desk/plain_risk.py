@@ -46,6 +46,18 @@ def plain_risk(loss: PrivacyLoss) -> PlainRisk:
     return PlainRisk(presence=_of_100(loss.delta(0.0)), content=_of_100(twice.delta(0.0)))
 
 
+def to_you(loss: PrivacyLoss) -> str:
+    """One or two sentences for whoever they are about, without ε."""
+    if loss == PrivacyLoss():
+        return "Nothing was released about you, so nothing can be learned from it."
+    risk = plain_risk(loss)
+    return (
+        f"Suppose somebody guesses, of each of 100 people, whether what they did was used. By tossing a coin they are "
+        f"right 50 times; with all that was released, and knowing about everybody else, at most {risk.presence:g} "
+        f"times. Which of two things you did is guessed right at most {risk.content:g} times of 100, instead of 50."
+    )
+
+
 def in_words(loss: PrivacyLoss, *, delta: float) -> str:
     """One or two sentences for somebody who has never heard of ε.
 
