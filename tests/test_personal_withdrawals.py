@@ -133,8 +133,10 @@ def test_a_list_that_is_gone_is_told(records: Records, tmp_path: Path) -> None:
     gone.unlink()
     gone.parent.rmdir()
     told = {each.path: each for each in mark_withdrawn(records, KEYS, "bob", PURPOSE)}
-    assert told[str(gone)].outcome == "list gone"
+    assert (told[str(gone)].outcome, told[str(gone)].reached) == ("list gone", False)
     assert "folder" in str(told[str(gone)].problem)
+    later = mark_withdrawn(records, KEYS, "bob", PURPOSE, now=lambda: NOW + timedelta(days=32))
+    assert all(each.reached for each in later)  # a copy elsewhere has ended
 
 
 def test_a_list_whose_file_cannot_be_written_is_told(records: Records, tmp_path: Path) -> None:
@@ -384,6 +386,7 @@ def test_the_lists_after_an_erasure_never_profile_them_again(may_list: Callable[
     assert may_list(*LIST)[0] == 0
 
 
+@pytest.mark.prove
 def test_a_list_that_could_not_be_told_is_no_success(may_list: Callable[..., tuple[int, str, str]]) -> None:
     """Exit code 3 for a withdrawal and an erasure; a link that leads nowhere, for the notes, stops everybody."""
     reader = reading()

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +20,8 @@ from scoring_lists import KEY, NOW, OFFICER, Clock, marks, reader, write
 from tactful.errors import RefusedError, UsageError
 from tactful.scoring import suppression_list, withdrawn_marks
 from tactful.scoring.signing import public_text
-from tactful.scoring.suppression_marks import MARK, mark
-from tactful.scoring.withdrawn_marks import EVERYBODY, append, beside
+from tactful.scoring.suppression_marks import MARK, key_check, mark
+from tactful.scoring.withdrawn_marks import EVERYBODY, append, beside, for_good, for_good_under
 
 SOON = timedelta(minutes=1)
 LINE = 24
@@ -192,7 +192,7 @@ def test_nothing_in_the_file_gives_anything(
 
 
 def test_a_file_that_cannot_be_read_allows_nobody(tmp_path: Path) -> None:
-    """A folder or a pipe in its place, or a link in a circle; when it is gone the list counts again."""
+    """A folder or a pipe in its place, a link in a circle or to nowhere; when it is gone the list counts again."""
     path = write(tmp_path / "list")
     suppressions = reader(path)
     os.mkfifo(tmp_path / "pipe")
@@ -200,6 +200,7 @@ def test_a_file_that_cannot_be_read_allows_nobody(tmp_path: Path) -> None:
         lambda: beside(path).mkdir(),
         lambda: os.mkfifo(beside(path)),
         lambda: beside(path).symlink_to(beside(path).name),
+        lambda: beside(path).symlink_to(tmp_path / "nowhere"),
     )
     for make in makes:
         make()
@@ -225,6 +226,18 @@ def test_a_line_cut_short_allows_nobody_until_the_next_list(kept: int, tmp_path:
     write(path, ["ann", "bob"], made_at=NOW + 3 * SOON)
     suppressions.check()
     assert allowed(suppressions) == {"ann", "bob"}
+
+
+def test_a_line_for_good_tells_its_key_and_ends_nobody_elses(tmp_path: Path) -> None:
+    """No list ends it, under whatever key it was made; a line cut short before it stops everybody until the next."""
+    path = write(tmp_path / "list", ["ann", "bob"])
+    beside(path).write_bytes(b"cut short")
+    append(path, [one("ann")], for_good_under(key_check(KEY)))
+    append(path, [b"\x01" * MARK], for_good_under(key_check(b"another key")))
+    assert allowed(reader(path)) == set()
+    write(path, ["ann", "bob"], made_at=datetime.now(UTC) + SOON)
+    assert for_good(path, key_check(KEY)) == ([one("ann")], 1)
+    assert allowed(reader(path, now=lambda: datetime.now(UTC) + 2 * SOON)) == {"bob"}
 
 
 def test_a_line_cut_short_outlives_a_list_that_was_made_before_it(tmp_path: Path) -> None:
