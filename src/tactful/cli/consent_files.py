@@ -36,6 +36,7 @@ def consent_export(
         counts = consent_papers.export(desk, out, actor=actor, force=force)
     for name, n in counts.items():
         show.say(f"{n:10,}  {name}")
+    show.say(f"the consents of {desk.records.address}")
     show.say(f"{out} names people: only you can read it, and the journal says where it is")
     if json:
         show.as_json({"file": str(out), "counts": counts})
@@ -56,7 +57,7 @@ def consent_receipt(
     """
     desk, actor = desk_of(config, key)
     lacking = consent_papers.receipts(desk, person_id(user), out, actor=actor, force=force)
-    show.say(f"{out} is for the person alone")
+    show.say(f"{out} is for the person alone; from {desk.records.address}")
     if lacking:
         show.say(f"ISO/IEC TS 27560 also asks for: {', '.join(lacking)}. A configuration with [controller] says more")
     if json:

@@ -6,7 +6,7 @@ import hmac
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 import typer
@@ -14,16 +14,18 @@ import typer
 from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.commands import Json, app
+from tactful.cli.consent_words import Look, tell_added, tell_effect, tell_models, tell_standing
 from tactful.cli.subject import person_id
-from tactful.desk.consent_standing import ConsentStanding, consent_standing, models_of
+from tactful.desk.consent_standing import consent_standing, is_known, models_of, one_standing
 from tactful.desk.person import Desk
 from tactful.errors import RefusedError, UsageError
-from tactful.personal.consent import checked_purpose
+from tactful.personal.consent import asked_purpose
 from tactful.personal.consent_file import contract_events
 from tactful.personal.consent_formats import FORMATS, read
 from tactful.personal.keys import Keys
 from tactful.personal.withdrawals import mark_withdrawn
 from tactful.records.consent_added import Added
+from tactful.records.consent_times import micros, read_times
 from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
 
@@ -53,10 +55,15 @@ def consent_import(
         Path | None, typer.Option(help="A TOML file that says what the other system's purposes mean here.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and store nothing.")] = False,
+    accept_unreadable: Annotated[
+        bool, typer.Option("--accept-unreadable", help="Store rows that cannot be read: each refuses for good.")
+    ] = False,
     key: Key = None,
     json: Json = False,
 ) -> None:
     """Bring consent events into the store: all of them or none; to repeat it changes nothing.
+
+    A file with rows that cannot be read is refused whole, with the numbers of the first ones.
 
     Example: tactful consent import consents.csv --json
     """
@@ -67,14 +74,18 @@ def consent_import(
         secrets = Keys.load()
         store = ConsentStore.open(records, secrets)
         source = _source_of(file, form, secrets)
-        added = store.add(events, source=source, actor=actor, progress=say, dry_run=dry_run)
-    _tell_added(added, dry_run=dry_run)
+        look = Look(file, plain=form is None, accept=accept_unreadable or dry_run)
+        added = store.add(events, source=source, actor=actor, progress=say, dry_run=dry_run, look=look)
+    tell_added(added, store=records.address, dry_run=dry_run)
+    if dry_run and look.where and not accept_unreadable:
+        show.say(f"it will be refused whole, unless --accept-unreadable is given: {look.where}")
+    look.tell_unknown()
     if added.events and not dry_run:
         show.say(f"the journal calls the file: {source}")
     for name, n in ((name, n) for name, n in told.items() if n):
         show.say(f"{n:,} {_PASSED_OVER[name]}")
     if json:
-        show.as_json(added.as_json() | told | {"dry_run": dry_run, "source": source})
+        show.as_json(added.as_json() | told | {"dry_run": dry_run, "source": source, "unknown_purposes": look.unknown})
 
 
 @consent.command("status")
@@ -85,7 +96,8 @@ def consent_status(user: User, config: Config = None, key: Key = None, json: Jso
     """
     desk, actor = desk_of(config, key)
     found = consent_standing(desk, person_id(user), actor=actor)
-    _tell_standing(found)
+    tell_standing(found)
+    show.say(f"looked up in {desk.records.address}")
     if json:
         show.as_json(found.as_json())
 
@@ -107,23 +119,26 @@ def consent_withdraw(
     """
     desk, actor = desk_of(config, key)
     person = desk.person(person_id(user))
-    added = _record(desk, person.user_id, "withdrawn", checked_purpose(purpose), actor, {"method": method})
+    known = is_known(desk, person)
+    added = _record(desk, person.user_id, "withdrawn", asked_purpose(purpose), actor, {"method": method})
     lists = mark_withdrawn(desk.records, desk.keys, person.user_id, purpose, actor=actor)
     if added.blocked:
         show.say("not recorded: this person was erased, and nothing of them is used or kept")
     else:
-        show.say(f"recorded: {purpose} is withdrawn since {added.time:%Y-%m-%d %H:%M:%S} UTC")
+        show.say(f"recorded in {desk.records.address}: {purpose} is withdrawn since {_second(added)}")
+    if not known:
+        show.say("nobody with this id is known here: check it; whoever comes by this id later has withdrawn")
     for each in lists:
         problem = f" ({each.problem})" if each.problem else ""
         show.say(f"    {each.path}: {_OUTCOMES[each.outcome]}{problem}")
     if not lists:
         show.say("no suppression list that the journal knows concerns it: whoever serves must be told otherwise")
     models, unknown = models_of(desk, person)
-    _tell_models(models, unknown)
+    tell_models(models, unknown)
     if json:
         recorded = None if added.blocked else added.time.isoformat()
         told = {"purpose": purpose, "recorded": recorded, "lists": [each.as_json() for each in lists]}
-        show.as_json(told | {"models": models, "models_unknown": unknown})
+        show.as_json(told | {"known": known, "models": models, "models_unknown": unknown})
     if not all(each.reached for each in lists):
         raise typer.Exit(RefusedError.exit_code)
 
@@ -147,15 +162,20 @@ def consent_give(
     desk, actor = desk_of(None, key)
     person = desk.person(person_id(user))
     said = {"method": method, "notice_version": notice, "valid_until": valid_until}
-    added = _record(desk, person.user_id, "given", checked_purpose(purpose), actor, said)
+    _check_end(valid_until, desk)
+    added = _record(desk, person.user_id, "given", asked_purpose(purpose), actor, said)
     if added.blocked:
         raise RefusedError(
             "nothing is stored about who was erased", given="this person was", do="They need a new id to agree again"
         )
-    show.say(f"recorded: {purpose} is given since {added.time:%Y-%m-%d %H:%M:%S} UTC")
+    show.say(f"recorded in {desk.records.address}: {purpose} is given since {_second(added)}")
+    stands = one_standing(desk, person.user_id, purpose, actor=actor)
+    tell_effect(stands)
     show.say("what they did before stays out; a suppression list knows of it once it is written anew")
     if json:
-        show.as_json({"purpose": purpose, "recorded": added.time.isoformat()})
+        in_force = stands["state"] == "given"
+        told = {"purpose": purpose, "recorded": added.time.isoformat(), "in_force": in_force}
+        show.as_json(told | {"state": stands["state"], "by": (stands.get("by") or {}).get("purpose")})
 
 
 _SOURCE = "tactful consent"
@@ -174,8 +194,8 @@ _OUTCOMES = {
 
 
 def desk_of(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
-    """The stores, and who acts as the officer."""
-    records, actor = Actors.load().act(Records.open(), "officer", key)
+    """The stores, which must be there, and who acts as the officer."""
+    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     return Desk.open(config, records=records, keys=Keys.load()), actor
 
 
@@ -202,6 +222,24 @@ def _source_of(file: Path, form: str | None, secrets: Keys) -> str:
     return f"{form or 'contract'} file {said}"
 
 
+def _check_end(valid_until: str | None, desk: Desk) -> None:
+    """Raise `UsageError` if consent would have ended before it is given; what is no time is told later."""
+    end = None if valid_until is None else _ends(valid_until)
+    if end and end <= micros(desk.records.now()):
+        raise UsageError("consent ends after it is given", given=f"{valid_until} is past", do="Give a later time")
+
+
+def _ends(valid_until: str) -> int | None:
+    """The end in microseconds, as the store reads it."""
+    end: int | None = read_times(pa.table({"valid_until": [valid_until]}), "valid_until").values[0]
+    return end
+
+
+def _second(added: Added) -> str:
+    """When it was stored."""
+    return f"{added.time:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _record(
     desk: Desk, user_id: str, state: str, purpose: str, actor: str | None, said: Mapping[str, str | None]
 ) -> Added:
@@ -212,47 +250,3 @@ def _record(
     if dry.malformed:
         raise UsageError("an end is a time in ISO 8601", given=str(said.get("valid_until")), do="Write e.g. 2027-12-31")
     return dry if dry.blocked else desk.consents.add(table, source=_SOURCE, actor=actor)
-
-
-def _tell_added(added: Added, *, dry_run: bool) -> None:
-    """What an import came to."""
-    show.say(f"{added.events:,} events of {added.people:,} people {'would be' if dry_run else 'were'} stored")
-    if added.duplicates:
-        show.say(f"{added.duplicates:,} were there before, or stand in the file twice")
-    if added.blocked:
-        show.say(f"{added.blocked:,} of people who were erased were turned away")
-    if added.malformed:
-        show.say(
-            f"{added.malformed:,} hold what cannot be read: each refuses its purpose for good. --dry-run tells before"
-        )
-    if added.ahead:
-        show.say(
-            f"{added.ahead:,} say that they were recorded after now: a refusal counts at once, a grant when it is so"
-        )
-    if added.events and not dry_run:
-        show.say("lists for services know of it once they are written anew: tactful suppressions")
-
-
-def _tell_standing(found: ConsentStanding) -> None:
-    """How each purpose stands, and what was said."""
-    if not found.history:
-        show.say("erased: nothing is held" if found.erased else "nothing is held about what this person agreed to")
-    for purpose, told in found.purposes.items():
-        since = f" since {told['since'][:16]}" if told["since"] else ""
-        until = f" until {told['until'][:16]}" if told["until"] else ""
-        reason = f" ({told['reason']})" if told["reason"] else ""
-        show.say(f"{purpose:40s} {told['state']}{since}{until}{reason}")
-    for event in found.history:
-        show.say(f"    {str(event.get('event_time'))[:19]}  {event.get('state')}  {event.get('purpose')}")
-    for problem in found.problems:
-        show.say(f"not read: {problem}")
-
-
-def _tell_models(models: list[dict[str, Any]], unknown: str | None) -> None:
-    """What a withdrawal cannot undo."""
-    show.say("the next training leaves out what this purpose covered")
-    if unknown:
-        show.say(f"which models were trained before cannot be said: {unknown}")
-    for each in models:
-        epsilon = "no finite epsilon" if each["epsilon"] is None else f"epsilon = {each['epsilon']:.3g}"
-        show.say(f"not undone: {each['model']} version {each['version']}, trained {each['trained_at'][:10]}; {epsilon}")

@@ -14,6 +14,7 @@ from tactful.cli.commands import Json, app, keys
 from tactful.config import TrainingConfig
 from tactful.errors import UsageError
 from tactful.personal.announced_lists import carry_over, check_key, confirm_list, note_list
+from tactful.personal.consent import asked_purpose
 from tactful.personal.keys import Keys
 from tactful.personal.objections import check_asked, standings
 from tactful.records.reads import note_read
@@ -47,7 +48,7 @@ def suppressions(
     settings, signer, secrets = TrainingConfig.load(config), load_private(key), Keys.load()
     records, actor = Actors.load().act(Records.open(), "officer", key)
     until = _hours(valid_hours)
-    check_asked(basis=basis, purpose=purpose, valid_for=until)
+    check_asked(basis=basis, purpose=asked_purpose(purpose), valid_for=until)
     if basis == "objection":
         check_key(records, secrets.for_lists())
     with show.steps("listing") as say:
@@ -88,6 +89,7 @@ def suppressions(
         )
         confirm_list(records, announced, actor=actor)
     left_out = ", ".join(f"{n:,} {state}" for state, n in found.counts.items() if state != "allowed")
+    show.say(f"judged with the consents and erasures in {records.address}")
     show.say(f"{found.counts.get('allowed', 0):,} people may be profiled; not: {left_out or 'nobody'}")
     show.say(f"{out} holds until {found.expires_at:%Y-%m-%d %H:%M} UTC at most; services trust {public_text(signer)}")
     if json:

@@ -17,6 +17,7 @@ from tactful.config import TrainingConfig
 from tactful.desk.handing_out import check_place, write_private
 from tactful.desk.person import Desk
 from tactful.errors import NotFoundError
+from tactful.personal.consent import is_asked
 from tactful.personal.consent_formats.dpv_writing import document
 from tactful.personal.consent_state import everybody
 from tactful.personal.receipts import Processing, missing, receipt
@@ -31,8 +32,9 @@ EVENTS = (".jsonld", ".json")
 def export(desk: Desk, out: Path, *, actor: str | None = None, force: bool = False) -> dict[str, int]:
     """A file tells of everybody: how each purpose stands (``.csv``, ``.parquet``), or every event (``.jsonld``).
 
-    The first is judged by the consent gate, over the consent store and the consents that the configuration names. The
-    second is the consent store as records of ISO/IEC TS 27560, which `tactful consent import --format dpv` reads.
+    The first is judged by the consent gate, over the consent store and the consents that the configuration names; it
+    tells of the purposes that tactful asks for. The second is the consent store as records of ISO/IEC TS 27560, which
+    `tactful consent import --format dpv` reads.
 
     Parameters
     ----------
@@ -134,6 +136,7 @@ def _states(desk: Desk, suffix: str) -> tuple[bytes, dict[str, int]]:
         erased=desk.subjects.erased(),
         keys=desk.keys,
     )
+    found = found.filter(pa.array(map(is_asked, found["purpose"].to_pylist()), pa.bool_()))
     stand = Counter(zip(found["purpose"].to_pylist(), found["state"].to_pylist(), strict=True))
     return _file(found, suffix), {f"{purpose}: {state}": n for (purpose, state), n in sorted(stand.items())}
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from tactful.catalogue import Catalogue
+from tactful.desk.deciding_event import deciding
 from tactful.desk.dossier_rows import Judging, tables_of
 from tactful.desk.impact import impact
 from tactful.desk.person import Desk, Person
@@ -49,7 +51,8 @@ class ConsentStanding:
     Attributes
     ----------
     purposes : mapping of str to mapping
-        Of each purpose its ``state``, ``since``, ``until`` and ``reason``.
+        Of each purpose its ``state``, ``since``, ``until`` and ``reason``; where it is refused, withdrawn or expired,
+        also ``by`` which event.
     history : tuple of mapping
         What they said, in the order in which it happened, without their id.
     erased : bool
@@ -98,21 +101,48 @@ def consent_standing(desk: Desk, user_id: str, *, actor: str | None = None) -> C
     Costs: nothing.
     Assumes: one id is one person.
     """
+    judging = _judging(desk, user_id, actor)
+    training = desk.settings.model.purpose if desk.settings else TRAINING
+    history = _in_order(judging)
+    return ConsentStanding(
+        purposes=_purposes(judging, history, asked_about(judging, training)),
+        history=history,
+        erased=judging.person.erased_at is not None,
+        problems=tuple(each.problem for each in judging.held if each.problem),
+    )
+
+
+def one_standing(desk: Desk, user_id: str, purpose: str, *, actor: str | None = None) -> dict[str, Any]:
+    """How one purpose stands for a person, as in `ConsentStanding.purposes`; the journal says that it was looked up.
+
+    Privacy
+    -------
+    As `consent_standing`.
+    """
+    judging = _judging(desk, user_id, actor)
+    return _purposes(judging, _in_order(judging), [purpose])[purpose]
+
+
+def _judging(desk: Desk, user_id: str, actor: str | None) -> Judging:
+    """What the gate is asked with: what the person said, read now."""
     person = desk.person(user_id)
     tables = [table for table in desk.tables if table.role in ("consents", "subjects")]
     named = {role: desk.names[role] for role in ("consents", "subjects")}
     note_read(desk.records, "status", purpose="consent of one person", actor=actor, sources=named)
-    judging = Judging(
+    return Judging(
         desk=desk, person=person, held=desk.held(person, tables), catalogue=_NO_ITEMS, policy=desk.policy or _NO_POLICY
     )
-    training = desk.settings.model.purpose if desk.settings else TRAINING
-    found = standing(judging, asked_about(judging, training))
-    return ConsentStanding(
-        purposes={each["purpose"]: _told(each) for each in found},
-        history=tuple(sorted(_history(judging), key=lambda event: str(event.get("event_time") or ""))),
-        erased=person.erased_at is not None,
-        problems=tuple(each.problem for each in judging.held if each.problem),
-    )
+
+
+def _purposes(judging: Judging, history: Sequence[Mapping[str, Any]], asked: list[str]) -> dict[str, dict[str, Any]]:
+    """How purposes stand now, by name."""
+    now = judging.desk.records.now()
+    return {each["purpose"]: _told(each, history, now) for each in standing(judging, asked)}
+
+
+def _in_order(judging: Judging) -> tuple[dict[str, Any], ...]:
+    """What the person said, in the order in which it happened."""
+    return tuple(sorted(_history(judging), key=lambda event: str(event.get("event_time") or "")))
 
 
 def models_of(desk: Desk, person: Person) -> tuple[list[dict[str, Any]], str | None]:
@@ -123,14 +153,22 @@ def models_of(desk: Desk, person: Person) -> tuple[list[dict[str, Any]], str | N
         return [], str(error)
 
 
+def is_known(desk: Desk, person: Person) -> bool:
+    """Whether tactful, or a table that it knows, holds anything of this person, or a suppression record does."""
+    return person.key is not None or person.erased_at is not None or any(len(each) for each in desk.held(person))
+
+
 _NO_ITEMS = Catalogue(item_ids=np.array([], dtype=str), titles=np.array([], dtype=str), features={})
 _NO_POLICY = Policy(retention_days=1)
 
 
-def _told(found: dict[str, Any]) -> dict[str, Any]:
+def _told(found: dict[str, Any], history: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
     """How a purpose stands, in the words of consent events."""
     state = str(found["state"])
     given = state == "allowed"
+    if state in ("refused", "withdrawn", "expired"):
+        by, since = deciding(history, str(found["purpose"]), state, now)
+        return {"state": state, "since": since, "until": None, "reason": _REASONS[state], "by": by and dict(by)}
     return {
         "state": "given" if given else state,
         "since": found["since"],

@@ -69,6 +69,14 @@ class Told:
     def __repr__(self) -> str:
         return f"Told(request {self.request})"
 
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values, without an id."""
+        return {
+            "held": dict(self.held),
+            "impact": self.impact.as_json(),
+            "work_order": [task.as_json() for task in self.work_order],
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Erasure:
@@ -172,6 +180,23 @@ def erase(
         lists=tuple(lists),
         lists_missed=tuple(missed),
     )
+
+
+def before(desk: Desk, user_id: str, *, actor: str | None = None) -> Told:
+    """What an erasure would hand over; nothing is erased, and the journal says that it was looked up.
+
+    Raises
+    ------
+    UsageError
+        If it is no id.
+
+    Privacy
+    -------
+    As `erase`.
+    """
+    person = desk.person(user_id)
+    note_read(desk.records, "erasure", purpose="dry run for one person", actor=actor, sources=desk.names)
+    return _told(desk, person)
 
 
 def _told(desk: Desk, person: Person) -> Told:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tactful.errors import TactfulError, UsageError
 
@@ -28,6 +29,14 @@ OUTCOMES = ("admitted", *REASONS)
 
 SENSITIVE = "personalization.sensitive"
 """The parent of every opt-in to a sensitive category."""
+
+ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "personalization": ("training", "recommendations", "sensitive"),
+        "fairness": ("assessment", "mitigation"),
+    }
+)
+"""The purposes that tactful asks for: each root, and the words that follow it. What is below those is a business's."""
 
 PURPOSE = r"[a-z0-9_]+(\.[a-z0-9_]+)*"
 """A purpose is lower-case words joined by dots. A regular expression that every engine understands."""
@@ -71,6 +80,30 @@ def checked_purpose(purpose: str) -> str:
             "a purpose is lower-case words joined by dots",
             given=repr(purpose),
             do="Ask e.g. for personalization.training",
+        )
+    return purpose
+
+
+def is_asked(purpose: str) -> bool:
+    """Whether tactful asks for this purpose, or for what it is part of or has as its parts."""
+    root, *below = purpose.split(".")
+    return root in ASKED and (not below or below[0] in ASKED[root])
+
+
+def asked_purpose(purpose: str) -> str:
+    """The purpose, if it is one that tactful asks for: to record another would change nothing, and look as if it did.
+
+    Raises
+    ------
+    UsageError
+        If it is no purpose, or none of `ASKED`.
+    """
+    if not is_asked(checked_purpose(purpose)):
+        known = [f"{root} ({', '.join(below)})" for root, below in ASKED.items()]
+        raise UsageError(
+            f"a purpose is one that tactful asks for, or below one: {'; '.join(known)}",
+            given=repr(purpose),
+            do="Write e.g. personalization.recommendations",
         )
     return purpose
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ EVIDENCE = (
 COLUMNS = (*NEEDED, "recorded_time", "valid_until", *EVIDENCE)
 STATES = ("given", "refused", "withdrawn")
 
+_SHOWN = 5
 _quoted = json.encoder.encode_basestring
 _PURPOSE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)
 
@@ -63,6 +64,8 @@ class Given:
         Canonical JSON of the evidence and of what could not be read, by column; empty where there is nothing.
     malformed : int, rows
         How many hold something that could not be read. They refuse.
+    unreadable : mapping of str to tuple of int
+        By column the first places at which something could not be read, counted from 0; at most five each.
     """
 
     user_id: Sequence[str]
@@ -73,6 +76,7 @@ class Given:
     valid_until: Sequence[int | None]
     rest: Sequence[bytes]
     malformed: int
+    unreadable: Mapping[str, tuple[int, ...]]
 
     def __len__(self) -> int:
         return len(self.user_id)
@@ -109,9 +113,9 @@ def read_rows(events: pa.Table) -> Given:
     _check_any(users, state, times["event_time"])
     columns = {"purpose": purpose, "state": state, **times}
     strange = [name for name in columns if columns[name].strange]
-    lost = {row for name in strange for row in columns[name].strange}
-    lost |= {row for row, time in enumerate(times["event_time"].values) if time is None}
-    lost |= {row for name in ("purpose", "state") for row, word in enumerate(columns[name].values) if word is None}
+    lost = {name: set(columns[name].strange) for name in columns}
+    for name in ("purpose", "state", "event_time"):
+        lost[name] |= {row for row, value in enumerate(columns[name].values) if value is None}
     return Given(
         user_id=users,
         purpose=purpose.values,
@@ -120,7 +124,8 @@ def read_rows(events: pa.Table) -> Given:
         recorded_time=times["recorded_time"].values,
         valid_until=times["valid_until"].values,
         rest=_rest(events, {name: columns[name].strange for name in strange}),
-        malformed=len(lost),
+        malformed=len(set().union(*lost.values())),
+        unreadable={name: tuple(sorted(rows)[:_SHOWN]) for name, rows in lost.items() if rows},
     )
 
 
