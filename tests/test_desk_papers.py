@@ -98,6 +98,8 @@ def test_what_nobody_stated_is_marked_and_what_is_stated_is_not(at_home: DeskWor
     assert empty.html().count("<mark>") == 9
     assert "Shop &lt;b&gt;&amp; Sons&lt;/b&gt;" in full.html()
     assert "not stated" not in empty.html() + full.html()
+    assert ".." not in empty.markdown() + full.markdown()
+    assert "refused or never answered is counted" in full.markdown()
 
 
 def test_seeded_noise_is_no_protection(at_home: DeskWorld) -> None:
@@ -108,26 +110,32 @@ def test_seeded_noise_is_no_protection(at_home: DeskWorld) -> None:
     assert "are right for somebody" not in told
 
 
-def test_measures_are_seen_and_not_promised(at_home: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not so is not in force: no vault, no roles; readable secrets and a cut-off journal turn theirs around."""
+def test_measures_are_seen_and_not_promised(
+    at_home: DeskWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not so is not in force: no vault, no roles, keys beside the records; readable
+    secrets and a cut-off journal turn theirs around."""
     before = in_force(measures(at_home.desk(at_home.config)))
     assert before == {
         "Interactions": False,
         "Consents": True,
         "What is": True,
-        "Keys": True,
+        "Keys": False,
         "The records": True,
         "Only": False,
         "No model": True,
         "What leaves": True,
     }
     head = at_home.folder / "records.db.head"
-    kept, secrets = head.read_text(), at_home.folder / "loose.toml"
+    kept, secrets = head.read_text(), tmp_path / "secrets.toml"
     secrets.write_text((at_home.folder / "secrets.toml").read_text())
+    secrets.chmod(0o600)
+    monkeypatch.setenv("TACTFUL_SECRET_FILE", str(secrets))
+    before = in_force(measures(at_home.desk(at_home.config)))
+    assert before["Keys"]  # elsewhere
     secrets.chmod(0o644)
     head.write_text(json.dumps({**json.loads(kept), "sequence": 999}))
     desk = at_home.desk(at_home.config)
-    monkeypatch.setenv("TACTFUL_SECRET_FILE", str(secrets))
     monkeypatch.setenv("TACTFUL_TRUSTED_KEYS", str(at_home.actors()))
     after = in_force(measures(desk))
     head.write_text(kept)
@@ -160,6 +168,7 @@ def test_the_record_of_processing_has_the_points_of_article_30(at_home: DeskWorl
     force, missing = text.index("A lock. Seen: shut"), text.index("A guard. Seen: asleep")
     assert force < text.index("Not in force when") < missing
     assert "The parcel service" in text
+    assert ".." not in text
 
 
 def test_the_inputs_tell_budget_risk_and_verdicts(at_home: DeskWorld) -> None:

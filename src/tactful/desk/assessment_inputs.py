@@ -15,7 +15,7 @@ from tactful.config import TrainingConfig
 from tactful.desk.breach_models import measured, model_risks
 from tactful.desk.measures import Measure, told
 from tactful.desk.notice import promised_risk
-from tactful.desk.paper import Paper, Part, Section, blank, grid, points
+from tactful.desk.paper import Paper, Part, Section, blank, grid, points, sentence
 from tactful.desk.person import Desk
 from tactful.desk.processing import one_line
 from tactful.privacy.ledger import BudgetLedger
@@ -96,7 +96,7 @@ def _necessity(settings: TrainingConfig, desk: Desk) -> Iterator[Part]:
     yield points(
         (
             (
-                f"Ground: {one_line(settings.controller.legal_basis)}. Purpose by purpose; a refusal anywhere wins; "
+                f"Ground: {sentence(settings.controller.legal_basis)} Purpose by purpose; a refusal anywhere wins; "
                 "who says nothing is left out."
             ),
             f"Three columns are read: who, which item, when; of the last {policy.retention_days} days.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from pathlib import Path
 
 from tactful.actors import Actors
 from tactful.desk.journal_check import check_journal
+from tactful.desk.paper import sentence
 from tactful.desk.person import Desk
 from tactful.errors import ModelRefusedError, TactfulError
-from tactful.personal.keys import DEFAULT_FILE
+from tactful.personal.key_providers import FileSecrets, provider
 from tactful.scoring.trust import Reviewers
 
 
@@ -82,15 +82,29 @@ def _journal(desk: Desk) -> Measure:
     return Measure(what=what, holds=found.ok and found.anchor.state in ("ok", "behind"), seen=seen)
 
 
-def _secrets(_: Desk) -> Measure:
+def _secrets(desk: Desk) -> Measure:
     """Keys are where only their owner reads them."""
     what = "Keys are kept apart from the data, where only their owner reads them"
-    named = os.environ.get("TACTFUL_SECRET_FILE")
-    path = Path(named) if named else DEFAULT_FILE
-    if not path.exists():
-        return Measure(what=what, holds=True, seen="no file: they come from the environment or a command")
-    private = not stat.S_IMODE(path.stat().st_mode) & 0o077
-    return Measure(what=what, holds=private, seen="a file of its owner's alone" if private else "others may read them")
+    found = provider()
+    if not isinstance(found, FileSecrets):
+        return Measure(what=what, holds=True, seen=f"no file: they come from {found.place}")
+    if stat.S_IMODE(found.path.stat().st_mode) & 0o077:
+        return Measure(what=what, holds=False, seen="others may read them")
+    beside = list(_beside(found.path, desk))
+    if beside:
+        seen = f"they lie in one folder with {' and '.join(beside)}: whoever copies it has both"
+        return Measure(what=what, holds=False, seen=seen)
+    return Measure(what=what, holds=True, seen="a file of its owner's alone, in a folder without the data")
+
+
+def _beside(keys: Path, desk: Desk) -> Iterator[str]:
+    """The stores whose folder holds the keys, or lies in theirs."""
+    file = desk.records.engine.url.database if desk.records.engine.dialect.name == "sqlite" else None
+    folders = {"the records": Path(file).parent if file else None, "the vault": desk.vault.path if desk.vault else None}
+    mine = keys.resolve().parent
+    for name, folder in folders.items():
+        if folder and (mine.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(mine)):
+            yield name
 
 
 def _records_file(desk: Desk) -> Measure:
@@ -145,4 +159,4 @@ _LOOKS: tuple[Callable[[Desk], Measure], ...] = (
 
 def told(found: tuple[Measure, ...], *, holds: bool) -> Iterator[str]:
     """Those that are in force, or those that are not, a sentence each."""
-    return (f"{each.what}. Seen: {each.seen}." for each in found if each.holds is holds)
+    return (f"{each.what}. Seen: {sentence(each.seen)}" for each in found if each.holds is holds)

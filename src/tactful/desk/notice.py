@@ -12,7 +12,7 @@ from datetime import datetime
 
 from tactful.assurance.summary import readable
 from tactful.config import ControllerSection, TrainingConfig
-from tactful.desk.paper import Paper, Part, Points, Section, blank, points, stated
+from tactful.desk.paper import Paper, Part, Points, Section, blank, points, sentence, stated
 from tactful.desk.plain_risk import plain_risk
 from tactful.planning import Planned
 
@@ -57,10 +57,14 @@ def _who(who: ControllerSection) -> Points:
 
 
 def _in_short(settings: TrainingConfig) -> Points:
-    """The notice in five lines."""
+    """The notice in a few lines."""
     return points(
         (
-            "Nothing is done without your yes, and a yes to one thing is none to another.",
+            "Your history is used for nothing without your yes, and a yes to one thing is none to another.",
+            (
+                "Whether you agreed, refused or never answered is counted: of all people how many did each, with noise "
+                "added, so that the figures tell nobody what any one person did."
+            ),
             (
                 f"We look at what you used and when, of the last {settings.policy.retention_days} days. Nothing else "
                 "about you is read to make a recommendation."
@@ -77,7 +81,7 @@ def _in_short(settings: TrainingConfig) -> Points:
 
 def _purposes(settings: TrainingConfig) -> Iterator[Section]:
     """What is done under each purpose, one section each."""
-    ground = f"Ground: {_line(settings.controller.legal_basis)}."
+    ground = f"Ground: {sentence(settings.controller.legal_basis)}"
     if settings.controller.legal_basis == "consent":
         ground = "Ground: your consent. Without it this is not done."
     days = settings.policy.retention_days
@@ -176,7 +180,9 @@ def _retention(settings: TrainingConfig) -> Points:
 
 def _flows(who: ControllerSection) -> Iterator[Part]:
     """Sources, recipients and transfers, Articles 13(1)(e) and (f) and 14(2)(f)."""
-    yield f"Where from: {_line(who.source)}." if who.source != "not stated" else stated("", "where the data come from")
+    yield (
+        f"Where from: {sentence(who.source)}" if who.source != "not stated" else stated("", "where the data come from")
+    )
     yield "Who else gets them:"
     yield points(map(_line, who.recipients), none=blank("recipients, or that there are none"))
     yield "Countries outside that they go to:"
@@ -220,7 +226,9 @@ def _kept(settings: TrainingConfig) -> str:
 
 def _rights(who: ControllerSection) -> Iterator[Part]:
     """Rights, Articles 13(2)(b) to (d)."""
-    yield f"Where: {_line(who.rights)}." if who.rights != "not stated" else stated("", "where people use their rights")
+    yield (
+        f"Where: {sentence(who.rights)}" if who.rights != "not stated" else stated("", "where people use their rights")
+    )
     yield points(
         (
             "See everything that is held about you, in one file, also for another service to read.",

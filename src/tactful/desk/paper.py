@@ -140,6 +140,12 @@ def stated(text: str, what: str) -> str:
     return blank(what) if text in ("", NOT_STATED) else text
 
 
+def sentence(text: str) -> str:
+    """Text that somebody gave, on one line, with one full stop at its end whether they gave one or not."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "!", "?")) else f"{line}."
+
+
 def blank(what: str) -> str:
     """A marked place that only the business can fill in."""
     return f"{_BLANK}{what}"

@@ -12,7 +12,7 @@ from tactful.assurance.summary import readable
 from tactful.config import TrainingConfig
 from tactful.desk.measures import Measure, told
 from tactful.desk.notice import RECOMMENDING
-from tactful.desk.paper import Paper, Part, Section, blank, grid, points, stated
+from tactful.desk.paper import Paper, Part, Section, blank, grid, points, sentence, stated
 from tactful.desk.person import Desk
 
 
@@ -88,7 +88,7 @@ def _purposes(settings: TrainingConfig) -> Part:
 
 def _categories(settings: TrainingConfig) -> Iterator[Part]:
     """Article 30(1)(c)."""
-    yield f"People who use the service. One of them is: {one_line(settings.model.unit)}."
+    yield f"People who use the service. One of them is: {sentence(settings.model.unit)}"
     data = [
         ("what they used, and when", "pseudonym, item, time"),
         ("what they agreed to", "purpose, state, when it was given and recorded, until when, notice, method, source"),
