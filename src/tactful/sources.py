@@ -129,10 +129,7 @@ class Sources:
 
 def _check_whole(records: Records) -> None:
     """Raise if rows of the records are gone: then they do not tell who may be read about."""
-    if records.anchor().ok:
-        return
-    with records.transaction() as transaction:  # asked again while nobody writes: the head may just have moved on
-        problem = transaction.kept().problem
+    problem = None if records.anchor().ok else _head_problem(records)
     if problem:
         raise JournalBrokenError(
             "who may be read about is told by records from which nothing is gone",
@@ -147,6 +144,12 @@ def _check_whole(records: Records) -> None:
             given=gone,
             do="Find out who wrote to the records, and restore them from a copy; see: tactful journal verify",
         )
+
+
+def _head_problem(records: Records) -> str | None:
+    """What the kept head says, asked again while nobody writes: it may just have moved on."""
+    with records.transaction() as transaction:
+        return transaction.kept().problem
 
 
 def policy_of(section: PolicySection) -> Policy:
