@@ -337,7 +337,9 @@ def reading(basis: Any = "consent") -> Suppressions:
 def may_list(tactful: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, str, str]]:
     """The same, where a list lies and a service has its key."""
     assert tactful("keys", "suppression", "--out", "service.key")[0] == 0
-    assert tactful("consent", "give", CANARY, "--purpose", "personalization")[0] == 0
+    assert Records.open().entries() == []
+    code, _, err = tactful("consent", "give", CANARY, "--purpose", "personalization")
+    assert code == 0, err
     assert tactful(*LIST)[0] == 0
     return tactful
 
