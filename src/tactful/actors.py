@@ -197,6 +197,8 @@ def _parse(path: Path) -> Actors:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _bad(path, f"it is not valid TOML ({error})") from error
+    if "reviewer" in document:
+        raise _bad(path, 'it says [[reviewer]]: write [[actor]], with a line such as roles = ["officer"]')
     listed = document.get("actor", [])
     if set(document) - {"actor"} or not isinstance(listed, list):
         raise _bad(path, "it has other keys")

@@ -9,7 +9,8 @@ import traceback
 
 from tactful.errors import MissingExtraError, TactfulError
 
-_INTERRUPTED = (
+_INTERRUPTED = "interrupted: it is not done. Run the same command again; it finishes what was begun"
+_TRAINING_INTERRUPTED = (
     "interrupted: nothing half-made was registered. What had been opened stays spent, the rest of the run was given "
     "back; `tactful budget` says how much"
 )
@@ -58,16 +59,21 @@ def main() -> None:
         lacking = MissingExtraError(f"`tactful {' '.join(sys.argv[1:2])}`", extra="train", missing=missing.name or "")
         _stop(str(lacking), lacking.exit_code)
     except KeyboardInterrupt:
-        _stop(_INTERRUPTED, 130)
+        _stop(_interrupted(), 130)
     except Exception as bug:
         if hasattr(bug, "format_message"):  # the command line parser's own errors: a wrong option or argument
             command = " ".join(["tactful", *sys.argv[1:2]])
             _stop(f"{bug.format_message()} Run `{command} --help` for what it takes.", 2)
         if interrupted:  # another library may turn the signal into an error of its own
-            _stop(_INTERRUPTED, 130)
+            _stop(_interrupted(), 130)
         _stop(_described(bug), 1)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _interrupted() -> str:
+    """What an interrupted command leaves: only a training has spent something."""
+    return _TRAINING_INTERRUPTED if sys.argv[1:2] == ["train"] else _INTERRUPTED
 
 
 def _described(bug: Exception) -> str:

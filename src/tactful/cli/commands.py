@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tactful import __version__, auditing, training
+from tactful.actors import Role
 from tactful.cli import demonstration, forget_demo, show
 from tactful.cli.benchmarking import benchmark
 from tactful.errors import RefusedError, UsageError
@@ -186,18 +187,23 @@ def keys_secrets(
 def keys_new(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     out: Annotated[Path, typer.Option(help="New file for the private key; only its owner can read it.")],
+    role: Annotated[
+        Role | None, typer.Option(help="Print the lines for the actors' file, with this role, and not a reviewer's.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Make an Ed25519 key and print the public half.
+    """Make an Ed25519 key and print the public half, as the reviewers' file lists it, or the actors' file.
 
-    Example: tactful keys new ada --out ada.key
+    Example: tactful keys new ada --out ada.key --role officer
     """
     key = new_key()
     write_private(key, out)
     public = public_text(key)
-    print(f'[[reviewer]]\nname = "{name}"\npublic_key = "{public}"')  # noqa: T201
+    print(f'[[{"actor" if role else "reviewer"}]]\nname = "{name}"\npublic_key = "{public}"')  # noqa: T201
+    if role:
+        print(f'roles = ["{role}"]')  # noqa: T201
     if json:
-        show.as_json({"name": name, "public_key": public, "file": str(out)})
+        show.as_json({"name": name, "public_key": public, "file": str(out), "role": role})
 
 
 def _time(text: str | None) -> datetime | None:

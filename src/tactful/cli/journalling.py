@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from tactful.errors import JournalBrokenError, SecretError, UsageError
 from tactful.personal.keys import Keys
 from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
+from tactful.records.subjects import Subjects
 
 
 @journal.command("verify")
@@ -30,13 +32,18 @@ def journal_verify(
     Example: tactful journal verify --json
     """
     records = Records.look()
-    found = check_journal(records, head=head, consents=_consents(records))
-    show.say(f"{found.chain.entries} entries hold in {records.address}; head {found.chain.head}")
+    found, unfit = _checked(records, _head(head))
+    held = (
+        f"{found.chain.entries} entries hold" if found.chain.ok else f"{found.chain.entries} entries follow each other"
+    )
+    show.say(f"{held} in {records.address}; head {found.chain.head}")
     _tell(found)
-    if json:
+    if json and not (found.ok and unfit):
         show.as_json(found.as_json())
     if not found.ok:
         raise JournalBrokenError("the journal must be what it was", given="; ".join(found.problems), do=_advice(found))
+    if unfit:
+        raise unfit
 
 
 @journal.command("accept")
@@ -59,18 +66,40 @@ def journal_accept(
         show.as_json({"sequence": entry.sequence, "head": entry.digest, "actor": actor, "was": entry.body["state"]})
 
 
+def _head(text: str | None) -> str | None:
+    """A digest that was noted, if one was."""
+    if text is not None and not re.fullmatch("[0-9a-f]{64}", text.strip().lower()):
+        raise UsageError(
+            "a head is 64 hexadecimal digits",
+            given=f"{text!r}",
+            do="Give the `head` that an earlier `tactful journal verify` told",
+        )
+    return text and text.strip().lower()
+
+
+def _checked(records: Records, head: str | None) -> tuple[JournalCheck, SecretError | None]:
+    """What was found; where the secrets do not fit, without the consents, and what is wrong with the secrets."""
+    try:
+        return check_journal(records, head=head, consents=_consents(records)), None
+    except SecretError as error:
+        return check_journal(records, head=head), error
+
+
 def _consents(records: Records) -> Callable[[], str | None] | None:
     """What compares the consent store with the journal; None without the secrets, which that takes."""
     try:
-        store = ConsentStore.open(records, Keys.load())
-    except UsageError:
+        secrets = Keys.load()
+    except UsageError as error:
+        show.say(f"note: the secrets cannot be read: {error.given}")
         return None
 
     def compared() -> str | None:
         """What is wrong with the consent store."""
         try:
-            return store.verify().problem
+            return ConsentStore.open(records, secrets).verify().problem
         except SecretError as error:
+            if Subjects.open(records, secrets).are_others():
+                raise  # nothing speaks of tampering: these are the secrets of another store
             return f"the consent store could not be compared: {error.given}"
 
     return compared
@@ -79,11 +108,13 @@ def _consents(records: Records) -> Callable[[], str | None] | None:
 def _tell(found: JournalCheck) -> None:
     """What the kept head says, and what else was looked at."""
     anchor = found.anchor
-    if anchor.ok and anchor.head:
+    if found.chain.ok and anchor.ok and anchor.head:
         show.say(f"the head kept in {anchor.path} is in it, as entry {anchor.head.sequence}")
     if anchor.note:
         show.say(f"note: {anchor.note}")
     show.say(f"consent store: {found.consents}")
+    if found.chain.ok:
+        show.say(f"suppression record of erased people: {found.erased or 'ok'}")
 
 
 def _advice(found: JournalCheck) -> str:

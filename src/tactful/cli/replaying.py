@@ -25,7 +25,9 @@ def consent_replay(
     known_at: Annotated[
         str | None, typer.Option(help="With --as-of: only what the consent store held by then.")
     ] = None,
-    run: Annotated[str | None, typer.Option(help="In place of --as-of: a training, as the journal names it.")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="In place of --as-of: a training, by its run, MODEL@VERSION, or MLflow's run id.")
+    ] = None,
     key: Annotated[Path | None, typer.Option(help="Private key of the officer who asks.")] = None,
     json: Json = False,
 ) -> None:
@@ -70,9 +72,12 @@ def _replayed(
 def _tell(found: Retraced) -> None:
     """Counts, digest and what agrees with it."""
     counts = found.replay.counts
-    left_out = ", ".join(f"{n:,} {reason}" for reason, n in counts.excluded.items() if n)
+    reasons = {**counts.excluded, "malformed": counts.excluded["malformed"] - found.replay.later}
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items() if n)
     show.say(f"{found.purpose} as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC: {counts.read:,} rows read")
     show.say(f"{counts.admitted:,} admitted; not: {left_out or 'none'}")
+    if found.replay.later:
+        show.say(f"later than that time: {found.replay.later:,}")
     show.say(f"digest of the admitted rows: {found.replay.digest}")
     for read in found.trainings:
         show.say(f"the same rows: training {read.facts.get('run')} of {read.facts.get('model')}, entry {read.sequence}")

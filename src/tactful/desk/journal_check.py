@@ -1,4 +1,4 @@
-"""The journal held against all that knows of it: itself, the head kept outside, signatures, the consent store."""
+"""The journal held against all that knows of it: itself, the head kept outside, signatures, consents, the erased."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from tactful.actors import Actors, check_acts
 from tactful.records.anchor import AnchorReport
 from tactful.records.journal import ChainReport
+from tactful.records.people_check import erased_problem
 from tactful.records.store import Records
 
 
@@ -29,6 +30,9 @@ class JournalCheck:
         Whether the consent store is as the journal vouches for: ``ok``, what is wrong, or why it was not looked at.
     consents_ok : bool
         Whether nothing is wrong with it as far as it was looked at.
+    erased : str or None
+        What is wrong with the suppression record of erased people, by the journal; None if nothing is, or the journal
+        itself does not hold.
     """
 
     chain: ChainReport
@@ -36,11 +40,13 @@ class JournalCheck:
     acts: tuple[str, ...]
     consents: str
     consents_ok: bool
+    erased: str | None
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong, a sentence each."""
-        found = [self.chain.problem, self.anchor.problem, *self.acts, None if self.consents_ok else self.consents]
+        found = [self.chain.problem, self.anchor.problem, *self.acts, self.erased]
+        found += [] if self.consents_ok else [self.consents]
         return tuple(problem for problem in found if problem)
 
     @property
@@ -57,6 +63,7 @@ class JournalCheck:
             "anchor": self.anchor.state,
             "anchor_file": str(self.anchor.path),
             "consents": self.consents,
+            "erased": self.erased or ("ok" if self.chain.ok else "not looked at: " + _why(True)),
         }
 
 
@@ -79,19 +86,28 @@ def check_journal(
         If the journal cannot be read.
     NotFoundError, ConfigError
         If the actors' file is not as it must be.
+    SecretError
+        If `consents` raises it: the secrets are those of other records.
 
     Notes
     -----
-    **Privacy.** *Reads* the journal, and the consent store's fingerprints. *Returns* numbers and digests of entries.
-    *Costs* nothing. *Assumes* nothing.
+    **Privacy.** *Reads* the journal, the consent store's fingerprints, and the suppression record. *Returns*
+    numbers and digests of entries. *Costs* nothing. *Assumes* nothing.
     """
     chain, anchor = records.verify(head), records.anchor()
     acts = tuple(check_acts(records.stored(), Actors.load().names))
     wrong = consents() if consents and chain.ok else None
-    looked = "ok" if consents and chain.ok else "not looked at: " + _why(bool(consents))
-    return JournalCheck(chain=chain, anchor=anchor, acts=acts, consents=wrong or looked, consents_ok=wrong is None)
+    looked = "ok" if consents and chain.ok else "not looked at: " + _why(bool(consents) or not chain.ok)
+    return JournalCheck(
+        chain=chain,
+        anchor=anchor,
+        acts=acts,
+        consents=wrong or looked,
+        consents_ok=wrong is None,
+        erased=erased_problem(records) if chain.ok else None,
+    )
 
 
 def _why(asked: bool) -> str:
     """Why the consent store was not looked at."""
-    return "the journal itself does not hold" if asked else "the secrets are not here"
+    return "the journal itself does not hold" if asked else "the secrets of these records are not here"

@@ -20,6 +20,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tactful.assurance.candidates import KINDS, replay
+from tactful.assurance.model_book import Candidate
 from tactful.catalogue import Catalogue
 from tactful.config import PolicySection, TrainingConfig
 from tactful.errors import NotFoundError
@@ -90,6 +92,7 @@ class Retraced:
             "read": self.replay.counts.read,
             "admitted": self.replay.counts.admitted,
             "excluded": dict(self.replay.counts.excluded),
+            "later": self.replay.later,
             "digest": self.replay.digest,
             "trainings": [_told(read) for read in self.trainings],
             "run": self.run,
@@ -160,7 +163,8 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
     config : Path
         The TOML file that it was trained by.
     run : str
-        As its entry ``data.read`` in the journal names it, or the beginning of that.
+        As its entry ``data.read`` in the journal names it, or MLflow its candidate, or the beginning of either; or
+        ``MODEL@VERSION``.
     records, keys, actor
         As for `retrace`.
 
@@ -179,7 +183,7 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
     Assumes: what `tactful.personal.gate.ConsentGate.retrace` assumes.
     """
     settings, reads = TrainingConfig.load(config), noted_reads(records, "training")
-    read = _found(reads, run)
+    read = _found(reads, run, _candidates(records))
     facts = read.facts
     as_of, now = _time(facts["as_of"]), _time(facts["now"])
     upto, known_at = ReadPoint.noted(facts), _time(facts.get("known_at") or facts["now"])
@@ -225,14 +229,30 @@ def _replay(
     return gate.retrace(InteractionLog.open(sources.interactions), purpose, as_of, now=now)
 
 
-def _found(reads: Sequence[Read], run: str) -> Read:
+def _candidates(records: Records) -> dict[str, Candidate]:
+    """The candidates that the journal links with a training, by its run."""
+    return {each.run: each.candidate for each in replay(records.entries(KINDS)).candidates if each.run}
+
+
+def _found(reads: Sequence[Read], run: str, candidates: Mapping[str, Candidate]) -> Read:
     """The one training of this name."""
-    found = [read for read in reads if run and _run(read).startswith(run)]
+
+    def is_meant(read: Read) -> bool:
+        """Whether this is how it, or the candidate that came of it, is called."""
+        became = candidates.get(_run(read))
+        if became is None:
+            return _run(read).startswith(run)
+        return run == f"{became.model}@{became.version}" or any(
+            name.startswith(run) for name in (_run(read), became.run_id)
+        )
+
+    found = [read for read in reads if run and is_meant(read)]
     if len(found) != 1:
         raise NotFoundError(
             "the journal notes one training of that name",
-            given=f"{len(found)} begin with {run!r}",
-            do="Name a run as `tactful consent replay CONFIG --as-of TIME --json` lists them",
+            given=f"{len(found)} are called, or begin with, {run!r}",
+            do="Name a model as `tactful models` does, e.g. grocery@3, or a run as `tactful consent replay CONFIG "
+            "--as-of TIME --json` lists them",
         )
     if "admitted_digest" not in found[0].facts:
         raise NotFoundError("a training's entry bears a digest", given="this one has none", do="Name a later run")

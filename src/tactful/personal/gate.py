@@ -47,7 +47,7 @@ from tactful.personal.moments import Moment, moments, past, past_moment
 from tactful.personal.policy import Policy
 from tactful.personal.replay import Replay, fingerprint
 from tactful.personal.source import Tabular
-from tactful.personal.statement import JUDGED, WILLING
+from tactful.personal.statement import JUDGED, LATER, WILLING
 from tactful.personal.times import DAY, in_utc, utc_now
 
 _NOBODY: Mapping[str, datetime] = MappingProxyType({})
@@ -212,7 +212,8 @@ class ConsentGate:
             judged_at.append(past_moment("now", latest))
         session, counts = self._judge(log, purpose, judged_at)
         session.create("admitted", _ADMITTED)
-        return Replay(counts=counts, digest=fingerprint(session, self._keys))
+        later = int(session.query(LATER)["n"][0])
+        return Replay(counts=counts, digest=fingerprint(session, self._keys), later=later)
 
     def willing(self, names: list[str], purpose: str, as_of: datetime | None = None) -> set[str]:
         """Those pseudonyms whose people agree to the purpose, at `as_of` and now, and are neither erased nor minors.

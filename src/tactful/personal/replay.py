@@ -50,10 +50,13 @@ class Replay:
         Exact, so for inside the trust boundary only.
     digest : str, 32 hex digits
         Of the admitted rows: equal to that of another run if and only if both admitted the same rows.
+    later : int, rows
+        How many rows are later than that time; they are among those counted as ``malformed``.
     """
 
     counts: GateCounts
     digest: str
+    later: int = 0
 
 
 def fingerprint(session: Session, keys: Keys) -> str:

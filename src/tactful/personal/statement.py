@@ -274,3 +274,12 @@ LEFT JOIN named s ON s.user_id = r.user_id
 LEFT JOIN items i ON i.item_id = r.item_id
 LEFT JOIN opt_ins o ON o.person = s.person AND o.bundle = i.bundle
 """  # noqa: S608 (two constants)
+
+# Of the rows that `JUDGED` cannot judge, those that are only later than the moment `then`.
+LATER = """
+SELECT COUNT(*) AS n
+FROM judged j
+CROSS JOIN moments m
+WHERE m.moment = 'then' AND j.outcome = 'malformed' AND j.person IS NOT NULL AND j.item IS NOT NULL
+  AND j.instant > m.instant
+"""

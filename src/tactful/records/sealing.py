@@ -106,6 +106,11 @@ class Sealer:
         return sealed[:_HEAD] == _VERSION + self._current
 
 
+def fingerprint_in(sealed: bytes) -> str:
+    """The fingerprint, in hexadecimal, of the key that a sealed value names."""
+    return sealed[len(_VERSION) : _HEAD].hex()
+
+
 def fingerprint(key: bytes) -> bytes:
     """Eight bytes that change with the key and say nothing else about it."""
     return hmac.digest(key, b"\x00tactful storage fingerprint", hashlib.sha256)[:_FINGERPRINT]

@@ -37,7 +37,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from tactful.errors import SecretError
 from tactful.records import bulk, people_check, people_tables
 from tactful.records.people_tables import CONSENTS, ERASED, SUBJECTS
-from tactful.records.sealing import Sealer, Secrets
+from tactful.records.sealing import Sealer, Secrets, fingerprint_in
 from tactful.records.store import Records, Transaction
 from tactful.records.subject_key import SubjectKey
 
@@ -137,6 +137,16 @@ class Subjects:
     def erased(self) -> dict[str, datetime]:
         """Who was erased, by pseudonym, and on which day: the suppression record. The time is that day's first."""
         return self._reading(erased_in, {})
+
+    def are_others(self) -> bool:
+        """Whether the secrets are another store's: not one key in the directory was sealed under theirs."""
+
+        def asked(connection: Connection) -> bool:
+            """Whether there are keys, and none that could be opened."""
+            sealed = [row.key for row in _rows(connection, None)]
+            return bool(sealed) and not any(self._sealer.has(fingerprint_in(key)) for key in sealed)
+
+        return self._reading(asked, False)
 
     def mark_erased(self, transaction: Transaction, pseudonym: str) -> bool:
         """The person counts as erased from this day on, in every gate and import; False if they did before.
