@@ -94,7 +94,9 @@ def _batch(
         columns[name] = [cell if cell is not None else rest[row].get(name) for row, cell in enumerate(columns[name])]
     columns |= {name: [each.get(name) for each in rest] for name in evidence}
     columns["recorded_time"] = (
-        [_recorded(*cells, in_hand) for cells in zip(*(stored[n] for n in _CLOCKS), strict=True)] if here else ()
+        [_recorded(*cells, in_hand=in_hand) for cells in zip(*(stored[n] for n in _CLOCKS), strict=True)]
+        if here
+        else ()
     )
     return pa.RecordBatch.from_arrays([_array(columns[field.name], field.type) for field in schema], schema=schema)
 
@@ -115,7 +117,7 @@ def unsealed(key: SubjectKey, row: Any) -> dict[str, str]:
     return read_rest(key.disclose(row.sealed, bound_to=SEALED + row.fingerprint)) if row.sealed is not None else {}
 
 
-def _recorded(state: str | None, recorded: int | None, stored: int, in_hand: int) -> int:
+def _recorded(state: str | None, recorded: int | None, stored: int, *, in_hand: int) -> int:
     """When it was recorded: as given, else when it was stored; what gives nothing, by then at the latest.
 
     Nor can it have been recorded after somebody had it in hand, whatever the clock said that stored it.
