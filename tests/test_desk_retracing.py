@@ -12,7 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tactful.assurance.candidates import record_candidate
+from tactful.assurance.model_book import Candidate
 from tactful.cli import main
+from tactful.desk import retracing
+from tactful.errors import NotFoundError
 from tactful.records.reads import note_read, noted_reads
 from tactful.records.store import Records
 from world import user_id
@@ -104,9 +108,23 @@ def test_trainings_with_the_same_rows_are_named(tactful: Tactful, workspace: Pat
     code, again, told = tactful("consent", "replay", "shop.toml", "--as-of", past)
     assert (code, [each["run"] for each in again["trainings"]]) == (0, ["run-1"])
     assert "the same rows: training run-1 of shop" in told
-    code, retraced, _ = tactful("consent", "replay", "shop.toml", "--run", "run-1")
+    candidate = Candidate(model="shop", version="7", run_id="abcdef01", model_id="m-1")
+    facts = {"manifest_digest": "0" * 64, "document_digests": {}, "verdicts": {}, "noise": "system"}
+    record_candidate(Records.open(), candidate=candidate, **facts, trainer=None, run="run-1")
+    reads, linked = noted_reads(Records.open(), "training"), retracing._candidates(Records.open())
+    assert [retracing._found(reads, name, linked) for name in ("run-1", "abcdef")] == reads * 2
+    with pytest.raises(NotFoundError):
+        retracing._found(reads, "shop@70", linked)
+    code, retraced, _ = tactful("consent", "replay", "shop.toml", "--run", "shop@7")
     assert (code, retraced["agrees"], retraced["digest"]) == (0, True, found["digest"])
     rows = pd.read_parquet(workspace / "interactions.parquet")
+    early = datetime.fromisoformat(past) - timedelta(days=60)
+    code, found, told = tactful("consent", "replay", "shop.toml", "--as-of", early.isoformat())
+    later = int((pd.to_datetime(rows["timestamp"], utc=True) > early).sum())
+    assert (code, found["later"], found["excluded"]["malformed"] >= later > 0) == (0, later, True)
+    assert f"later than that time: {later:,}" in told
+    assert f"{found['excluded']['malformed']:,} malformed" not in told
+
     rows[rows["user_id"] != user_id(9)].to_parquet(workspace / "interactions.parquet")
     code, retraced, told = tactful("consent", "replay", "shop.toml", "--run", "run-1")
     assert (code, retraced["agrees"], retraced["trainings"]) == (3, False, [])
