@@ -24,6 +24,7 @@ from tactful.scoring.suppression_list import write_list
 from tactful.scoring.suppressions import Suppressions
 
 ANN, BOB = "CANARY-ann-7391", "CANARY-bob-7391"
+ACCEPT = "--accept-unreadable"
 TRAINING, RECOMMENDING = "personalization.training", "personalization.recommendations"
 EVENTS = f"""user_id,purpose,state,event_time,recorded_time,record_id
 {ANN},personalization,given,2026-01-02,2026-01-02,note of {ANN}
@@ -93,7 +94,7 @@ def keys(folder: Path) -> Keys:
 
 def test_an_import_is_counted_and_can_be_repeated(tactful: Tactful) -> None:
     """First all is new, then nothing; a dry run says the same before."""
-    dry, first, again = (tactful("import", "consents.csv", *more) for more in (["--dry-run"], [], []))
+    dry, first, again = (tactful("import", "consents.csv", *more) for more in (["--dry-run"], [ACCEPT], [ACCEPT]))
     wanted = {"events": 3, "added": 3, "duplicates": 0, "blocked": 0, "malformed": 1, "people": 2}
     assert wanted.items() <= dry.json.items()
     assert (dry.json["dry_run"], dry.code) == (True, 0)
@@ -135,7 +136,13 @@ def test_another_systems_file_is_imported(tactful: Tactful, folder: Path) -> Non
     """By its format; what it says of purposes that nobody mapped stops it, and names them."""
     examples = Path(__file__).parent / "consent_examples"
     found = tactful(
-        "import", str(examples / "transcend.csv"), "--format", "transcend", "--mapping", str(examples / "mapping.toml")
+        "import",
+        str(examples / "transcend.csv"),
+        "--format",
+        "transcend",
+        "--mapping",
+        str(examples / "mapping.toml"),
+        ACCEPT,
     )
     assert (found.code, found.json["added"], found.json["duplicates"]) == (0, 7, 1)
     unmapped = tactful("import", str(examples / "transcend.csv"), "--format", "transcend")
@@ -186,16 +193,19 @@ def test_a_withdrawal_counts_at_once_and_giving_again_is_as_easy(imported: Tactf
 
 
 @pytest.mark.prove
-def test_who_was_never_heard_of_can_withdraw(tactful: Tactful) -> None:
-    """It is recorded all the same: their data may come later."""
-    assert tactful("withdraw", ANN, "--purpose", TRAINING).code == 0
+def test_who_was_never_heard_of_can_withdraw(tactful: Tactful, folder: Path) -> None:
+    """It is recorded all the same, for their data may come later; and it is said that nobody is known by this id."""
+    records(folder)
+    first, again = (tactful("withdraw", ANN, "--purpose", TRAINING) for _ in range(2))
+    assert (first.code, first.json["known"], again.json["known"]) == (0, False, True)
+    assert "nobody with this id is known here" in first.err
     assert tactful("status", ANN).json["purposes"][TRAINING]["state"] == "withdrawn"
 
 
 def test_the_journal_never_learns_the_name_of_a_file(tactful: Tactful, folder: Path) -> None:
     """It may be a person's, and the journal cannot forget; the same file is told by the same hash."""
     (folder / f"{ANN}.csv").write_bytes((folder / "consents.csv").read_bytes())
-    first, again = (tactful("import", f"{ANN}.csv", *more) for more in ((), ("--dry-run",)))
+    first, again = (tactful("import", f"{ANN}.csv", *more) for more in ((ACCEPT,), ("--dry-run",)))
     (entry,) = records(folder).entries("consent.recorded")
     assert entry.body["source"] == first.json["source"] == again.json["source"]
     assert tactful("import", "consents.csv", "--dry-run").json["source"] != first.json["source"]
@@ -239,7 +249,7 @@ def test_who_was_erased_is_not_recorded_again(imported: Tactful, folder: Path) -
     held = records(folder)
     with held.transaction() as transaction:
         Subjects.open(held, keys(folder)).mark_erased(transaction, keys(folder).pseudonyms([ANN])[0])
-    assert imported("import", "consents.csv").json["blocked"] == 1
+    assert imported("import", "consents.csv", ACCEPT).json["blocked"] == 1
     assert imported("give", ANN, "--purpose", TRAINING).code == 3
     withdrawn = imported("withdraw", ANN, "--purpose", TRAINING)
     assert (withdrawn.code, withdrawn.json["recorded"]) == (0, None)
@@ -293,7 +303,7 @@ def test_every_event_can_be_exported_and_imported_elsewhere(
     assert imported("export", "--out", "all.jsonld").json["counts"] == {"events": 3}
     here = imported("status", ANN).json["purposes"]
     monkeypatch.setenv("TACTFUL_RECORDS", f"sqlite:///{folder}/elsewhere.db")
-    assert imported("import", "all.jsonld", "--format", "dpv").json["added"] == 3
+    assert imported("import", "all.jsonld", "--format", "dpv", ACCEPT).json["added"] == 3
     assert imported("status", ANN).json["purposes"] == here
     assert imported("status", BOB).json["purposes"][TRAINING]["state"] == "refused"
 
@@ -323,11 +333,93 @@ def test_only_an_officer_may_where_there_is_one(
     actors = f'[[actor]]\nname = "Ada"\npublic_key = "{public}"\nroles = ["officer"]\n'
     (folder / "actors.toml").write_text(actors)
     monkeypatch.setenv("TACTFUL_ACTORS", str(folder / "actors.toml"))
+    records(folder)
     said = (["status", ANN], ["withdraw", ANN, "--purpose", TRAINING])
     for arguments in said:
         assert tactful(*arguments, "--key", "stranger.key").code == 3
     assert tactful("import", "consents.csv").code == 3
     assert records(folder).entries() == []
-    assert tactful("import", "consents.csv", "--key", "officer.key").code == 0
+    assert tactful("import", "consents.csv", ACCEPT, "--key", "officer.key").code == 0
     assert tactful("withdraw", ANN, "--purpose", TRAINING, "--key", "officer.key").code == 0
     assert {entry.actor for entry in records(folder).entries("consent.")} == {public}
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", ANN],
+        ["withdraw", ANN, "--purpose", TRAINING],
+        ["give", ANN, "--purpose", TRAINING],
+        ["export", "--out", "x.csv"],
+        ["receipt", ANN, "--out", "x.jsonld"],
+    ],
+)
+def test_in_the_wrong_folder_nothing_succeeds(tactful: Tactful, folder: Path, arguments: list[str]) -> None:
+    """No empty store is made and acted on: what is not there is told."""
+    found = tactful(*arguments)
+    assert found.code == 2
+    assert "there must be records to look at" in found.err
+    assert not list(folder.glob("records.db*"))
+
+
+def test_a_purpose_that_tactful_does_not_ask_for_is_told(imported: Tactful, folder: Path) -> None:
+    """To give or withdraw it is refused; an import stores it and says so."""
+    for command in ("give", "withdraw"):
+        for purpose in ("personalisation", "personalization.recommendation", "all"):
+            refused = imported(command, ANN, "--purpose", purpose)
+            assert (refused.code, "personalization (training, recommendations, sensitive)" in refused.err) == (2, True)
+    (folder / "more.csv").write_text(
+        "user_id,purpose,state,event_time\n"
+        f"{ANN},personalisation,withdrawn,2026-05-01\n{BOB},personalization.ads,given,2026-05-01\n"
+        f"{BOB},personalization.training.shop,given,2026-05-01\n"
+    )
+    found = imported("import", "more.csv")
+    assert (found.code, found.json["added"]) == (0, 3)
+    assert found.json["unknown_purposes"] == {"personalisation": 1, "personalization.ads": 1}
+    assert "NOT a purpose that tactful asks for: personalisation (1 events)" in found.err
+
+
+@pytest.mark.prove
+def test_an_export_tells_of_what_tactful_asks_for(imported: Tactful, folder: Path) -> None:
+    """A purpose that is another's is not said to stand somehow for everybody."""
+    (folder / "more.csv").write_text(
+        "user_id,purpose,state,event_time\n"
+        f"{ANN},personalisation,withdrawn,2026-05-01\n{BOB},personalization.ads,given,2026-05-01\n"
+        f"{BOB},personalization.training.shop,given,2026-05-01\n"
+    )
+    assert imported("import", "more.csv").code == 0
+    assert imported("export", "--out", "now.parquet").code == 0
+    named = set(pyarrow.parquet.read_table(folder / "now.parquet")["purpose"].to_pylist())
+    assert named == {"personalization", TRAINING, "personalization.training.shop"}
+
+
+@pytest.mark.prove
+def test_a_grant_without_effect_says_so(imported: Tactful) -> None:
+    """A parent that was withdrawn stands against it until it is given; the status names that event and its time."""
+    assert imported("withdraw", ANN, "--purpose", "personalization").code == 0
+    given = imported("give", ANN, "--purpose", RECOMMENDING)
+    assert (given.code, given.json["in_force"], given.json["by"]) == (0, False, "personalization")
+    assert "WITHOUT EFFECT: withdrawn at `personalization`" in given.err
+    status = imported("status", ANN)
+    told = status.json["purposes"][RECOMMENDING]
+    assert (told["state"], told["by"]["state"], told["by"]["purpose"]) == ("withdrawn", "withdrawn", "personalization")
+    assert told["since"] == told["by"]["event_time"]
+    assert f"{told['by']['stored_time'][:19]}  withdrawn  personalization" in status.err
+    assert imported("give", ANN, "--purpose", "personalization").json["in_force"] is True
+    past = imported("give", ANN, "--purpose", RECOMMENDING, "--valid-until", "2026-01-01")
+    assert (past.code, "is past" in past.err) == (2, True)
+
+
+def test_rows_that_cannot_be_read_refuse_the_import(tactful: Tactful, folder: Path) -> None:
+    """Whole, with the line and column and never the value; a dry run says it before; a grant from later on is told."""
+    dry, found = tactful("import", "consents.csv", "--dry-run"), tactful("import", "consents.csv")
+    assert (dry.code, found.code, found.json) == (0, 2, None)
+    for err in (dry.err, found.err):
+        assert "state in line 4" in err
+        assert "maybe" not in err
+    assert ConsentStore.open(records(folder), keys(folder)).empty
+    (folder / "later.csv").write_text(f"user_id,purpose,state,event_time\n{ANN},personalization,given,2099-01-01\n")
+    later = tactful("import", "later.csv")
+    assert (later.code, later.json["grants_ahead"]) == (0, 1)
+    assert "given from a time after now" in later.err

@@ -124,3 +124,31 @@ def test_who_has_no_role_is_refused(world: DeskWorld, tactful: Tactful) -> None:
     assert world.records().entries(("subject.", "data.read"))[1:] == []
     assert tactful("subject", "erase", GIVEN, "--key", str(world.folder / "reviewer.key")).code == 0
     assert {entry.actor for entry in world.records().entries("subject.")} == {officer}
+
+
+@pytest.mark.prove
+def test_a_dry_run_and_an_id_that_is_nobodys(world: DeskWorld, tactful: Tactful) -> None:
+    """It tells what would be, and changes nothing; that nothing is held is said first, and blocks all the same."""
+    dry = tactful("subject", "erase", GIVEN, "--dry-run")
+    assert (dry.code, dry.json["dry_run"], dry.json["held"]["elsewhere"] > 0) == (0, True, True)
+    assert [each["version"] for each in dry.json["impact"]["models"]] == ["1"]
+    assert world.desk().subjects.erased() == {}
+    assert world.records().entries("subject.") == []
+    nobody = tactful("subject", "erase", NOBODY)
+    assert (nobody.code, len(world.desk().subjects.erased())) == (0, 1)
+    assert nobody.err.index("NOTHING IS HELD UNDER THIS ID") < nobody.err.index("no model was trained")
+    assert str(world.folder / "records.db") in nobody.err
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("command", [("export", "--out", "a.json"), ("impact",), ("erase",)])
+def test_in_the_wrong_folder_nothing_succeeds(
+    tactful: Tactful, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """No empty store is made in which nobody is held and somebody is blocked."""
+    monkeypatch.setenv("TACTFUL_RECORDS", f"sqlite:///{tmp_path}/nowhere.db")
+    monkeypatch.delenv("TACTFUL_ACTORS", raising=False)
+    name, *options = command
+    found = tactful("subject", name, GIVEN, *options)
+    assert (found.code, "there must be records to look at" in found.err) == (2, True)
+    assert not list(tmp_path.glob("nowhere.db*"))
