@@ -16,8 +16,10 @@ import pytest
 
 from desk_world import EXPIRED, GIVEN, PEOPLE, WITHDRAWN, DeskWorld, ago, utc_now
 from repository_search import mentions
+from tactful.desk import dossier as dossiers
 from tactful.desk.dossier import Dossier, dossier
 from tactful.desk.dossier_page import dossier_page
+from tactful.desk.dossier_rows import _until
 from tactful.desk.handing_out import export
 from tactful.errors import UsageError
 from tactful.personal.log import InteractionLog
@@ -203,6 +205,33 @@ def test_the_page_says_all_of_it_and_asks_for_nothing(given: Dossier) -> None:
         assert all(row["title"] in page.words for row in each["rows"])
     for words in ("shop, version 1", "ε = ", "at most", "Your rights", "330 days", GIVEN):
         assert words in page.words, words
+
+
+def test_what_no_model_answers_is_no_advice_to_the_person(world: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why a model does not answer, and what to do about it, is for whoever makes the file; the page says that it is not
+    told. It speaks to the person, and of what could be done as their consent stands."""
+    advice = "a reviewer is trusted; none is listed. Set TACTFUL_TRUSTED_KEYS."
+    monkeypatch.setattr(dossiers, "offered", lambda *_: [{"model": "shop", "problem": advice, "items": []}])
+    found = made(world, GIVEN)
+    assert found.problems == (f"what shop recommends: {advice}",)
+    page = Page(dossier_page(found)).words
+    assert not [words for words in ("TACTFUL_", "tactful retire", "theirs", "their rows") if words in page]
+    assert "TACTFUL_" not in json.dumps(found.facts)
+    for words in ("is not told here", "Suppose somebody guesses", "could teach a model", "as your consent stands now"):
+        assert words in page, words
+
+
+def test_a_row_may_be_used_until_it_is_too_old_or_consent_ends() -> None:
+    """The earlier of both; of two uses the later end, and one without an end sets none."""
+    time, soon, later = "2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00", "2026-12-01T00:00:00+00:00"
+    for ends, until in (
+        ([], "2026-04-11"),
+        ([soon], "2026-02-01"),
+        ([later], "2026-04-11"),
+        ([soon, later], "2026-04-11"),
+        ([soon, None], "2026-04-11"),
+    ):
+        assert str(_until(time, 100, ends))[:10] == until
 
 
 def test_nothing_on_the_page_is_markup_of_somebody_elses(given: Dossier) -> None:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from tactful import __version__
 from tactful.catalogue import Catalogue
 from tactful.config import ControllerSection, TrainingConfig
 from tactful.desk.dossier_rows import RECOMMENDING, Judging, attributes, flags, history, interactions
-from tactful.desk.impact import Impact, impact
+from tactful.desk.dossier_words import NOT_JUDGED, NOT_TOLD, next_words
+from tactful.desk.impact import Impact, ModelImpact, impact
 from tactful.desk.listed import lists_about
 from tactful.desk.offering import offered
 from tactful.desk.person import Desk, Person, Reader
+from tactful.desk.plain_risk import yours
 from tactful.desk.requests import requests_of
 from tactful.desk.standing import asked_about, standing
 from tactful.desk.tables import Held
@@ -38,9 +41,12 @@ class Dossier:
     ----------
     facts : mapping
         Plain values; the keys are those of the JSON file.
+    problems : tuple of str
+        What could not be read, and why, for whoever makes it; the person is told no more than that it was not.
     """
 
     facts: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "Dossier(one person)"
@@ -49,11 +55,6 @@ class Dossier:
     def held(self) -> dict[str, int]:
         """How many rows there are of each kind; all 0 if nothing is held."""
         return dict(self.facts["held"])
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What could not be read."""
-        return tuple(self.facts["problems"])
 
 
 def dossier(desk: Desk, person: Person) -> Dossier:
@@ -81,8 +82,8 @@ def dossier(desk: Desk, person: Person) -> Dossier:
     judging, problem = _judging(desk, person, held)
     told = impact(desk, person, reader=reader)
     purpose = desk.settings.model.purpose if desk.settings else "personalization.training"
-    rows = interactions(held, judging, purpose)
     now = [] if judging is None else standing(judging, asked_about(judging, purpose))
+    rows = interactions(held, judging, purpose, {str(each["purpose"]): each["until"] for each in now})
     parts = {
         "interactions": rows,
         "consents": history(held),
@@ -91,7 +92,7 @@ def dossier(desk: Desk, person: Person) -> Dossier:
     }
     counts = {name: sum(len(table["rows"]) for table in tables) for name, tables in parts.items()}
     requests = requests_of(desk.records, person.key)
-    problems = [each.problem for each in held if each.problem] + ([problem] if problem else [])
+    offers = _recommended(judging, rows, now)
     return Dossier(
         facts={
             "schema": SCHEMA,
@@ -106,11 +107,19 @@ def dossier(desk: Desk, person: Person) -> Dossier:
             "consents_now": now,
             "suppression_lists": lists_about(desk, person),
             "requests": requests,
-            **_models(told),
-            "recommended": _recommended(judging, rows, now),
+            **_models(told, erased=person.erased_at is not None),
+            "recommended": [each | {"problem": NOT_TOLD if each["problem"] else ""} for each in offers],
             "retention": _retention(desk.settings),
-            "problems": problems,
-        }
+            "problems": [
+                *(f"{PurePath(each.table.place).name} could not be read." for each in held if each.problem),
+                *((NOT_JUDGED,) if problem else ()),
+            ],
+        },
+        problems=(
+            *(each.problem for each in held if each.problem),
+            *((problem,) if problem else ()),
+            *(f"what {each['model']} recommends: {each['problem']}" for each in offers if each["problem"]),
+        ),
     )
 
 
@@ -138,10 +147,17 @@ def _recommended(
     return offered(judging, kept, {str(each["purpose"]): str(each["state"]) for each in now})
 
 
-def _models(told: Impact) -> dict[str, Any]:
-    """The models that the person's data were in, and those that they were not in."""
-    found = told.as_json()
-    return {name: found[name] for name in ("models", "not_used_by", "since_first", "next")}
+def _models(told: Impact, *, erased: bool) -> dict[str, Any]:
+    """The models that the person's data were in, and those that they were not in; said to them."""
+    parts = {"models": told.models, "not_used_by": told.others}
+    said = {name: [_said(each) for each in models] for name, models in parts.items()}
+    return {**said, "since_first": told.as_json()["since_first"], "next": next_words(erased=erased)}
+
+
+def _said(model: ModelImpact) -> dict[str, Any]:
+    """What one training means, said to the person; why a table was not read is for others."""
+    notes = [f"{note.split(': ')[0]}." if "could not be read: " in note else yours(note) for note in model.notes]
+    return model.as_json() | {"means": model.to_you, "notes": notes}
 
 
 def _controller(settings: TrainingConfig | None) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
         "models": [_model(each) for each in facts["models"]],
         "others": len(facts["not_used_by"]),
         "together": _together(facts),
-        "next": _next(facts),
+        "next": facts["next"],
         "recommended": [_recommended(each) for each in facts["recommended"]],
         "retention": _retention(facts["retention"]),
         "purposes": [purpose_words(facts["purpose"][name]) for name in ("training", "recommending")],
@@ -103,11 +103,14 @@ def _who(controller: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _glance(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The page in four lines."""
-    did = {(row["item_id"], row["timestamp"]) for table in facts["interactions"] for row in table["rows"]}
+    """The page in a few lines."""
+    did = {entry for entry, _ in _entries(facts)}
     places = len([table for table in facts["interactions"] if table["rows"]])
-    where = f", in {places} places" if places > 1 else ""
+    where = f", each counted once; they are kept in {places} places, and each place is listed below" * (places > 1)
     yield "What you did", f"{number(len(did), 'entry', 'entries')}{where}" if did else "nothing"
+    may = {entry for entry, row in _entries(facts) if row.get("training") == "admitted"}
+    if did and any("training" in row for _, row in _entries(facts)):
+        yield "What of it could teach a model", f"{number(len(may), 'entry', 'entries')}, as your consent stands now"
     yes = [purpose_words(each["purpose"]) for each in facts["consents_now"] if each["state"] == "allowed"]
     yield "What you agree to now", "; ".join(yes) or "nothing"
     roles = [each["role"] for each in facts["models"]]
@@ -118,6 +121,12 @@ def _glance(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Where your history was used", "; ".join(parts) or "in no model"
     personal = any(each.get("personalised") for each in facts["recommended"])
     yield "Recommended from your history now", "yes, see below" if personal else "no"
+
+
+def _entries(facts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+    """Every row of what they did, with what makes it the same entry as that of another place."""
+    for table in facts["interactions"]:
+        yield from (((row["item_id"], row["timestamp"]), row) for row in table["rows"])
 
 
 def _agreed(each: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +167,7 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_where(table),
         "count": number(len(table["rows"]), "entry", "entries"),
-        "used": number(used, "is", "are"),
+        "used": number(used, "entry", "entries"),
         "judged": any("training" in row for row in table["rows"]),
         "months": months,
     }
@@ -202,19 +211,6 @@ def _model(each: Mapping[str, Any]) -> dict[str, Any]:
         "epsilon": _epsilon(each["epsilon"], each["delta"]),
         "notes": each["notes"],
     }
-
-
-def _next(facts: Mapping[str, Any]) -> str:
-    """What happens next with what was learned."""
-    later = (
-        "Later trainings leave you out."
-        if facts["erased_at"]
-        else "Each later training asks again whether you agree, and uses your history only while you do."
-    )
-    return (
-        f"{later} What a model has learned cannot be taken out of it again; the bound says how little it can tell "
-        "about you. A model is in use only until its approval ends or a newer one takes its place."
-    )
 
 
 def _epsilon(epsilon: float | None, delta: float) -> str:

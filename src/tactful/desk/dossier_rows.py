@@ -79,10 +79,15 @@ def tables_of(held: Sequence[Held], role: str) -> list[pa.Table]:
     return [each.rows.table for each in held if each.rows is not None and each.table.role == role]
 
 
-def interactions(held: Sequence[Held], judging: Judging | None, purpose: str) -> list[dict[str, Any]]:
-    """What the person did, by table, as plain values; each row with what it is used for and until when."""
+def interactions(
+    held: Sequence[Held], judging: Judging | None, purpose: str, ends: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """What the person did, by table, as plain values; each row with what it may be used for and until when.
+
+    `ends` says of each purpose until when consent to it holds, as far as it ends.
+    """
     return [
-        place(each) | {"rows": list(_rows(each.rows.table, judging, purpose)) if each.rows else []}
+        place(each) | {"rows": list(_rows(each.rows.table, judging, purpose, ends)) if each.rows else []}
         for each in held
         if each.table.role == "interactions"
     ]
@@ -120,12 +125,14 @@ def place(held: Held) -> dict[str, Any]:
     return {
         "place": held.table.place,
         "kept": _KEPT.get(held.table.place, "in a table of the business, which tactful reads"),
-        "problem": held.problem,
+        "problem": "could not be read" if held.problem else "",
         "not_read": list(held.rows.not_read) if held.rows else [],
     }
 
 
-def _rows(table: pa.Table, judging: Judging | None, purpose: str) -> Iterator[dict[str, Any]]:
+def _rows(
+    table: pa.Table, judging: Judging | None, purpose: str, ends: Mapping[str, str | None]
+) -> Iterator[dict[str, Any]]:
     """Each interaction, the latest first."""
     rows = _without_id(table)
     if judging is None:
@@ -140,18 +147,28 @@ def _rows(table: pa.Table, judging: Judging | None, purpose: str) -> Iterator[di
             "title": titles.get(row["item_id"], row["item_id"]),
             "training": training,
             "recommending": recommending,
-            "until": _until(row["timestamp"], days(row["item_id"])),
+            "until": _until(
+                row["timestamp"],
+                days(row["item_id"]),
+                [
+                    ends.get(name)
+                    for name, outcome in ((purpose, training), (RECOMMENDING, recommending))
+                    if outcome == "admitted"
+                ],
+            ),
         }
         for row, training, recommending in zip(rows, *asked, strict=True)
     ]
     yield from sorted(told, key=_when, reverse=True)
 
 
-def _until(time: str | None, days: int) -> str | None:
-    """From when on a row is too old to be used."""
+def _until(time: str | None, days: int, ends: Sequence[str | None]) -> str | None:
+    """Until when a row may be used at most: it is too old then, or the last consent that it is used under has ended."""
     if time is None or time == UNREADABLE:
         return None
-    return (datetime.fromisoformat(time) + timedelta(days=days)).isoformat()
+    too_old = datetime.fromisoformat(time) + timedelta(days=days)
+    known = [datetime.fromisoformat(end) for end in ends if end is not None]
+    return min([too_old, max(known)] if known and len(known) == len(ends) else [too_old]).isoformat()
 
 
 def _when(row: Mapping[str, Any]) -> str:

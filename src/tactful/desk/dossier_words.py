@@ -19,7 +19,7 @@ _PURPOSES = {
 }
 
 OUTCOMES: Mapping[str, str] = {
-    "admitted": "used",
+    "admitted": "may be used",
     "malformed": "not used: it cannot be read, or is dated in the future",
     "unknown_item": "not used: this item is not in the catalogue",
     "erased": "not used: you were erased",
@@ -59,6 +59,23 @@ _STATUS = {
     "expired": "Its approval has ended; it serves nobody any more.",
     "no model": "No model came of it.",
 }
+
+
+NOT_TOLD = "What it recommends to you is not told here: it did not answer when this page was made."
+NOT_JUDGED = "What each entry may be used for is not told here: that could not be found out when this page was made."
+
+
+def next_words(*, erased: bool) -> str:
+    """What happens next with what was learned."""
+    later = (
+        "Later trainings leave you out."
+        if erased
+        else "Each later training asks again whether you agree, and uses your history only while you do."
+    )
+    return (
+        f"{later} What a model has learned cannot be taken out of it again; the bound says how little it can tell "
+        "about you. A model is in use only until its approval ends or a newer one takes its place."
+    )
 
 
 def purpose_words(purpose: str) -> str:

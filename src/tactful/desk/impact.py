@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 from tactful.desk.judged_again import Admissible, admissible
 from tactful.desk.person import Desk, Person, Reader
-from tactful.desk.plain_risk import in_words
+from tactful.desk.plain_risk import in_words, to_you, yours
 from tactful.desk.trainings import Training, composed, trainings
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.events import Partition
@@ -50,6 +50,8 @@ class ModelImpact:
         What the training cost this person; 0 if nothing, None if no finite one holds.
     means : str
         What that means for them, in words.
+    to_you : str
+        The same, said to them.
     notes : tuple of str
         What could not be known.
     """
@@ -59,6 +61,7 @@ class ModelImpact:
     rows: int | None
     epsilon: float | None
     means: str
+    to_you: str
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -174,7 +177,8 @@ def _impact(desk: Desk, person: Person, reader: Reader, training: Training) -> M
         role=role,
         rows=found.rows or (0 if role == "not used" else None),
         epsilon=epsilon,
-        means=_means(role, training, loss),
+        means=_means(role, training, in_words(loss, delta=training.delta)),
+        to_you=yours(_means(role, training, to_you(loss))),
         notes=(*found.notes, *_unsure(found, partition, role)),
     )
 
@@ -197,8 +201,8 @@ def _unsure(found: Admissible, partition: Partition | None, role: Part) -> Itera
         yield "How people were divided then cannot be told, so neither can whether it learned from their rows."
 
 
-def _means(role: Part, training: Training, loss: PrivacyLoss) -> str:
-    """What a training means for the person, in words."""
+def _means(role: Part, training: Training, risk: str) -> str:
+    """What a training means for the person, in words; with what its loss means."""
     if role == "not used":
         return (
             "No row of theirs could enter this training: consent for it was not in force, or they were erased before."
@@ -207,7 +211,7 @@ def _means(role: Part, training: Training, loss: PrivacyLoss) -> str:
         return "Its noise came from a seed, for tests: it protects nobody, and the model can never be approved."
     unsure = {"not known": "If their rows were in it: "}.get(role, "")
     kept = {"used to judge": "Their rows measured the model and taught it nothing. "}.get(role, "")
-    return f"{unsure}{kept}{in_words(loss, delta=training.delta)}"
+    return f"{unsure}{kept}{risk}"
 
 
 def _loss(training: Training, partition: Partition | None) -> PrivacyLoss:

@@ -19,6 +19,7 @@ Figures are rounded up, so that "at most" stays true.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from tactful.privacy.accountant import PrivacyLoss
@@ -44,6 +45,23 @@ def plain_risk(loss: PrivacyLoss) -> PlainRisk:
     """What everything released at this loss tells about one person at most."""
     twice = PrivacyLoss(mu_squared=4 * loss.mu_squared, slack_epsilon=2 * loss.slack_epsilon, tail=2 * loss.tail)
     return PlainRisk(presence=_of_100(loss.delta(0.0)), content=_of_100(twice.delta(0.0)))
+
+
+def yours(text: str) -> str:
+    """What is said of one person as "they", said to them."""
+    for they, you in _YOURS.items():
+        text = re.sub(rf"\b{they}\b", you, text)
+    return text
+
+
+_YOURS = {
+    "They were": "You were",
+    "they were": "you were",
+    "they had": "you had",
+    "Their": "Your",
+    "their": "your",
+    "theirs": "yours",
+}
 
 
 def to_you(loss: PrivacyLoss) -> str:
