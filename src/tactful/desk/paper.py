@@ -194,14 +194,15 @@ def _html(part: Part) -> str:
     if isinstance(part, Points):
         return "<ul>\n" + "".join(f"<li>{_inline(item)}</li>\n" for item in part.items) + "</ul>\n"
     head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in part.header)
-    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in part.rows)
+    rows = "".join(f"<tr>{''.join(map(_cell, row, part.header))}</tr>\n" for row in part.rows)
     return f"<div class=wide><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
 
 
-def _cell(text: str) -> str:
-    """One cell; a date or a number stays on one line."""
+def _cell(text: str, name: str) -> str:
+    """One cell; a date or a number stays on one line, and on a phone each says which column it is of."""
     kind = " class=short" if _SHORT.fullmatch(text) else ""
-    return f"<td{kind}>{_inline(text)}</td>"
+    told = f' data-is="{html.escape(name)}"' if name else ""
+    return f"<td{kind}{told}>{_inline(text)}</td>"
 
 
 def _inline(text: str) -> str:
@@ -239,6 +240,12 @@ th { color: var(--muted); font-weight: 600; }
 td { overflow-wrap: normal; min-width: 6em; }
 td:last-child:not(.short) { min-width: 14em; }
 .short { white-space: nowrap; }
+@media screen and (max-width: 560px) {
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; display: block; clip-path: inset(50%); }
+  tr { display: block; padding: 8px 0; border-bottom: 1px solid var(--line); }
+  td { display: block; border: 0; padding: 0; overflow-wrap: anywhere; }
+  td[data-is]::before { content: attr(data-is) ": "; color: var(--muted); }
+}
 @media print {
   :root { --page: #fff; --text: #000; }
   main { max-width: none; padding: 0; }
