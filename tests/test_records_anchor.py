@@ -133,20 +133,18 @@ def test_another_journal_in_its_place_shows(path: Path, tmp_path: Path) -> None:
         assert (report.state, report.ok) == ("another journal", False)
 
 
-def test_a_head_that_was_removed_is_a_problem_until_it_is_accepted(path: Path) -> None:
-    """It may have been removed to cut the end off: no later commit makes a fresh one, and hides that there was one."""
+def test_a_head_that_was_removed_is_told_and_stops_nobody(path: Path) -> None:
+    """A copy may have come without it. The next commit begins to keep one, which says since when: before, nobody knows."""
     fill(path)
     path.with_name("records.db.head").unlink()
-    sql(path, "DELETE FROM journal WHERE sequence > 1")
     report = looked(path)
-    assert (report.state, report.ok) == ("missing", False)
-    assert "would not show" in str(report.problem)
+    assert (report.state, report.ok) == ("missing", True)
+    assert "cannot be told" in str(report.note)
     fill(path, 1)
-    assert not path.with_name("records.db.head").exists()
-    assert looked(path).state == "missing"
-    opened(path).accept("kept here from now on")
-    assert (kept(path)["since"], kept(path)["sequence"]) == (3, 3)
-    assert "since entry 3" in str(looked(path).note)
+    assert (kept(path)["since"], kept(path)["sequence"]) == (6, 6)
+    assert "since entry 6" in str(looked(path).note)
+    sql(path, "DELETE FROM journal WHERE sequence > 5")
+    assert looked(path).state == "cut off"
 
 
 def test_a_head_that_cannot_be_written_stops_the_writer_before_it_writes(path: Path) -> None:
@@ -353,7 +351,7 @@ def test_the_check_names_everything(path: Path) -> None:
     whole = check_journal(records, head=digests[2], consents=lambda: None)
     assert (whole.ok, whole.problems, whole.as_json()["anchor"], whole.consents) == (True, (), "ok", "ok")
     assert check_journal(records, consents=lambda: "row 7 is another").problems == ("row 7 is another",)
-    assert check_journal(records).as_json()["consents"] == "not looked at: the secrets are not here"
+    assert check_journal(records).as_json()["consents"] == "not looked at: the secrets of these records are not here"
     assert not check_journal(records, head="0" * 63 + "1").ok
     sql(path, "DELETE FROM journal WHERE sequence > 4")
     assert check_journal(records).as_json()["anchor"] == "cut off"

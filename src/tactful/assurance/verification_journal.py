@@ -67,7 +67,7 @@ def _check_anchor(records: Records, findings: Findings, *, noted: bool) -> None:
     broken = any(each.name.startswith("journal_") for each in findings.mismatches)
     if anchor.state == "cut off":
         findings.add("journal_cut_off", str(anchor.problem))
-    elif anchor.problem and not broken and not (noted and anchor.state == "missing"):
+    elif anchor.problem and not broken:
         findings.add("journal_replaced", f"{anchor.problem} ({anchor.path})")
     if anchor.head:
         findings.count("kept heads of the journal")

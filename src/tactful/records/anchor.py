@@ -13,10 +13,11 @@ what was committed holds, and a warning says so at each commit (logger ``tactful
 
 It moves only if the entry it names still is where it was: when the end of the journal is gone, the file keeps saying
 so, however much is appended afterwards, until somebody accepts the journal as it is and says why
-(`tactful.records.store.Records.accept`). A journal has a head from its first commit on. So one that has entries and no
-head is a problem, too, and no later commit makes a fresh head: a file that was removed, a copy that came without it, a
-machine or folder that begins to keep its own. A writer that died in its first commit left what it had written beside
-the place: that counts while there is nothing else and the journal agrees.
+(`tactful.records.store.Records.accept`). A journal that has entries and no head is told as such, and does not stop
+anybody: a copy may have come without the file, another machine or folder begins to keep its own, and whoever can remove
+the file can as well write one that agrees. The next commit makes a fresh head, which says since which entry it has been
+kept. A writer that died in its first commit left what it had written beside the place: that counts while there is
+nothing else and the journal agrees.
 
 Whoever can write both the database and the file can make them agree. Keep the file where the database's owner cannot
 write, or note the head elsewhere from time to time.
@@ -206,9 +207,9 @@ class Anchor:
         except UsageError as error:
             return AnchorReport(state="unreadable", path=self.path, head=None, problem=error.given)
         if head is None:
-            missing = f"there is no {self.path}, so that entries cut off at the end would not show"
+            missing = f"there is no {self.path}: whether entries were cut off at the end cannot be told"
             return AnchorReport(
-                state="missing" if last else "ok", path=self.path, head=None, problem=missing if last else None
+                state="missing" if last else "ok", path=self.path, head=None, note=missing if last else None
             )
         state, problem = _compared(head, last, digest_at)
         return AnchorReport(
@@ -220,8 +221,6 @@ class Anchor:
         try:
             before = None if accepted else self.read() or self._left(last, digest_at)
         except UsageError:
-            return None
-        if before is None and first > 1 and not accepted:
             return None
         if before is not None and _compared(before, last, digest_at)[1] is not None:
             return None
