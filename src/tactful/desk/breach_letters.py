@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tactful.config import ControllerSection
 from tactful.desk.breach import HOURS, Breach
-from tactful.desk.paper import Paper, Part, Section, blank, grid, points, stated
+from tactful.desk.paper import Paper, Part, Section, blank, grid, points, sentence, stated
 
 
 def to_authority(found: Breach, controller: ControllerSection) -> Paper:
@@ -214,7 +214,7 @@ def _categories(found: Breach) -> Iterator[str]:
 
 def _at(controller: ControllerSection) -> str:
     """Where rights are used."""
-    return "write to us." if controller.rights == "not stated" else controller.rights
+    return "write to us." if controller.rights == "not stated" else sentence(controller.rights)
 
 
 def _epsilon(epsilon: float | None, delta: float) -> str:
