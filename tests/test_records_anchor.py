@@ -134,7 +134,7 @@ def test_another_journal_in_its_place_shows(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_head_that_was_removed_is_told_and_stops_nobody(path: Path) -> None:
-    """A copy may have come without it. The next commit begins to keep one, which says since when: before, nobody knows."""
+    """A copy may have come without it. The next commit begins to keep one, which says since when."""
     fill(path)
     path.with_name("records.db.head").unlink()
     report = looked(path)
