@@ -257,6 +257,14 @@ class ConsentStoreLaws:
             run(store, statement)
         assert store.verify().ok
 
+    @pytest.mark.parametrize("statement", ["UPDATE erased SET time = 0", "DELETE FROM erased"])
+    def test_the_database_keeps_who_was_erased(self, store: ConsentStore, statement: str) -> None:
+        """Nor takes anybody out of the suppression record."""
+        store.add(EVENTS, source="x")
+        mark(store, "gone")
+        with pytest.raises(DBAPIError, match="stays in the suppression record"):
+            run(store, statement)
+
     def test_a_table_that_fails_writes_nothing(self, store: ConsentStore) -> None:
         """One row that names nobody stops all of them."""
         for bad in (table(given(ANN), (None, "a", "given", "2026-01-01")), table(given(ANN), given(f"{BOB} "))):
