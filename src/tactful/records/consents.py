@@ -100,6 +100,7 @@ class ConsentStore:
                 return True
             return connection.execute(select(CONSENTS.c.row).limit(1)).first() is None
 
+    @bulk.uncollected()
     def add(
         self,
         events: pa.Table,
@@ -248,7 +249,7 @@ class ConsentStore:
             (first + place, numbers[event[0]], *event[1:6], stored, *event[6:])
             for place, event in enumerate(plan.events)
         ]
-        bulk.write(connection, CONSENTS, rows, progress)
+        bulk.write(connection, CONSENTS, rows, progress, there=first - 1)
         transaction.append("consent.recorded", entry(plan, source, first, stored), actor=actor)
         progress("committing")
         return time
