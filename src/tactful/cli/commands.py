@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,9 @@ import typer
 from tactful import __version__, auditing, training
 from tactful.actors import Role
 from tactful.cli import demonstration, forget_demo, show
+from tactful.cli.asked_time import asked_time
 from tactful.cli.benchmarking import benchmark
-from tactful.errors import RefusedError, UsageError
+from tactful.errors import RefusedError
 from tactful.personal.keys import DEFAULT_FILE as SECRETS
 from tactful.personal.keys import Keys
 from tactful.privacy.ledger import BudgetLedger
@@ -59,7 +59,7 @@ def train(
     Example: tactful train configs/grocery.toml --key models/trainer.key
     """
     with show.steps("training") as progress:
-        found = training.train(config, key=key, as_of=_time(as_of), dry_run=dry_run, progress=progress)
+        found = training.train(config, key=key, as_of=asked_time(as_of), dry_run=dry_run, progress=progress)
     show.outcome(found)
     show.what_next(found)
     if json:
@@ -204,14 +204,3 @@ def keys_new(
         print(f'roles = ["{role}"]')  # noqa: T201
     if json:
         show.as_json({"name": name, "public_key": public, "file": str(out), "role": role})
-
-
-def _time(text: str | None) -> datetime | None:
-    """An ISO 8601 time; without a zone it is UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

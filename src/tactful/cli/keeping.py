@@ -11,6 +11,7 @@ import typer
 from tactful.actors import Actors
 from tactful.catalogue import Catalogue
 from tactful.cli import show
+from tactful.cli.asked_time import asked_time
 from tactful.cli.commands import Json, app
 from tactful.config import TrainingConfig
 from tactful.errors import NotFoundError, RefusedError, UsageError
@@ -112,7 +113,7 @@ def purge(
     Example: tactful purge --as-of 2026-11-22T00:00:00Z --json
     """
     now = datetime.now(UTC)
-    time = _time(as_of) if as_of else now
+    time = asked_time(as_of) or now
     if time > now:
         raise UsageError("a purge goes by now or a past time", given="a future time", do="Give a time that has been")
     settings = TrainingConfig.load(config) if config else None
@@ -241,12 +242,3 @@ def _tell_held(found: Holdings, kept: Vault) -> None:
         until = f"the last until {each.until:%Y-%m-%d}" if each.until else ""
         show.say(f"  {each.category}: {each.rows:,} rows, each kept for {each.retention_days} days, {until}")
     show.say(f"attributes of {found.people_with_attributes:,} people; {found.size:,} bytes, all of them encrypted")
-
-
-def _time(text: str) -> datetime:
-    """An ISO 8601 time; without a zone it is UTC."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

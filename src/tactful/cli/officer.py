@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -10,6 +10,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
+from tactful.cli.asked_time import asked_time
 from tactful.cli.commands import Json, app
 from tactful.config import ControllerSection
 from tactful.desk.breach import Breach, breach, check_times, write_people
@@ -57,8 +58,8 @@ def breach_command(
     """
     records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     now = records.now()
-    period = Period(since=_time(since), until=_end(to, now))
-    aware = _time(aware_at) or now
+    period = Period(since=asked_time(since), until=_end(to, now))
+    aware = asked_time(aware_at) or now
     check_times(period, aware, now)
     stores = _stores(store)
     _check_places(people, out)
@@ -151,20 +152,9 @@ def _tell(found: Breach, written: list[str]) -> None:
         show.say(f"wrote {file}")
 
 
-def _time(text: str | None) -> datetime | None:
-    """An ISO 8601 time; without a zone it is UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 def _end(text: str | None, now: datetime) -> datetime:
     """Until when: a date alone means to its last moment, and today's means until now."""
-    time = _time(text)
+    time = asked_time(text)
     if time is None or text is None:
         return now
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
+from tactful.cli.asked_time import asked_time
 from tactful.cli.commands import Json
 from tactful.cli.consenting import consent
 from tactful.desk.retracing import Retraced, retrace, retrace_training
@@ -43,7 +44,7 @@ def consent_replay(
             given="both or neither" if known_at is None else "a training and --known-at",
             do="Give --as-of TIME, which may go with --known-at TIME, or --run RUN",
         )
-    then, known = _time(as_of), _time(known_at)
+    then, known = asked_time(as_of), asked_time(known_at)
     records, actor = Actors.load().act(Records.open(), "officer", key)
     with show.steps("replaying") as say:
         say("judging every row again")
@@ -87,14 +88,3 @@ def _tell(found: Retraced) -> None:
             show.say(f"    {reason}")
     elif not found.trainings:
         show.say("no training of the journal admitted just these rows")
-
-
-def _time(text: str | None) -> datetime | None:
-    """An ISO 8601 time; without a zone it is UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError("a time is ISO 8601", given=text, do="Write e.g. 2026-01-31T12:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
