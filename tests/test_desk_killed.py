@@ -21,8 +21,6 @@ pytestmark = pytest.mark.prove
 AGREE = [number for number in range(8, 60) if number % 20 > 4]
 WITNESS = user_id(5)
 """Somebody who stays."""
-STRIDE = 4
-"""Every so many points a run is killed; about thirty there are."""
 
 
 @pytest.fixture
@@ -78,8 +76,8 @@ def test_killed_anywhere_it_is_finished_by_the_same_command(
     people = iter(map(user_id, AGREE))
     whole = run(program, world, next(people), 10**6)
     assert whole["status"] == 0
-    points = range(0, whole["passed"] or 0, STRIDE)
-    assert len(points) >= 6
+    points = range(whole["passed"] or 0)
+    assert len(points) >= 20
     killed = marked = 0
     for point, user in zip(points, people, strict=False):
         status = run(program, world, user, point)["status"]
@@ -92,6 +90,6 @@ def test_killed_anywhere_it_is_finished_by_the_same_command(
         marked += found.already
         holds(world, user)
         assert stays(world, user) == {"records.db, table erased", "records.db"}
-    assert killed >= 5
+    assert killed >= 20
     assert 0 < marked < killed
     record_property("evidence", f"an erasure killed at {killed} points of {whole['passed']}, each one finished")
