@@ -25,6 +25,12 @@ _ENVIRONMENT = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that say how many minutes they take begin first, so that no processor waits for the last of them."""
+    minutes = {item: mark.kwargs.get("minutes", 0) for item in items for mark in item.iter_markers("prove")}
+    items.sort(key=lambda item: -minutes.get(item, 0))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the tests measured stands at the end of the output, one line each."""
     reports = [report for listed in terminalreporter.stats.values() for report in listed]

@@ -137,7 +137,7 @@ def test_every_library_that_is_imported_is_required() -> None:
     required = {re.split(r"[\[<>=~! ]", r)[0] for r in [*table["dependencies"], *extras]}
     tops = {found.top for _, taken in everything(PACKAGE) for found in taken} - {"__future__", "tactful"}
     third_party = {DISTRIBUTIONS.get(top, top) for top in tops - set(sys.stdlib_module_names)}
-    assert third_party - required - {"implicit", "pyspark"} == set()
+    assert third_party - required == set()
 
 
 def test_the_base_install_is_what_scoring_imports() -> None:

@@ -52,7 +52,7 @@ def scene(workspace: Path, killer: Program) -> Scene:
     return Scene(folder=workspace, program=killer)
 
 
-@pytest.mark.prove
+@pytest.mark.prove(minutes=10)
 def test_killed_at_every_step_nothing_is_lost_but_budget(
     scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
