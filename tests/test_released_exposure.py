@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from released_worlds import people, popularity
 from tactful.errors import ConfigError
 from tactful.privacy.statistics import ItemLeaning
+from tactful.released import exposure
 from tactful.released.exposure import PLACES, toward_group, toward_targets, usual_length, with_bonus
 from tactful.released.item_features import ItemFeatures
-from tactful.released.model import ReleasedModel
+from tactful.released.model import DescribedItems, ReleasedModel
 
 _Floats = NDArray[np.float64]
 DISCOUNTS = 1 / np.log2(np.arange(2, PLACES + 2))
@@ -147,3 +149,46 @@ def test_targets_are_about_groups_that_there_are(targets: dict[str, float]) -> N
     """And can be met together."""
     with pytest.raises(ConfigError, match="each target"):
         toward_targets(model(), [("head",)] * 40 + [("tail",)] * 80, targets, cost=0.1, length=1)
+
+
+def test_a_wide_catalogue_is_lifted_as_a_narrow_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Histories taken some at a time, and rows that follow from features, come to the same bonus and exposure."""
+    plain, rng = model(4), np.random.default_rng(5)
+    groups = [("a",) if member else ("b",) for member in rng.random(120) < 0.3]
+    features = rng.integers(0, 4, (2, 30)).astype(np.int16)
+    described = DescribedItems(
+        items=np.arange(90, 120),
+        sizes=rng.random(30),
+        features=features,
+        values=np.ones((2, 30), dtype=np.float32),
+        encoder=rng.random((4, 5)),
+        decoder=rng.random((4, 5)),
+    )
+    wide = replace(plain, described=described)
+    rows = described.table @ described.decoder
+    whole = replace(
+        plain,
+        head=np.arange(120),
+        encoder=np.vstack([plain.encoder, np.zeros((30, 5))]),
+        decoder=np.vstack([plain.decoder, rows]),
+    )
+    monkeypatch.setattr(exposure, "_HISTORIES", 64)
+    monkeypatch.setattr(exposure._Histories, "of", _drawn_from(90, exposure._Histories.of))
+    one = toward_targets(whole, groups, {"a": 0.5}, cost=0.5, length=6)
+    monkeypatch.setattr(exposure, "_AT_ONCE", 120 * 7)
+    other = toward_targets(wide, groups, {"a": 0.5}, cost=0.5, length=6)
+    assert other.margin == pytest.approx(one.margin, rel=1e-12)
+    assert other.after == pytest.approx(one.after)
+    np.testing.assert_allclose(other.model.bonus, one.model.bonus, rtol=1e-9)
+
+
+def _drawn_from(head: int, draw: Any) -> Any:
+    """Histories of the first items of the head alone, scored by the whole of it."""
+
+    def of(made: ReleasedModel, length: float) -> Any:
+        alike = replace(
+            made, head=made.head[:head], encoder=made.encoder[:head], decoder=made.decoder[:head], described=None
+        )
+        return replace(draw(alike, length), model=made)
+
+    return of

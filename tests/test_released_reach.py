@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from released_worlds import Crowd, popularity, tasteful_rows
+from tactful.benchmarks.served import as_served
+from tactful.catalogue import Catalogue
 from tactful.released import reach
 from tactful.released.gram_recommender import GramRecommender
 from tactful.released.item_features import ItemFeatures
 from tactful.released.model import ReleasedModel
 from tactful.released.reach import reached
+from tactful.scoring.artifact import read_artifact
+from tactful.scoring.recommender import Recommender
 
 _Floats = NDArray[np.float64]
 N, HEAD = 160, 100
@@ -91,7 +99,7 @@ def test_what_features_say_is_found_by_regression() -> None:
     _, features = random_rows(1)
     root = np.sqrt(LIKED.values)[:, None]
     rows = root * (features @ np.random.default_rng(2).normal(size=(4, 6)) + 0.3)
-    items, predicted = reached(rows[:HEAD], np.arange(HEAD), LIKED, features)
+    items, predicted, _ = reached(rows[:HEAD], np.arange(HEAD), LIKED, features)
     assert items.tolist() == list(range(HEAD, N))
     assert np.linalg.norm(predicted - rows[items]) < 0.05 * np.linalg.norm(rows[items])
 
@@ -101,7 +109,7 @@ def test_features_that_say_nothing_predict_what_items_have_on_average() -> None:
     left = []
     for seed in range(8):
         rows, features = random_rows(seed)
-        _, predicted = reached(rows * np.sqrt(LIKED.values[:HEAD, None]), np.arange(HEAD), LIKED, features)
+        _, predicted, _ = reached(rows * np.sqrt(LIKED.values[:HEAD, None]), np.arange(HEAD), LIKED, features)
         left.append((predicted**2).mean() / LIKED.values[HEAD:].mean())
     assert np.mean(left) < 0.1
 
@@ -120,7 +128,7 @@ def test_where_too_little_is_known_nothing_is_reached(case: str) -> None:
         features[HEAD:] = 0
     else:
         rows = rows[:, :0]
-    items, predicted = reached(rows, head, liked, features)
+    items, predicted, _ = reached(rows, head, liked, features)
     assert items.shape == (0,)
     assert predicted.shape == (0, rows.shape[1])
 
@@ -129,7 +137,7 @@ def test_an_item_without_a_description_is_not_reached() -> None:
     """Of those outside only the described ones come."""
     rows, features = random_rows(1)
     features[[110, 150]] = 0
-    items, _ = reached(rows, np.arange(HEAD), LIKED, features)
+    items, *_ = reached(rows, np.arange(HEAD), LIKED, features)
     assert set(range(HEAD, N)) - set(items.tolist()) == {110, 150}
 
 
@@ -141,8 +149,8 @@ def test_permuting_the_catalogue_permutes_what_is_reached(seed: int) -> None:
     turn, order = rng.permutation(N), rng.permutation(HEAD)
     place = np.argsort(turn)  # where each item went
     moved = popularity(LIKED.values[turn], LIKED.sigma)
-    items, predicted = reached(rows, np.arange(HEAD), LIKED, features)
-    others, same = reached(rows[order], place[order], moved, features[turn][:, ::-1])
+    items, predicted, _ = reached(rows, np.arange(HEAD), LIKED, features)
+    others, same, _ = reached(rows[order], place[order], moved, features[turn][:, ::-1])
     assert others.tolist() == place[items].tolist()
     assert same == pytest.approx(predicted, rel=1e-9, abs=1e-9)
 
@@ -154,7 +162,7 @@ def test_what_is_little_bought_counts_little() -> None:
     kind = np.arange(N) % 3
     kind[-1] = 0
     rows = np.sqrt(values[:HEAD, None]) * (1.0 + (kind[:HEAD, None] == 0))
-    items, predicted = reached(rows, np.arange(HEAD), popularity(values, 0.5), described(kind).values)
+    items, predicted, _ = reached(rows, np.arange(HEAD), popularity(values, 0.5), described(kind).values)
     size = dict(zip(items.tolist(), predicted[:, 0].tolist(), strict=True))
     assert items[-1] == N - 1
     assert all(0 <= size[N - 1] < 0.5 * size[item] for item in size if item != N - 1 and kind[item] == 0)
@@ -167,16 +175,54 @@ def test_popularity_that_is_noise_orders_nobody(of: float) -> None:
     values = LIKED.values.copy()
     values[HEAD:] = of + rng.normal(0, 3.0, N - HEAD)
     rows = np.sqrt(values[:HEAD, None])
-    _, predicted = reached(rows, np.arange(HEAD), popularity(values, 4.0), np.ones((N, 1)))
+    _, predicted, _ = reached(rows, np.arange(HEAD), popularity(values, 4.0), np.ones((N, 1)))
     assert np.ptp(predicted) <= 1e-9 * max(float(predicted.max()), 1.0)
     assert (predicted >= 0).all()
 
 
-def test_a_model_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many numbers at most, those of the most popular items."""
-    rows, features = random_rows(3)
-    monkeypatch.setattr(reach, "_MOST_NUMBERS", 6 * 25 + 5)
-    liked = popularity(np.random.default_rng(4).permutation(LIKED.values), 0.5)
-    items, predicted = reached(rows, np.arange(HEAD), liked, features)
-    assert predicted.shape == (25, 6)
-    assert items.tolist() == (HEAD + np.argsort(-liked.values[HEAD:])[:25]).tolist()
+def sparse_features(seed: int) -> _Floats:
+    """Up to five features an item, one of them a number; some items have none."""
+    rng = np.random.default_rng(seed)
+    features = (rng.random((N, 6)) < 0.3).astype(float)
+    features[:, 5] *= rng.normal(size=N)
+    return features
+
+
+def test_of_a_wide_catalogue_items_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows would be too many, every item keeps its few features instead; they come to the same rows."""
+    rows, features = random_rows(3)[0], sparse_features(4)
+    items, predicted, nothing = reached(rows, np.arange(HEAD), LIKED, features)
+    monkeypatch.setattr(reach, "_MOST_NUMBERS", len(items) * 6 - 1)
+    fewer, none, described = reached(rows, np.arange(HEAD), LIKED, features)
+    assert (len(fewer), len(none), nothing) == (0, 0, None)
+    assert described is not None
+    assert described.items.tolist() == items.tolist()
+    terms = np.hstack([described.encoder, described.decoder])
+    np.testing.assert_allclose(described.table @ terms, predicted, rtol=1e-6, atol=1e-7 * np.abs(predicted).max())
+    assert described.features.shape[0] == 1 + int((features[items] != 0).sum(axis=1).max())
+
+
+def test_a_described_model_scores_as_one_with_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is served of a wide model is what the same model with rows serves, up to 32 bits."""
+    crowd, kind = world(7)
+    features = described(kind)
+    whole = fitted(crowd, features)
+    monkeypatch.setattr(reach, "_MOST_NUMBERS", 0)
+    wide = fitted(crowd, features)
+    assert (whole.reached, wide.reached, len(wide.head)) == (N, N, HEAD)
+    catalogue = Catalogue.of_table(pa.table({"item_id": [f"i{n}" for n in range(N)]}))
+    loaded = []
+    for name, model in {"whole": whole, "wide": wide}.items():
+        model.write(tmp_path / name, catalogue=catalogue, sensitive=((),) * N, meta={"model": "films"})
+        loaded.append(Recommender.unapproved(read_artifact(tmp_path / name)))
+    rng = np.random.default_rng(8)
+    histories = [[f"i{n}" for n in rng.choice(N, 6, replace=False)] for _ in range(20)]
+    one, other = (model.recommend_batch(histories, N, profiling=True) for model in loaded)
+    shown = csr_array(np.array([[float(f"i{n}" in history) for n in range(N)] for history in histories]))
+    for row, (first, second) in enumerate(zip(one, other, strict=True)):
+        scores = {item.item_id: item.score for item in first.items}
+        assert {item.item_id: item.score for item in second.items} == pytest.approx(scores, rel=1e-4, abs=1e-6)
+        served = as_served(wide, shown)[row]
+        assert [served[int(item.item_id[1:])] for item in second.items] == pytest.approx(
+            [item.score for item in second.items], rel=1e-5, abs=1e-7
+        )

@@ -53,7 +53,7 @@ def brute_force(model: ItemModel, history: list[str], n: int) -> list[str]:
     read = read_history(model, history, np.array([True, False, False]))
     scores = model.base.astype(np.float64)
     taste = model.taste(read.slots)
-    scores[model.head] = (model.decoder * taste).sum(axis=1) + model.head_base
+    scores[model.head] = (model.decoder * taste).sum(axis=1) + model.row_base
     left = np.setdiff1d(np.flatnonzero(model.sensitive == 0), read.known)
     return [model.item_ids[place] for place in left[np.lexsort((left, -scores[left]))][:n]]
 
@@ -116,7 +116,7 @@ def test_few_candidates_are_scored_again(models: dict[str, Recommender]) -> None
     people, slots = batches.candidates_of_many(items, histories, tastes, shown, 10)
     assert len(slots) <= 30 * 20
     for person, (history, taste) in enumerate(zip(histories, tastes, strict=True)):
-        rough = items.decoder @ taste.astype(np.float32) + items.head_base
+        rough = items.decoder @ taste.astype(np.float32) + items.row_base
         rough[history.held] = -np.inf
         alone = ranking.candidates(rough, 10, ranking.error_bound(items, taste))
         assert len(alone) <= 20

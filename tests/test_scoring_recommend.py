@@ -247,7 +247,7 @@ def test_the_error_bound_holds(tmp_path: Path) -> None:
     for size in (1, 10, 200):
         slots = np.sort(rng.choice(800, size, replace=False))
         taste = model.taste(slots)
-        rough = model.decoder @ taste.astype(np.float32) + model.head_base
+        rough = model.decoder @ taste.astype(np.float32) + model.row_base
         off = np.abs(rough - ranking.exact_scores(model, np.arange(800), taste)).max()
         assert off <= ranking.error_bound(model, taste) < 0.01 * np.abs(rough).max()
 
@@ -287,7 +287,7 @@ def test_nothing_can_be_changed(board: Recommender) -> None:
         board.version = "4"  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         board.recommend([], profiling=True).personalised = True  # type: ignore[misc]
-    for name in ("encoder", "decoder", "base", "head", "slot", "tail", "by_popularity", "popularity", "head_base"):
+    for name in ("encoder", "decoder", "base", "head", "slot", "tail", "by_popularity", "popularity", "row_base"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(board._items, name)[:] = 0
 

@@ -62,11 +62,7 @@ class Catalogue:
             [t or i for t, i in zip(_text(table["title"]), ids, strict=True)] if "title" in table.column_names else ids
         )
         features = {
-            column: tuple(
-                tuple(filter(None, (v.strip() for v in (value or "").split("|")))) for value in _text(table[column])
-            )
-            for column in table.column_names
-            if column not in ("item_id", "title")
+            column: _values(table[column]) for column in table.column_names if column not in ("item_id", "title")
         }
         return cls(item_ids=_frozen(ids), titles=_frozen(titles), features=features)
 
@@ -113,6 +109,13 @@ def _check(table: pa.Table, name: str) -> None:
             given=f"{name} has {len(ids)} rows, {len(set(ids))} different ids",
             do="Remove empty and repeated ids",
         )
+
+
+def _values(column: pa.ChunkedArray) -> tuple[tuple[str, ...], ...]:
+    """The values of each cell; cells that say the same share them, so that a million items take little memory."""
+    cells = _text(column)
+    told = {cell: tuple(filter(None, (value.strip() for value in cell.split("|")))) for cell in set(cells)}
+    return tuple(map(told.__getitem__, cells))
 
 
 def _text(column: pa.ChunkedArray) -> list[str]:

@@ -21,13 +21,20 @@ def as_served(model: ReleasedModel, shown: scipy.sparse.csr_array) -> NDArray[np
     -------
     float array of shape (n_histories, n_items)
     """
-    known = shown[:, model.head].astype(np.float64) if model.rank else shown[:, :0].astype(np.float64)
+    beyond = None if model.described is None else model.described.served
+    rows = model.head if beyond is None else np.concatenate([model.head, beyond.items])
+    known = shown[:, rows].astype(np.float64) if model.rank else shown[:, :0].astype(np.float64)
     scores = np.tile(model.popularity.astype(np.float32).astype(np.float64), (shown.shape[0], 1))
     counts = np.diff(known.indptr)
     personal = np.flatnonzero(counts)
     if len(personal):
         encoder, decoder = (part.astype(np.float32).astype(np.float64) for part in (model.encoder, model.decoder))
-        taste = (known[personal] @ encoder) * counts[personal, None] ** -HISTORY_NORM
+        taste = known[personal][:, : len(encoder)] @ encoder
+        if beyond is not None:
+            taste += (known[personal][:, len(encoder) :] @ beyond.table) @ beyond.encoder
+        taste *= counts[personal, None] ** -HISTORY_NORM
         scores[personal] = model.lifted_base
         scores[np.ix_(personal, model.head)] += taste @ decoder.T
+        if beyond is not None:
+            scores[np.ix_(personal, beyond.items)] += (beyond.table @ (beyond.decoder @ taste.T)).T
     return scores

@@ -22,7 +22,7 @@ attribute of a person is used here or when scoring.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from tactful.released.model import HISTORY_NORM, ReleasedModel
 
 PLACES = 10
 _HISTORIES = 256  # made up, the same ones each time
+_AT_ONCE = 2**25  # scores that are held at once
 _ROUNDS, _STEP = 24, 0.25
 _DOUBT, _PENALTY = 0.1, 10.0  # of a leaning: variance that everything has beside its noise, and the ridge of features
 _DISCOUNTS = 1 / np.log2(np.arange(2, PLACES + 2))
@@ -195,40 +196,89 @@ def _likely(seen: _Floats, noise: _Floats, features: _Floats | None) -> _Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Lists:
-    """Scores of every item for some usual histories; minus infinity for what a history holds."""
+class _Histories:
+    """Histories of items of the head, drawn by popularity; one empty history where there is no taste."""
 
-    scores: _Floats
+    model: ReleasedModel
+    tastes: _Floats
+    held: NDArray[np.int64]
 
     @classmethod
-    def of(cls, model: ReleasedModel, length: float) -> _Lists:
-        """Histories of items of the head, drawn by popularity; one empty history where there is no taste."""
+    def of(cls, model: ReleasedModel, length: float) -> _Histories:
+        """The same ones each time."""
         known = model.head if model.rank else model.head[:0]
         size = min(max(round(length), 1), len(known) // 2)
         if not size:
-            return cls(scores=model.base[None, :].copy())
+            return cls(model=model, tastes=np.zeros((1, model.rank)), held=np.zeros((1, 0), dtype=np.int64))
         rng, liked = np.random.default_rng(0), np.log(np.maximum(model.popularity[known], 1e-9))
         drawn = np.argsort(-(liked + rng.gumbel(size=(_HISTORIES, len(known)))), axis=1)[:, :size]
-        scores = np.tile(model.base, (_HISTORIES, 1))
-        scores[:, known] += model.encoder[drawn].sum(axis=1) * size**-HISTORY_NORM @ model.decoder.T
-        np.put_along_axis(scores, known[drawn], -np.inf, axis=1)
-        return cls(scores=scores)
+        return cls(
+            model=model,
+            tastes=model.encoder[drawn].sum(axis=1) * size**-HISTORY_NORM,
+            held=known[drawn].astype(np.int64),
+        )
 
-    @property
-    def usual(self) -> float:
-        """What a place of a list scores: the discounted mean of the first ten; at least 0."""
-        places = min(PLACES, int(np.isfinite(self.scores).sum(axis=1).min()))
-        best = -np.sort(-self.scores, axis=1)[:, :places]
-        return max(float((best @ _DISCOUNTS[:places]).mean()) / float(_DISCOUNTS[:places].sum()), 0.0)
+    def scores(self) -> Iterator[_Floats]:
+        """Scores of every item, a row a history and some at a time; minus infinity for what a history holds."""
+        model, step = self.model, max(1, _AT_ONCE // len(self.model.base))
+        for start in range(0, len(self.tastes), step):
+            tastes, held = self.tastes[start : start + step], self.held[start : start + step]
+            found = np.tile(model.base, (len(tastes), 1))
+            if held.size:
+                found[:, model.head] += tastes @ model.decoder.T
+            if held.size and model.described is not None:
+                found[:, model.described.items] += (model.described.table @ (model.described.decoder @ tastes.T)).T
+            np.put_along_axis(found, held, -np.inf, axis=1)
+            yield found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lists:
+    """Scores for some usual histories, of the items that a bonus could bring on one of their lists.
+
+    Attributes
+    ----------
+    items : int array
+        Catalogue positions, rising. A bonus is at most `usual`, so all others stay below the first ten whatever it is.
+    scores : float array of shape (n_histories, len(items))
+    places : int
+        Of a list.
+    usual : float
+        What a place of a list scores: the discounted mean of the first ten; at least 0.
+    """
+
+    items: NDArray[np.int64]
+    scores: _Floats
+    places: int
+    usual: float
+
+    @classmethod
+    def of(cls, model: ReleasedModel, length: float) -> _Lists:
+        """The lists of usual histories."""
+        histories = _Histories.of(model, length)
+        places = min(PLACES, len(model.base) - histories.held.shape[1])
+        best = np.vstack([-np.sort(np.partition(-some, places - 1, axis=1)[:, :places]) for some in histories.scores()])
+        usual = max(float((best @ _DISCOUNTS[:places]).mean()) / float(_DISCOUNTS[:places].sum()), 0.0)
+        lowest = iter(best[:, -1] - usual - 1e-9 * np.abs(best[:, 0]))
+        items = np.flatnonzero(np.logical_or.reduce([_any_above(some, lowest) for some in histories.scores()]))
+        scores = np.vstack([some[:, items] for some in histories.scores()])
+        return cls(items=items, scores=scores, places=places, usual=usual)
 
     def exposure(self, bonus: _Floats, member: _Floats) -> _Floats:
         """The share of discounted places that each group has, with this bonus."""
-        lifted = self.scores + bonus
-        places = min(PLACES, int(np.isfinite(lifted).sum(axis=1).min()))
-        first = np.argsort(-lifted, axis=1, kind="stable")[:, :places]
-        shown = np.einsum("p,hpg->g", _DISCOUNTS[:places], member[first])
-        shares: _Floats = shown / (len(lifted) * _DISCOUNTS[:places].sum())
+        lifted = self.scores + bonus[self.items]
+        first = np.argsort(-lifted, axis=1, kind="stable")[:, : self.places]
+        shown = np.einsum("p,hpg->g", _DISCOUNTS[: self.places], member[self.items][first])
+        shares: _Floats = shown / (len(lifted) * _DISCOUNTS[: self.places].sum())
         return shares
+
+
+def _any_above(scores: _Floats, lowest: Iterator[float]) -> NDArray[np.bool_]:
+    """For each item, whether it reaches the next threshold of a history in any of these."""
+    found = np.zeros(scores.shape[1], dtype=bool)
+    for row in scores:
+        found |= row >= next(lowest)
+    return found
 
 
 def _members(groups: Sequence[tuple[str, ...]], targets: Mapping[str, float]) -> _Floats:

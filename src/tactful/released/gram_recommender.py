@@ -85,8 +85,9 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
             encoder, decoder = encoder_and_decoder(denoised(gram, popularity, features), gram.query, ridge)
         used = gram.head if encoder.shape[1] else gram.head[:0]
         encoder, decoder = encoder[: len(used)], decoder[: len(used)]
+        described = None
         if features is not None and not features.empty:
-            more, rows = reached(np.hstack([encoder, decoder]), used, popularity, features.values)
+            more, rows, described = reached(np.hstack([encoder, decoder]), used, popularity, features.values)
             used = np.concatenate([used, more])
             encoder, decoder = (np.vstack(pair) for pair in zip((encoder, decoder), np.hsplit(rows, 2), strict=True))
         norm = max(float(np.linalg.norm(popularity.values[gram.head])), 1e-12)
@@ -97,6 +98,7 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
             encoder=encoder,
             decoder=decoder,
             noise=_weaker(gram.noise, popularity.noise),
+            described=described,
         )
         return self
 

@@ -8,6 +8,11 @@ being the noise multiplier of the Gram. Setting the first to a constant times th
 constant `_RATE` = 2.5 reproduces the best heads that a prototype found on films: about 250 at ε = 1, 500 at 4 and 800
 at 8 with 4,500 people, and ≥ 1,000 with 100,000. Everything in the rule is public or released, so the rule costs
 nothing.
+
+*Wide catalogues.* The size does not depend on the catalogue, nor does σ, the noise of an item's popularity; it is the
+number of noisy items that grows. The largest of n draws is about σ√(2 ln n), 5.3 σ of a million. So where the last item
+of a head has less than some 5 σ of popularity, because people are few or scattered over many items, items that hardly
+anybody used come in. That is what a wide catalogue costs; `tactful benchmark wide` says how many they are.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ _MOST_DIRECTIONS, _ITEMS_A_DIRECTION, _MOST_WORDS = 50, 10, 1_000
 _SAID = "other columns say as much, or speak of more items"
 
 _Values: TypeAlias = Sequence[tuple[str, ...]]
-_Column: TypeAlias = tuple[str, NDArray[np.float64]]
+_Column: TypeAlias = tuple[str, NDArray[np.int64], NDArray[np.float64]]
+"""Its name, and the items that have a value, rising, with their values: most items have none of most features."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -92,23 +93,38 @@ class ItemFeatures:
         Neither the order of its columns nor that of its rows matters: rows that move take their features along.
         """
         told = {name: list(_columns(name, catalogue.features[name])) for name in sorted(catalogue.features)}
-        found: dict[bytes, tuple[str, _Column]] = {}
+        found: dict[tuple[bytes, bytes], tuple[str, _Column]] = {}
         for source, columns in told.items():
             for column in columns:
-                found.setdefault(column[1].tobytes(), (source, column))
-        kept = sorted(found.values(), key=lambda one: -np.count_nonzero(one[1][1]))[:_MOST_COLUMNS]
-        values = np.array([column for _, (_, column) in kept]).reshape(len(kept), len(catalogue)).T
-        values.flags.writeable = False
+                found.setdefault(_content(column), (source, column))
+        kept = sorted(found.values(), key=lambda one: -np.count_nonzero(one[1][2]))[:_MOST_COLUMNS]
+        values = _table([column for _, column in kept], len(catalogue))
         used = tuple(sorted({source for source, _ in kept}))
         ignored = {
             name: _SAID if told[name] else _why_ignored(catalogue.features[name]) for name in told if name not in used
         }
         return cls(
-            names=tuple(name for _, (name, _) in kept),
+            names=tuple(column[0] for _, column in kept),
             values=values,
             ignored=MappingProxyType(ignored),
             columns=used,
         )
+
+
+def _content(column: _Column) -> tuple[bytes, bytes]:
+    """What a column says: columns of one content are equal, whatever their names."""
+    _, places, values = column
+    said = values != 0
+    return places[said].tobytes(), values[said].tobytes()
+
+
+def _table(columns: Sequence[_Column], length: int) -> NDArray[np.float64]:
+    """The columns beside each other, zero elsewhere; read-only."""
+    table = np.zeros((len(columns), length))
+    for row, (_, places, values) in zip(table, columns, strict=True):
+        row[places] = values
+    table.flags.writeable = False
+    return table.T
 
 
 def _columns(name: str, items: _Values) -> Iterator[_Column]:
@@ -155,13 +171,13 @@ def _ranked(name: str, numbers: NDArray[np.float64], items: _Values) -> Iterator
     if len(np.unique(found)) == len(found) and np.array_equal(found, np.round(found)) and not _dated(items):
         return
     place = (rankdata(found) - 0.5) / len(found)
-    yield name, _spread(there, (place - 0.5) / place.std(), len(items))
+    yield name, there, (place - 0.5) / place.std()
     ranges = np.minimum((place * _range_count(len(found))).astype(int), _RANGES - 1)
     for number in np.unique(ranges):
         inside = np.flatnonzero(ranges == number)
         first, last = (items[there[inside[pick]]][0] for pick in (found[inside].argmin(), found[inside].argmax()))
         if len(inside) > 1:
-            yield f"{name} {first} to {last}", _spread(there[inside], np.ones(len(inside)), len(items))
+            yield f"{name} {first} to {last}", there[inside], np.ones(len(inside))
 
 
 def _range_count(filled: int) -> int:
@@ -194,7 +210,7 @@ def _directions(name: str, items: _Values) -> Iterator[_Column]:
                 (counted.T @ counted).toarray()
             )  # few words, many items
             for number, column in enumerate(directions.transform(counted).T, start=1):
-                yield f"{name} ~{number}", _spread(there, column, len(items))
+                yield f"{name} ~{number}", there, column
 
 
 def _indicators(name: str, items: _Values) -> Iterator[_Column]:
@@ -205,11 +221,4 @@ def _indicators(name: str, items: _Values) -> Iterator[_Column]:
     for place in np.argsort(-counts, kind="stable")[:_MOST_COLUMNS]:
         if 2 <= counts[place] <= len(items) - 2:
             there = table.indices[table.indptr[place] : table.indptr[place + 1]]
-            yield f"{name}={labels.classes_[place]}", _spread(there, np.ones(len(there)), len(items))
-
-
-def _spread(places: NDArray[np.int64], values: NDArray[np.float64], length: int) -> NDArray[np.float64]:
-    """A column with these values at these places, zero elsewhere."""
-    column = np.zeros(length)
-    column[places] = values
-    return column
+            yield f"{name}={labels.classes_[place]}", there.astype(np.int64), np.ones(len(there))

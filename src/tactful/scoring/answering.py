@@ -69,7 +69,7 @@ def _ranked(model: ItemModel, histories: Sequence[History], offer: Offer, n: int
         for history, (start, stop) in zip(histories, pairwise(ends), strict=True):
             yield best_of(model, history, offer, n, slots=slots[start:stop], scores=scores[start:stop])
         return
-    places = model.head[slots]
+    places = model.places[slots]
     order = np.lexsort((places, -scores, people))
     places, scores = places[order], scores[order]
     for start, stop in pairwise(ends):
@@ -82,7 +82,7 @@ def parts(model: ItemModel, history: History, position: int) -> tuple[Contributi
     if not len(history.slots):
         return (Contribution(item_id=None, contribution=float(model.popularity[position])),)
     added = model.contributions(history.slots, position, history.ratios)
-    places = model.head[history.slots].tolist()
+    places = model.places[history.slots].tolist()
     values = added.tolist()
     order = np.argsort(-added, kind="stable").tolist()
     said = [Contribution(item_id=model.item_ids[places[i]], contribution=values[i]) for i in order]

@@ -108,13 +108,14 @@ def write_artifact(folder: Path, arrays: Mapping[str, NDArray[Any]], *, meta: Ma
     folder = Path(folder)
     if folder.exists() or folder.is_symlink():
         raise UsageError("an artifact is written to a new folder", given=f"{folder} exists", do="Give another folder")
-    blobs = {name: _encode(name, np.asarray(array)) for name, array in arrays.items()}
-    manifest = manifest_bytes({name: entry for name, (entry, _) in blobs.items()}, dict(meta))
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    entries: dict[str, Entry] = {}
     try:
-        for name, (_, blob) in blobs.items():
+        for name, array in arrays.items():  # one after the other: together they may not fit
+            entries[name], blob = _encode(name, np.asarray(array))
             (staging / f"{name}.npy").write_bytes(blob)
+        manifest = manifest_bytes(entries, dict(meta))
         (staging / MANIFEST).write_bytes(manifest)
         staging.chmod(0o755)
         staging.rename(folder)
@@ -199,7 +200,7 @@ def _opened(path: Path) -> io.FileIO:
     return io.FileIO(descriptor, "r")
 
 
-def _encode(name: str, array: NDArray[Any]) -> tuple[Entry, bytes]:
+def _encode(name: str, array: NDArray[Any]) -> tuple[Entry, memoryview]:
     """An array as the bytes of its file, and what the manifest will say of them."""
     problem = _array_problem(name, array)
     if problem:
@@ -208,7 +209,7 @@ def _encode(name: str, array: NDArray[Any]) -> tuple[Entry, bytes]:
         )
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-    blob = buffer.getvalue()
+    blob = buffer.getbuffer()
     digest = hashlib.sha256(blob).hexdigest()
     return Entry(sha256=digest, bytes=len(blob), dtype=array.dtype.str, shape=array.shape), blob
 

@@ -28,7 +28,7 @@ class History(NamedTuple):
     ratios : float array of shape (len(slots),), or None
         What the caller says that each of them weighs, the largest being 1; None where all weigh the same.
     known, held : int arrays
-        Catalogue positions of all items of it that the catalogue has, and rows of the factors of those in the head.
+        Catalogue positions of all items of it that the catalogue has, and rows of those that have one.
     unknown : int
         Different ids that it has not.
     withheld : int
@@ -68,7 +68,7 @@ def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[n
     if weights is not None:
         slots, ratios = _weighed(model, slots, weights)
     return History(
-        slots=slots if model.decoder.shape[1] else _NONE,  # of rank 0, no item says anything
+        slots=slots if model.rank else _NONE,  # of rank 0, no item says anything
         ratios=ratios,
         known=known,
         held=held,
@@ -101,7 +101,7 @@ def _weighed(
     model: ItemModel, slots: NDArray[np.intp], weights: Mapping[str, float]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
     """Those rows that weigh anything, and how much beside the heaviest; None where all weigh the same."""
-    given = np.array([weights[model.item_ids[place]] for place in model.head[slots].tolist()])
+    given = np.array([weights[model.item_ids[place]] for place in model.places[slots].tolist()])
     slots, given = slots[given > 0], given[given > 0]
     if not len(given) or given.min() == given.max():
         return slots, None

@@ -22,7 +22,7 @@ class Offer:
     ----------
     allowed : bool array
         For "no bundle" and each sensitive bundle, whether its items may be shown.
-    head_base : float32 array of shape (n_head,)
+    row_base : float32 array of shape (n_rows,)
         As in `ItemModel`; minus infinity for what may not be shown.
     by_popularity, tail : int arrays
         As in `ItemModel`; they may still hold items of bundles that are not allowed, and denied ones.
@@ -31,7 +31,7 @@ class Offer:
     """
 
     allowed: NDArray[np.bool_]
-    head_base: NDArray[np.float32]
+    row_base: NDArray[np.float32]
     by_popularity: NDArray[np.intp]
     tail: NDArray[np.intp]
     denied: frozenset[int]
@@ -57,10 +57,10 @@ def offer(
     denied = _places(model, deny, "deny_items")
     barred = _slots(model, denied)
     if not allowed.all():
-        barred = np.concatenate([barred, model.guarded[~allowed[model.sensitive[model.head[model.guarded]]]]])
+        barred = np.concatenate([barred, model.guarded[~allowed[model.sensitive[model.places[model.guarded]]]]])
     return Offer(
         allowed=allowed,
-        head_base=_lowered(model, barred, only),
+        row_base=_lowered(model, barred, only),
         by_popularity=model.by_popularity if only is None else _ordered(only, model.popularity),
         tail=model.tail if only is None else _ordered(only[model.slot[only] < 0], model.base),
         denied=frozenset(denied.tolist()),
@@ -68,20 +68,20 @@ def offer(
 
 
 def _lowered(model: ItemModel, barred: NDArray[np.intp], only: NDArray[np.intp] | None) -> NDArray[np.float32]:
-    """The base of the head, minus infinity for the barred rows and for all that are not on the list."""
+    """The base of the rows, minus infinity for the barred rows and for all that are not on the list."""
     if only is None and not len(barred):
-        return model.head_base
-    lowered = model.head_base.copy()
+        return model.row_base
+    lowered = model.row_base.copy()
     if only is not None:
         kept = _slots(model, only)
         lowered[:] = -np.inf
-        lowered[kept] = model.head_base[kept]
+        lowered[kept] = model.row_base[kept]
     lowered[barred] = -np.inf
     return lowered
 
 
 def _slots(model: ItemModel, places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Rows of the factors of those items that have one."""
+    """Rows of those items that have one."""
     slots = model.slot[places]
     return slots[slots >= 0]
 

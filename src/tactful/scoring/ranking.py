@@ -27,6 +27,7 @@ LOWEST = float(np.finfo(np.float32).min)
 """Anything but minus infinity."""
 _ROWS = 1024  # rows scored in 64 bits at a time
 _LONGEST_BLOCK = 32
+_LEFT, _SPARE = 0.5, 4  # of what an index finds: the share that must be left, and how often the n that are wanted
 
 Ranked = tuple[NDArray[np.intp], NDArray[np.float64]]
 """Catalogue positions and their scores, best first."""
@@ -46,11 +47,40 @@ def rank_personal(model: ItemModel, history: History, offer: Offer, n: int, *, t
     taste : float array of shape (rank,)
         From `ItemModel.taste`.
     """
-    rough: NDArray[np.float32] = np.dot(model.decoder, taste.astype(np.float32))
-    rough += offer.head_base
+    found = _found(model, history, offer, n, taste)
+    if found is not None:
+        return best_of(model, history, offer, n, slots=found, scores=exact_scores(model, found, taste))
+    rough = model.rough(taste)
+    rough += offer.row_base
     rough[history.held] = -np.inf
     slots = candidates(rough, n, error_bound(model, taste))
     return best_of(model, history, offer, n, slots=slots, scores=exact_scores(model, slots, taste))
+
+
+def _found(
+    model: ItemModel, history: History, offer: Offer, n: int, taste: NDArray[np.float64]
+) -> NDArray[np.intp] | None:
+    """Rows that could be among the n best: of the head, and of those that the index found; None to look at all.
+
+    All are looked at where there is no index, and where much of what it found may not be shown: what it did not find
+    may be better than what is left.
+    """
+    if model.finder is None or model.described is None:
+        return None
+    nearest = model.finder.find(taste)
+    shown = nearest[np.isfinite(offer.row_base[nearest]) & ~np.isin(nearest, history.held)]
+    if len(shown) < max(len(nearest) * _LEFT, _SPARE * n):
+        return None
+    head = len(model.head)
+    rough = np.concatenate(
+        [np.dot(model.decoder, taste.astype(np.float32)), model.described.scores(taste, shown - head)]
+    )
+    rough[:head] += offer.row_base[:head]
+    rough[head:] += offer.row_base[shown]
+    rough[history.held[history.held < head]] = -np.inf
+    slots = candidates(rough, n, error_bound(model, taste))
+    slots[slots >= head] = shown[slots[slots >= head] - head]
+    return slots
 
 
 def best_of(
@@ -62,8 +92,8 @@ def best_of(
     slots: NDArray[np.intp],
     scores: NDArray[np.float64],
 ) -> Ranked:
-    """The n best of these rows of the head and of what is outside of it, ties in catalogue order."""
-    places = model.head[slots]
+    """The n best of these rows and of the items that have none, ties in catalogue order."""
+    places = model.places[slots]
     if len(offer.tail):
         outside = _first(model, offer.tail, history, offer, n)
         places = np.concatenate([places, outside])
@@ -73,20 +103,21 @@ def best_of(
 
 
 def exact_scores(model: ItemModel, slots: NDArray[np.intp], tastes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores of head items in 64 bits, for one taste or one each; each depends on its own row and taste alone."""
+    """Scores of rows in 64 bits, for one taste or one each; each depends on its own row and taste alone."""
     if len(slots) > _ROWS:
         blocks = [slice(start, start + _ROWS) for start in range(0, len(slots), _ROWS)]
         own = tastes.ndim > 1
         return np.concatenate([exact_scores(model, slots[b], tastes[b] if own else tastes) for b in blocks])
-    scores: NDArray[np.float64] = np.add.reduce(model.decoder.take(slots, axis=0) * tastes, axis=1)
-    scores += model.head_base[slots]
+    scores: NDArray[np.float64] = np.add.reduce(model.rows_out(slots) * tastes, axis=1)
+    scores += model.row_base[slots]
     return scores
 
 
 def error_bound(model: ItemModel, taste: NDArray[np.float64]) -> float:
     """How far a 32-bit score can be from the exact one, with room to spare for the rounding of the bound itself."""
     product = math.sqrt(np.dot(taste, taste)) * model.largest_row
-    return _EPSILON * ((len(taste) + 8) * product + 2 * model.largest_base) + (len(taste) + 8) * _TINY
+    terms = max(len(taste), 0 if model.described is None else len(model.described.features)) + 8
+    return _EPSILON * (terms * product + 2 * model.largest_base) + terms * _TINY
 
 
 def candidates(rough: NDArray[np.float32], n: int, error: float) -> NDArray[np.intp]:

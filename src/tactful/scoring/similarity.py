@@ -4,7 +4,8 @@ Notes
 -----
 A row of the decoder says whom an item is for; its length, which grows with popularity, is left out of the cosine. So
 two items are similar if what lifts one lifts the other: they replace each other, or go together. Only what does so more
-than not (a cosine above 0) comes back. Items outside the head have no row, and nothing is similar to them.
+than not (a cosine above 0) comes back. Items outside the head have no row, and nothing is similar to them; nor is
+anything to items that are only described (`tactful.scoring.described`), for those of one description would be alike.
 
 As in `tactful.scoring.ranking`, 32 bits find the candidates and 64 bits decide.
 """
@@ -27,7 +28,7 @@ _ERROR = 1e-5  # of a cosine in 32 bits, times the square root of the rank
 def rank_similar(model: ItemModel, position: int, offer: Offer, n: int) -> Ranked:
     """The n items on offer that are most similar to one, with their cosines; fewer if fewer are similar."""
     slot = int(model.slot[position])
-    row = model.decoder[slot] if slot >= 0 else model.decoder[:0].sum(axis=0)
+    row = model.decoder[slot] if 0 <= slot < len(model.head) else model.decoder[:0].sum(axis=0)
     if not _norms(row[None, :])[0]:
         return np.empty(0, dtype=np.intp), np.empty(0)
     direction = row / _norms(row[None, :])[0]
@@ -35,7 +36,7 @@ def rank_similar(model: ItemModel, position: int, offer: Offer, n: int) -> Ranke
     with np.errstate(divide="ignore", invalid="ignore"):
         rough = (model.decoder @ direction.astype(np.float32)) / lengths
     rough[(lengths < _SHORTEST) | ~np.isfinite(rough)] = -np.inf
-    rough[np.isneginf(offer.head_base)] = -np.inf
+    rough[np.isneginf(offer.row_base[: len(model.head)])] = -np.inf
     rough[slot] = -np.inf
     slots = candidates(rough, n, _ERROR * math.sqrt(len(row)))
     return _ordered(model, slots, direction, n)
