@@ -10,6 +10,7 @@ import pyarrow as pa
 from personal_rules import PURPOSE as PURPOSE
 from personal_rules import outcome as reference
 from tactful.catalogue import Catalogue
+from tactful.personal.consent import OUTCOMES
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
@@ -125,13 +126,14 @@ def outcomes(world: dict, rows: list[tuple], then: float, now: float, **options:
     judge = gate(world, now, **options)
     session, counts = judge._judge(log(rows), PURPOSE, moments(moment(then), moment(now))[1])
     found = session.query(
-        "SELECT p.pseudonym, i.item_id, j.instant, j.outcome FROM judged j "
+        "SELECT p.pseudonym, i.item_id, j.instant, j.place FROM judged j "
         "LEFT JOIN people p ON p.person = j.person LEFT JOIN items i ON i.item = j.item"
     )
     assert counts.read == len(rows)
     start, length = micros(EPOCH), 86_400_000_000
     times = [None if instant is None else (int(instant) - start) / length for instant in found["instant"]]
-    return Counter(zip(found["pseudonym"], found["item_id"], times, found["outcome"], strict=True))
+    told = [OUTCOMES[int(place)] for place in found["place"]]
+    return Counter(zip(found["pseudonym"], found["item_id"], times, told, strict=True))
 
 
 def expected(world: dict, rows: list[tuple], then: float, now: float) -> Counter:

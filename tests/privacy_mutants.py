@@ -214,12 +214,12 @@ class WholeDiagonal(PrivateRelease):
         return replace(made, values=values)
 
 
-def to_the_nearest(entries: NDArray[np.int64]) -> NDArray[np.int64]:
+def to_the_nearest(entries: NDArray[np.int64], _tenths: int = 10) -> NDArray[np.int64]:
     """Weights rounded instead of cut."""
     return np.rint(SCALE / np.sqrt(np.maximum(entries, 1))).astype(np.int64) * (entries > 0)
 
 
-def upward(entries: NDArray[np.int64]) -> NDArray[np.int64]:
+def upward(entries: NDArray[np.int64], _tenths: int = 10) -> NDArray[np.int64]:
     """Weights rounded up."""
     return np.ceil(SCALE / np.sqrt(np.maximum(entries, 1))).astype(np.int64) * (entries > 0)
 

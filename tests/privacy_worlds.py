@@ -14,6 +14,7 @@ from tactful.catalogue import Catalogue
 from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import OUTCOMES
 from tactful.personal.doors import opened
+from tactful.personal.held_rows import HeldRows
 from tactful.personal.matrices import user_items
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.cells import CellDesign, GroupCells, ShareCells
@@ -59,10 +60,10 @@ def of_matrix(matrix: scipy.sparse.csr_array, weights: Sequence[int] | None = No
     """The matrix as bounded interactions, whatever it holds; people count so many 255ths, or whole."""
     return opened(
         BoundedInteractions,
-        user_items=matrix,
+        rows=HeldRows(user_items=matrix, weights=None if weights is None else np.array(weights, dtype=np.int64)),
         max_items=matrix.shape[1],
         catalogue=catalogue(matrix.shape[1]),
-        _weights=None if weights is None else np.array(weights, dtype=np.int64),
+        weighted=weights is not None,
     )
 
 

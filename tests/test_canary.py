@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-import tactful.personal.gate
+import tactful.personal.engines.duckdb
 from repository_recorder import Recorder
 from repository_search import digests, hexadecimals, mentions, told, written
 from repository_world import TRAINING, World, write_world
@@ -334,15 +334,15 @@ def test_a_bug_in_a_command_names_nobody(done: Told, monkeypatch: pytest.MonkeyP
 
 def test_a_gate_that_logs_people_is_found(done: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate's own step with ids in hand, made to log one at DEBUG and the pseudonyms to its caller, is found out."""
-    honest = tactful.personal.gate.enrolled
+    honest = tactful.personal.engines.duckdb.enrolled
 
-    def talkative(user_ids: Any, *rest: Any) -> Any:
-        tables = honest(user_ids, *rest)
+    def talkative(user_ids: Any, *rest: Any, **among: Any) -> Any:
+        tables = honest(user_ids, *rest, **among)
         logging.getLogger("tactful.personal").debug("first of them: %s", tables[0]["user_id"][0].as_py())
         sys.stdout.write(tables[1]["pseudonym"][0].as_py())
         return tables
 
-    monkeypatch.setattr("tactful.personal.gate.enrolled", talkative)
+    monkeypatch.setattr("tactful.personal.engines.duckdb.enrolled", talkative)
     recorder = Recorder()
     with recorder.listening():
         recorder.attempt("gate", done.world.consented)

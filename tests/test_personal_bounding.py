@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-import tactful.personal.bounding
 from personal_reference import KEYS, PURPOSE, event, gate, log, world
 from tactful.errors import ConfigError
 from tactful.personal.bounding import bound
+from tactful.personal.engines import duckdb_rows
 from tactful.personal.ids import enrolled
 from tactful.personal.keys import Keys
 from tactful.personal.split import hold_out
@@ -78,8 +78,8 @@ def test_the_choice_is_nested_and_keyed():
 
 def test_a_bound_that_is_not_applied_is_noticed(monkeypatch):
     """The mutant that keeps everything fails the first claim."""
-    statement = tactful.personal.bounding._DRAWN
-    monkeypatch.setattr(tactful.personal.bounding, "_DRAWN", statement.replace("WHERE d.place <=", "WHERE 0 <"))
+    statement = duckdb_rows._DRAWN
+    monkeypatch.setattr(duckdb_rows, "_DRAWN", statement.replace("WHERE d.place <=", "WHERE 0 <"))
     assert max(map(len, kept(rows(), 3))) > 3
 
 

@@ -66,7 +66,7 @@ def test_one_person_moves_popularity_by_at_most_the_scale(others: list[list[int]
 
 def test_more_people_than_an_int64_can_add_up_are_refused() -> None:
     """2³² people of S in one entry are 2⁶², which noise of at most 2⁵⁴ cannot carry over the edge."""
-    crowd: Any = SimpleNamespace(user_items=SimpleNamespace(shape=(MOST_PEOPLE + 1, 3)))
+    crowd: Any = SimpleNamespace(rows=SimpleNamespace(n_people=MOST_PEOPLE + 1), catalogue=range(3))
     with pytest.raises(TactfulError, match="64 bits"):
         item_popularity(crowd)
     assert MOST_PEOPLE * SCALE + 11 * 2**50 < 2**63
@@ -120,5 +120,4 @@ def test_a_long_history_overflows_nothing() -> None:
     """Weights stay exact far beyond any history."""
     entries = np.array([10**12, 2**60, 2**60 + 1, 2**62])
     assert shared_weight(entries).tolist() == [SCALE // 10**6, 1, 0, 0]
-    stub: Any = SimpleNamespace(user_items=bounded([[0]] * 1000, 1).user_items, weights=None)
-    assert item_popularity(stub).tolist() == [1000 * SCALE]
+    assert item_popularity(bounded([[0]] * 1000, 1)).tolist() == [1000 * SCALE]

@@ -123,7 +123,7 @@ MUTANTS = {
     "ends a grant one instant late": ("JUDGED", "WHERE ends <= instant", "WHERE ends < instant"),
     "starts consent one instant late": ("JUDGED", "c.happened <= m.instant", "c.happened < m.instant"),
     "forgets erasures": ("JUDGED", "s.erased_at <= m.known_until", "FALSE"),
-    "forgets whom tactful erased": ("SUBJECTS", "FROM erased", "FROM erased WHERE FALSE"),
+    "forgets whom tactful erased": ("SUBJECTS", "FROM erased e", "FROM (SELECT * FROM erased WHERE FALSE) e"),
     "forgets minors": ("JUDGED", "s.minor = 1", "FALSE"),
     "admits the future": ("JUDGED", "OR r.timestamp > c.instant_then", ""),
     "admits unknown items": ("JUDGED", "WHEN i.item IS NULL THEN", "WHEN FALSE THEN"),

@@ -15,7 +15,7 @@ import gram_reference as reference
 from gram_reference import N_ITEMS, histories, queries, query, random_query
 from privacy_worlds import bounded, door, of_matrix, random_histories, squared_norm
 from tactful.errors import ConfigError, TactfulError, UsageError
-from tactful.personal import gram_kernels, grams
+from tactful.personal import gram_kernels, held_rows
 from tactful.personal.contributions import MOST_PEOPLE, SCALE
 from tactful.personal.grams import DIAGONAL_DIVISOR, item_gram
 from tactful.personal.matrices import user_items
@@ -112,9 +112,9 @@ def test_threads_and_blocks_change_no_bit(threads: int, block: int, monkeypatch:
     people = bounded([[], *random_histories(5, people=150, n_items=60, longest=50)], 60)
     asked = random_query(5, 40)
     wanted = item_gram(people, asked)
-    monkeypatch.setattr(grams, "_threads", lambda: threads)
-    monkeypatch.setattr(grams, "_FEW", 0)
-    monkeypatch.setattr(grams, "_BLOCK", block)
+    monkeypatch.setattr(held_rows, "_threads", lambda: threads)
+    monkeypatch.setattr(held_rows, "_FEW", 0)
+    monkeypatch.setattr(held_rows, "_BATCH", block)
     assert np.array_equal(item_gram(people, asked), wanted)
 
 
@@ -268,7 +268,7 @@ def test_a_query_out_of_range_is_refused(broken: GramQuery) -> None:
 
 
 def test_more_people_than_an_int64_can_add_up_are_refused() -> None:
-    crowd: Any = SimpleNamespace(user_items=SimpleNamespace(shape=(MOST_PEOPLE + 1, 3)))
+    crowd: Any = SimpleNamespace(rows=SimpleNamespace(n_people=MOST_PEOPLE + 1), catalogue=range(3))
     with pytest.raises(TactfulError, match="64 bits"):
         item_gram(crowd, GramQuery.plain(np.arange(3)))
 

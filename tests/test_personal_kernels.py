@@ -88,3 +88,25 @@ def test_who_asks_for_help_waits_for_no_compiler(module: str) -> None:
     """The facade, the statistics and the command line load neither numba nor implicit."""
     loaded = f"import sys, {module}; sys.exit(' '.join(sorted({{'numba', 'implicit'}} & set(sys.modules))) or 0)"
     subprocess.run([sys.executable, "-c", loaded], check=True)
+
+
+_FLOATS = r"""
+import re
+import numpy as np
+from tactful.personal import gram_kernels, solve_kernels
+starts, items, place = np.array([0, 2]), np.array([0, 1], dtype=np.int32), np.array([0, 1], dtype=np.int32)
+gram_kernels.shares(starts, items, np.array([3, 4]), np.array([1, 2]), np.array([1 << 30]))
+solve_kernels.solved_people(starts, items, place, np.ones((2, 3)), np.ones(2), np.eye(3), 1.0, 0.0)
+for loop in (gram_kernels.shares, solve_kernels.solved_people):
+    meant, made = loop.inspect_llvm(loop.signatures[0]), loop.inspect_asm(loop.signatures[0])
+    assert len(re.findall(r"\bf(?:add|sub|mul|div)\b|sqrt", meant)) > 3, "there are floats in it"
+    assert not re.search(r"\b(fast|reassoc|contract|arcp|afn)\b|llvm[.](fma|fmuladd|pow)", meant)
+    assert not re.search(r"\bv?fn?m(add|sub)", made)
+"""
+
+
+@pytest.mark.prove
+def test_floats_are_neither_reordered_nor_fused(tmp_path: Path) -> None:
+    """The compiler was given no leave, and took none: each operation is rounded as IEEE 754 says, on any machine."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}  # what is cached cannot be read
+    subprocess.run([sys.executable, "-c", _FLOATS], check=True, env=environment)

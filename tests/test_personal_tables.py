@@ -143,7 +143,7 @@ def test_raw_ids_are_gone_before_anybody_is_judged():
         "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal"
     )
     names = [str(name) for name in tables["table_name"]]
-    assert sorted(names) == ["admitted", "bundles", "items", "judged", "moments", "outcomes", "paths", "people"]
+    assert sorted(names) == ["admitted", "bundles", "items", "judged", "moments", "paths", "people"]
     for name in names:
         assert CANARY not in str(consented._session.query(f"SELECT * FROM {name}"))  # noqa: S608
     assert consented.counts.admitted == 1

@@ -15,7 +15,7 @@ from gram_reference import N_ITEMS, histories, queries
 from personal_reference import KEYS, PURPOSE, event, gate, log, world
 from privacy_worlds import bounded, random_histories, squared_norm
 from tactful.errors import ConfigError
-from tactful.personal import contributions, grams
+from tactful.personal import contributions, grams, held_rows
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import WHOLE, bound
 from tactful.personal.contributions import SCALE, item_popularity, shared_weight
@@ -78,7 +78,7 @@ def test_weights_stay_with_their_people(block: int, monkeypatch: pytest.MonkeyPa
     people = random_histories(3, people=60, n_items=30, longest=15)
     units = np.random.default_rng(3).choice([64, 127, 255], len(people)).tolist()
     asked = reference.random_query(3, 30)
-    monkeypatch.setattr(grams, "_BLOCK", block)
+    monkeypatch.setattr(held_rows, "_BATCH", block)
     found = item_gram(bounded(people, 30, units), asked)
     alone = [item_gram(bounded([one], 30, [unit]), asked) for one, unit in zip(people, units, strict=True)]
     assert np.array_equal(found, sum(alone))
@@ -102,12 +102,10 @@ def within_their_share(people: list[list[int]], units: list[int]) -> bool:
 
 
 MUTANTS: dict[str, Any] = {
-    "twice the share": lambda people, part: 2 * SCALE * people.weights[part] // WHOLE,
-    "rounded up": lambda people, part: -(-SCALE * (people.weights[part] + 1) // WHOLE),
-    "the weight of whoever is next": lambda people, part: SCALE * np.roll(people.weights, 1)[part] // WHOLE,
-    "the mean of all": lambda people, part: np.full(
-        part.stop - part.start, SCALE * int(people.weights.mean()) // WHOLE
-    ),
+    "twice the share": lambda people: 2 * SCALE * people.weights // WHOLE,
+    "rounded up": lambda people: -(-SCALE * (people.weights + 1) // WHOLE),
+    "the weight of whoever is next": lambda people: SCALE * np.roll(people.weights, 1) // WHOLE,
+    "the mean of all": lambda people: np.full(len(people), SCALE * int(people.weights.mean()) // WHOLE),
 }
 PEOPLE, UNITS = [[0], [1, 2], [3], [2, 4, 5], [6], [0, 7]], [WHOLE, 20, WHOLE, 20, 90, 90]
 

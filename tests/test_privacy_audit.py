@@ -21,7 +21,7 @@ from tactful.assurance import evidence
 from tactful.cli import main
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError, UsageError
-from tactful.personal import bounding
+from tactful.personal.engines import duckdb_rows
 from tactful.planning import Planned
 from tactful.privacy.accountant import epsilon_at, mu_at
 from tactful.privacy.attacker import Attacker, Seen
@@ -84,12 +84,12 @@ def test_evaluation_people_who_leak_into_training_are_seen(monkeypatch: pytest.M
     """A bound that forgets who is held out: the held-out person pays twice, and the audit exceeds the claim."""
 
     def leaked() -> World:
-        whole = bounding._HELD
-        monkeypatch.setattr(bounding, "_HELD", whole.replace("WHERE p.part = 'training'", ""))
+        whole = duckdb_rows._HELD
+        monkeypatch.setattr(duckdb_rows, "_HELD", whole.replace("WHERE p.part = 'training'", ""))
         try:
             return neighbours().world(PERSONS["held out for evaluation"])
         finally:
-            monkeypatch.setattr(bounding, "_HELD", whole)
+            monkeypatch.setattr(duckdb_rows, "_HELD", whole)
 
     assert seen(present=leaked, trials=2500) > 4.0
     assert seen(present=lambda: world("held out for evaluation"), trials=400) < 4.0

@@ -17,6 +17,7 @@ from tactful.personal.attributes import AttributeSpec
 from tactful.personal.bounding import WHOLE, BoundedInteractions
 from tactful.personal.contributions import SCALE, item_popularity, item_popularity_and_leaning
 from tactful.personal.doors import opened
+from tactful.personal.held_rows import HeldRows
 from tactful.personal.weights import Leaning
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=100)
@@ -30,10 +31,10 @@ def leaning_people(people: list[list[int]], leanings: list[int], n_items: int = 
     plain = bounded(people, n_items)
     return opened(
         BoundedInteractions,
-        user_items=plain.user_items,
+        rows=HeldRows(user_items=plain.user_items, leanings=np.array(leanings, dtype=np.int64)),
         max_items=10,
         catalogue=plain.catalogue,
-        _leanings=np.array(leanings, dtype=np.int64),
+        weighted=True,
     )
 
 
@@ -81,9 +82,7 @@ def test_popularity_is_what_it_was_and_leaning_is_the_difference() -> None:
 
 def test_a_plan_for_fewer_entries_is_refused() -> None:
     """A person touches each of their items twice, and the sampler's error is charged for both."""
-    wide = opened(
-        BoundedInteractions, user_items=bounded([[0]], 40).user_items, max_items=40, catalogue=bounded([], 40).catalogue
-    )
+    wide = bounded([[0]], 40)
     with pytest.raises(UsageError, match="than its plan pays for"):
         door(NoNoise(), run=plan(max_items=40)).popularity_and_leaning(wide)
 

@@ -8,12 +8,23 @@ The file is longer than most: whoever looks for a key of the configuration finds
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from tactful.errors import ConfigError, NotFoundError
 
@@ -23,9 +34,9 @@ Texts = tuple[Text, ...]
 
 
 class _Section(BaseModel):
-    """A table of the file: frozen, and every key known."""
+    """A table of the file: frozen, and every key known. No error repeats a value, which may be a secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ModelSection(_Section):
@@ -56,19 +67,145 @@ class ModelSection(_Section):
     """The industry, e.g. Technology."""
 
 
-class DataSection(_Section):
-    """``[data]``: the tables, Parquet or CSV."""
+_NAMED_SO = re.compile(
+    r"passw|passphrase|pwd|secret|token|credential|signature|jaas|[._-](key|sas)[._-]|key$"
+    r"|(access|account|api|private|sas)[._-]?key",
+    re.I,
+)
+_INSIDE = re.compile(
+    r"(pass(w(or)?d|phrase)?|pwd|secret|token|credentials?|signature|sig|sas|key)([\"']?\s*(=|%3d)|[\"']\s*:)"
+    r"|bearer\s|-----begin"
+    r"|//[^@\s]*:[^@\s]*@|(?<!abfs:)(?<!abfss:)(?<!wasb:)(?<!wasbs:)//[^/\s]*@"  # of Azure, a container stands there
+    r"|//\S*\?",
+    re.I,
+)
+_DATABASE = re.compile(r"jdbc:(\w+:)+@?[\w.$\[\],:/-]*(;database(name)?=[\w.$-]+)?", re.I)
+_OF_JDBC = re.compile(
+    "url|dbtable|query|driver|partitionColumn|lowerBound|upperBound|numPartitions|fetchsize|queryTimeout|customSchema"
+    "|preferTimestampNTZ|pushDownPredicate|keytab|principal|refreshKrb5Config|connectionProvider",
+    re.I,
+)
+"""Options of JDBC that may be read by all. Every other is the driver's, which has its own words for secrets."""
 
-    items: Path
-    """The public catalogue."""
-    interactions: Path | None = None
+
+def _check_open(told: Mapping[str, str], *, known: re.Pattern[str] | None = None) -> None:
+    """Raise unless each value may be read by whoever reads the configuration, which is shown beside every model.
+
+    It is a net and no proof: what has an innocent name and looks like nothing passes. So an address is taken only
+    without a query and without who logs in, one of a database only with host and database, and options only with these
+    names, where they are known.
+    """
+    for key, value in told.items():
+        strange = known is not None and not known.fullmatch(key)
+        address = "jdbc:" in value.lower() and not _DATABASE.fullmatch(value)
+        suspect = strange or address or _NAMED_SO.search(key) or _INSIDE.search(value)
+        if suspect and not value.startswith("env:"):
+            raise ValueError(
+                f"secrets are never part of it, nor what may hold one; write `{key}` as env:NAME and set the variable "
+                "NAME"
+            )
+
+
+LAKE = "spark:"
+"""How the journal begins the name of a table that only Spark reads."""
+
+
+class LakeTable(_Section):
+    """A table that Spark reads: ``{ table = "shop.purchases" }`` or ``{ format = "delta", path = "s3a://…" }``."""
+
+    table: Text | None = None
+    """Its name in Spark's catalogue of tables."""
+    format: Text | None = None
+    """How Spark is to read it: parquet, orc, delta, jdbc …"""
+    path: Text | None = None
+    """A folder, a file or an address."""
+    options: dict[str, Text] = {}
+    """Options of the format. A value ``env:NAME`` is read from the environment when the table is opened; so must be all
+    that may hold a secret, of JDBC also ``user``, and ``url`` if it has more than a host and a database."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LakeTable:
+        if (self.table is None) == (self.format is None) or (self.table and (self.path or self.options)):
+            raise ValueError("a table is `{ table = … }`, or `{ format = … }` with `path`, `options` or both")
+        if self.format and not (self.path or self.options):
+            raise ValueError(f"`{{ format = {self.format!r} }}` does not say where: add `path` or `options`")
+        if self.table and "/" in self.table:
+            raise ValueError("`table` is a name in the catalogue of tables; for a place write `format` and `path`")
+        _check_open(self.options, known=_OF_JDBC if (self.format or "").lower() == "jdbc" else None)
+        _check_open({"path": self.path or ""})
+        return self
+
+    @property
+    def place(self) -> str:
+        """What the journal calls it: never the value of an option."""
+        if self.table is not None:
+            return f"{LAKE}{self.table}"
+        return f"{LAKE}{self.format} {self.path or 'with ' + ', '.join(sorted(self.options))}"
+
+
+def _of_this_machine(path: object) -> object:
+    """The path, if it is one."""
+    if isinstance(path, str) and "://" in path:
+        raise ValueError('an address is for Spark: write `{ format = "parquet", path = "…" }`')  # it may hold a secret
+    return path
+
+
+_File = Annotated[Path, BeforeValidator(_of_this_machine)]
+_WAYS = {True: "in a lake", False: "a file"}
+TableOf = Annotated[
+    Annotated[LakeTable, Tag(_WAYS[True])] | Annotated[_File, Tag(_WAYS[False])],
+    Discriminator(lambda told: _WAYS[isinstance(told, dict | LakeTable)]),
+]
+"""A table about people: a Parquet or CSV file, a folder of Parquet files, or, with Spark, a table of a lake."""
+
+
+class DataSection(_Section):
+    """``[data]``: the tables; Parquet or CSV, or what Spark reads."""
+
+    items: _File
+    """The public catalogue, a file."""
+    interactions: TableOf | None = None
     """What people did; left out, what `tactful ingest` brought into the vault."""
-    consents: Path | None = None
+    consents: TableOf | None = None
     """Consent events. Those of the consent store count in any case; left out, they alone do."""
-    attributes: Path | None = None
+    attributes: TableOf | None = None
     """Demographics; left out, what the vault holds if interactions come from there."""
-    subjects: Path | None = None
+    subjects: TableOf | None = None
     """Who is a minor and who was erased."""
+
+    @property
+    def tables(self) -> dict[str, Path | LakeTable]:
+        """The tables about people that are named, by what they are for."""
+        named = {
+            "interactions": self.interactions,
+            "consents": self.consents,
+            "subjects": self.subjects,
+            "attributes": self.attributes,
+        }
+        return {role: table for role, table in named.items() if table is not None}
+
+
+class EngineSection(_Section):
+    """``[engine]``: what reads the tables about people and adds them up. Every engine gives the same answer."""
+
+    name: Literal["duckdb", "spark"] = "duckdb"
+    """``duckdb``: this process. ``spark``: a cluster, or this machine; needs the extra ``spark``."""
+    master: Text | None = None
+    """Of Spark, e.g. ``local[8]`` or ``yarn``; left out, the session there is, or what spark-submit was told."""
+    memory: str | None = Field(default=None, pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[MGT]i?B$")
+    """The most that DuckDB's own buffers take, e.g. ``6GiB``; left out, four fifths of the machine's. Beside them
+    lie about 0.4 kB a person, bounded rows and sums."""
+    settings: dict[str, Text] = {}
+    """Spark's own, e.g. ``"spark.executor.memory" = "8g"``. ``env:NAME`` is read from the environment."""
+
+    @model_validator(mode="after")
+    def _of_this_engine(self) -> EngineSection:
+        if self.name == "duckdb" and (self.master or self.settings):
+            raise ValueError('`master` and `settings` are Spark\'s; say `name = "spark"`, or leave them out')
+        if self.name == "spark" and self.memory:
+            raise ValueError("`memory` is DuckDB's; of Spark set spark.executor.memory under [engine.settings]")
+        _check_open(self.settings)
+        return self
 
 
 class PolicySection(_Section):
@@ -320,10 +457,23 @@ class TrainingConfig(_Section):
     budget: BudgetSection
     fairness: FairnessSection = FairnessSection()
     controller: ControllerSection = ControllerSection()
+    engine: EngineSection = EngineSection()
+
+    @property
+    def in_a_lake(self) -> tuple[str, ...]:
+        """Which tables about people only Spark reads, by what they are for."""
+        return tuple(role for role, table in self.data.tables.items() if isinstance(table, LakeTable))
+
+    @model_validator(mode="after")
+    def _read_by_its_engine(self) -> TrainingConfig:
+        if self.in_a_lake and self.engine.name != "spark":
+            raise ValueError(f'`{self.in_a_lake[0]}` is a table that Spark reads; set `name = "spark"` under [engine]')
+        return self
 
     @model_validator(mode="after")
     def _attributes_are_not_features(self) -> TrainingConfig:
-        if self.data.attributes is not None and self.data.items.resolve() == self.data.attributes.resolve():
+        attributes = self.data.attributes
+        if isinstance(attributes, Path) and self.data.items.resolve() == attributes.resolve():
             raise ValueError("`items` and `attributes` name the same file; demographics are never item features")
         if (self.fairness.mitigation or self.fairness.exposure) and self.model.method == "dpals":
             raise ValueError("[fairness.mitigation] and [fairness.exposure] work with method tactful alone")
@@ -355,13 +505,14 @@ class TrainingConfig(_Section):
         try:
             return cls.model_validate(table)
         except ValidationError as error:
-            raise _explained(error, Path(path)) from error
+            problem = _explained(error, Path(path))
+        raise problem  # here, where it has no context: pydantic's error holds what was given
 
 
 def _explained(error: ValidationError, path: Path) -> ConfigError:
     """The first problem of a configuration, unknown keys before others, with the keys that would be valid there."""
     problem = min(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
-    where = [str(part) for part in problem["loc"]]
+    where = [str(part) for part in problem["loc"] if part not in _WAYS.values()]
     key, section = ".".join(where) or "the file", _section(where[:-1])
     valid = (
         f"Valid keys there: {', '.join(section.model_fields)}" if section else "See configs/grocery.toml for an example"
@@ -385,6 +536,7 @@ def _section(where: list[str]) -> type[BaseModel] | None:
 
 
 def _inner(annotation: Any) -> Any:
-    """The section inside ``X``, ``tuple[X, ...]`` or ``dict[str, X]``."""
-    arguments = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
-    return arguments[-1] if arguments else annotation
+    """The section inside ``X``, ``tuple[X, ...]``, ``dict[str, X]``, ``X | None`` or what is annotated."""
+    inside = [_inner(argument) for argument in getattr(annotation, "__args__", ())]
+    sections = [a for a in inside if isinstance(a, type) and issubclass(a, BaseModel)]
+    return sections[-1] if sections else annotation

@@ -37,6 +37,8 @@ class TrainingOutcome:
         Where the ledger is kept.
     attributed : bool
         Whether somebody's key answers for the run; without one it is never approved.
+    engine : str
+        What read the tables about people and added them up.
     """
 
     model: str
@@ -54,6 +56,7 @@ class TrainingOutcome:
     price: Mapping[str, float] = field(default_factory=dict)
     records: str = ""
     attributed: bool = False
+    engine: str = "duckdb"
 
     def as_json(self) -> dict[str, Any]:
         """The outcome as plain JSON; see the contract of ``tactful train --json``."""
@@ -76,4 +79,5 @@ class TrainingOutcome:
             "price": dict(self.price),
             "records": self.records,
             "attributed": self.attributed,
+            "engine": self.engine,
         }

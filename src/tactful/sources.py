@@ -11,13 +11,16 @@ who may be read about, so nothing is opened by them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tactful.config import DataSection, PolicySection
-from tactful.errors import JournalBrokenError, NotFoundError
+from tactful.config import DataSection, EngineSection, LakeTable, PolicySection
+from tactful.errors import ConfigError, JournalBrokenError, NotFoundError
+from tactful.personal.engines.base import Engine
+from tactful.personal.engines.choice import engine_of, stop, table_of
 from tactful.personal.keys import Keys
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
@@ -39,15 +42,15 @@ class Sources:
 
     Attributes
     ----------
-    interactions : str, Path or pyarrow.Table
-        The file, or what the vault holds.
+    interactions : str, Path, pyarrow.Table or DataFrame of Spark
+        The file, the table of a lake, or what the vault holds.
     consents : tuple of the same
         The file, if there is one, and the events of the consent store, if it holds any; at least one of them.
     subjects, attributes : the same, or None
     erased : mapping of str to datetime
         The suppression record: pseudonym and since when.
     names : mapping of str to JSON
-        What was read, for the journal: paths of files, and `VAULT` and `STORE`.
+        What was read, for the journal: paths of files, `LakeTable.place` of tables in a lake, `VAULT` and `STORE`.
     read_point : ReadPoint
         How far the records were read, for whoever asks later what was known.
     """
@@ -67,6 +70,7 @@ class Sources:
         *,
         records: Records,
         keys: Keys,
+        engine: Engine | None = None,
         known_at: datetime | None = None,
         upto: ReadPoint | None = None,
     ) -> Sources:
@@ -78,6 +82,8 @@ class Sources:
         records : Records
             With the consent store and the suppression record.
         keys : Keys
+        engine : Engine, optional
+            What reads tables of a lake. Without it, or where it is not Spark, they are refused.
         known_at : datetime, optional
             Only consent events that the store held by then, by its own clock; all if not given.
         upto : ReadPoint, optional
@@ -88,6 +94,8 @@ class Sources:
         NotFoundError
             If nothing says who agreed: the configuration names no consents, and the store holds none. Or if it names
             no interactions, and there is no vault.
+        ConfigError, SchemaError
+            If a table of a lake cannot be opened.
         SecretError
             If a key does not open what it should.
         JournalBrokenError
@@ -106,7 +114,8 @@ class Sources:
         store = ConsentStore.open(records, keys)
         subjects = Subjects.open(records, keys)
         point = upto or store.read_point()  # before what it stands for, so that what comes in between shows
-        consents: tuple[Tabular, ...] = () if data.consents is None else (data.consents,)
+        tables = {role: as_tabular(table, engine) for role, table in data.tables.items()}
+        consents = tuple(table for role, table in tables.items() if role == "consents")
         if not store.empty:
             consents = (*consents, store.events(known_at=known_at, upto=point, evidence=False))
         if not consents:
@@ -117,10 +126,10 @@ class Sources:
             )
         vault = Vault.open(None, subjects=subjects, keys=keys) if data.interactions is None else None
         return cls(
-            interactions=data.interactions if vault is None else vault.interactions(),
+            interactions=tables["interactions"] if vault is None else vault.interactions(),
             consents=consents,
-            subjects=data.subjects,
-            attributes=data.attributes if vault is None or data.attributes is not None else vault.attributes(),
+            subjects=tables.get("subjects"),
+            attributes=tables.get("attributes") if vault is None or "attributes" in tables else vault.attributes(),
             erased=subjects.erased(),
             names=names(data, store_holds=not store.empty),
             read_point=point,
@@ -157,24 +166,50 @@ def policy_of(section: PolicySection) -> Policy:
     return Policy(retention_days=section.retention_days, sensitive=section.sensitive, retention=section.retention)
 
 
+def engine_by(section: EngineSection) -> Engine:
+    """The engine that a configuration names, not started yet."""
+    return engine_of(section.name, master=section.master, memory=section.memory, settings=section.settings)
+
+
+@contextmanager
+def running(section: EngineSection) -> Iterator[Engine]:
+    """The same, for a while: what it started is gone afterwards."""
+    engine = engine_by(section)
+    try:
+        yield engine
+    finally:
+        stop(engine)
+
+
+def as_tabular(table: Path | LakeTable, engine: Engine | None) -> Tabular:
+    """The table as the gate takes it; raises `ConfigError` for one of a lake where there is no Spark."""
+    if isinstance(table, Path):
+        return table
+    if engine is None:
+        raise ConfigError(
+            "what is asked here reads files, and no table of a lake",
+            given=place(table),
+            do="Write that table as Parquet, and name the file in a configuration of its own",
+        )
+    return table_of(engine, table=table.table, format=table.format, path=table.path, options=table.options)
+
+
+def check_files(data: DataSection) -> None:
+    """Raise `ConfigError` if a table about people is no file; to be asked before anything is noted."""
+    for table in data.tables.values():
+        as_tabular(table, None)
+
+
 def names(data: DataSection, *, store_holds: bool) -> dict[str, JSON]:
     """What the journal calls the tables of a configuration."""
-    consents = [_whole(data.consents)] * (data.consents is not None) + [STORE] * store_holds
-    found: dict[str, JSON] = {"interactions": VAULT, "consents": consents, "items": _whole(data.items)}
-    found |= {
-        name: _whole(path)
-        for name, path in (
-            ("interactions", data.interactions),
-            ("subjects", data.subjects),
-            ("attributes", data.attributes),
-        )
-        if path is not None
-    }
+    found: dict[str, JSON] = {role: place(table) for role, table in data.tables.items()}
+    consents = [*([] if data.consents is None else [place(data.consents)]), *[STORE] * store_holds]
+    found |= {"consents": [*consents], "items": place(data.items)}
     if data.interactions is None:
-        found.setdefault("attributes", VAULT)
+        found = {"interactions": VAULT, "attributes": VAULT} | found
     return found
 
 
-def _whole(path: Path | None) -> str:
-    """The path from the root."""
-    return "" if path is None else str(path.resolve())
+def place(table: Path | LakeTable) -> str:
+    """What the journal calls a table: its path from the root, or what it is in a lake."""
+    return str(table.resolve()) if isinstance(table, Path) else table.place

@@ -43,6 +43,7 @@ from tactful.personal.bounding import BoundedInteractions
 from tactful.personal.consent import GateCounts
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.contributions import SCALE
+from tactful.personal.engines.base import Engine
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
@@ -57,7 +58,7 @@ from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.signing import public_text
-from tactful.sources import Sources, policy_of
+from tactful.sources import Sources, policy_of, running
 from tactful.training_record import note_training
 
 Progress = Callable[[str], None]
@@ -90,7 +91,7 @@ def train(
     as_of : datetime, optional
         Train on what was consented at this past time and still is. Now if not given.
     dry_run : bool, default=False
-        Price the run and stop: reads no row, debits nothing.
+        Price the run and stop: reads no row, debits nothing, starts no Spark.
     progress : callable, optional
         Told what is being done, in a few words.
 
@@ -113,19 +114,22 @@ def train(
     """
     settings = TrainingConfig.load(config)
     actor = key or os.environ.get("TACTFUL_ACTOR_KEY")
-    run = _Run(
-        settings,
-        config=Path(config),
-        key=actor,
-        as_of=as_of,
-        say=progress,
-    )
-    try:
-        run.open()
-        run.price()
-        return run.outcome("dry run") if dry_run else run.train()
-    except RefusedError as refusal:
-        return run.outcome("refused", reason=str(refusal))
+    with running(settings.engine) as engine:
+        run = _Run(
+            settings,
+            config=Path(config),
+            key=actor,
+            as_of=as_of,
+            engine=engine,
+            say=progress,
+        )
+        try:
+            if not (dry_run and settings.in_a_lake):  # to open a lake starts Spark
+                run.open()
+            run.price()
+            return run.outcome("dry run") if dry_run else run.train()
+        except RefusedError as refusal:
+            return run.outcome("refused", reason=str(refusal))
 
 
 class _Run:
@@ -141,9 +145,11 @@ class _Run:
         config: Path,
         key: str | Path | None,
         as_of: datetime | None,
+        engine: Engine,
         say: Progress,
     ) -> None:
         self.settings, self.config, self.key, self.as_of, self.say = settings, config, key, as_of, say
+        self.engine = engine
         self.actor = actor_key(key)
         self.text = config.read_text(encoding="utf-8")
         self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
@@ -168,7 +174,7 @@ class _Run:
     def open(self) -> None:
         """The tables are opened as they are now, and what people have said by now counts."""
         settings = self.settings
-        self.sources = Sources.open(settings.data, records=self.records, keys=self.keys)
+        self.sources = Sources.open(settings.data, records=self.records, keys=self.keys, engine=self.engine)
         self.gate = ConsentGate(
             consents=self.sources.consents,
             subjects=self.sources.subjects,
@@ -177,6 +183,7 @@ class _Run:
             policy=self.policy,
             keys=self.keys,
             evaluation_share=settings.privacy.evaluation_share,
+            engine=self.engine,
         )
         self.log = InteractionLog.open(self.sources.interactions)
         self.judge = Judge(
@@ -261,6 +268,7 @@ class _Run:
             price=self.prices,
             records=self.records.address,
             attributed=self.actor is not None,
+            engine=self.settings.engine.name,
             version=candidate.version if candidate else None,
             run_id=candidate.run_id if candidate else None,
             metrics=judged.metrics if judged else {},

@@ -13,7 +13,7 @@ from tactful.catalogue import Catalogue
 from tactful.cli import show
 from tactful.cli.asked_time import asked_time
 from tactful.cli.commands import Json, app
-from tactful.config import TrainingConfig
+from tactful.config import LakeTable, TrainingConfig
 from tactful.errors import NotFoundError, RefusedError, UsageError
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.gate import ConsentGate
@@ -31,7 +31,7 @@ from tactful.records.journal import JSON
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
-from tactful.sources import STORE, Sources, policy_of
+from tactful.sources import STORE, Sources, as_tabular, check_files, place, policy_of
 
 vault = typer.Typer(help="The encrypted store of interactions.", no_args_is_help=True)
 app.add_typer(vault, name="vault")
@@ -67,6 +67,7 @@ def ingest(
         raise UsageError(
             "a log is to be ingested", given=f"neither {config} nor --interactions names one", do="Name the table"
         )
+    check_files(data)
     if not new_vault:
         check_found(records)
     with show.steps("ingesting") as say:
@@ -189,8 +190,8 @@ def _rules(
     paths = [str(path) for names in named for path in names.get("consents", ()) if path != STORE]
     people = [str(names["subjects"]) for names in named if names.get("subjects")][-1:]
     if settings is not None:
-        paths += [str(settings.data.consents.resolve())] if settings.data.consents else []
-        people = [str(settings.data.subjects.resolve())] if settings.data.subjects else people
+        paths += [_file(settings.data.consents)] if settings.data.consents else []
+        people = [_file(settings.data.subjects)] if settings.data.subjects else people
     store, erased = ConsentStore.open(records, secrets), Subjects.open(records, secrets).erased()
     consents: list[Tabular] = [Path(path) for path in dict.fromkeys(paths)]
     consents += [] if store.empty else [store.events()]
@@ -214,6 +215,12 @@ def _rules(
         return Rules(as_of=time, judge=judged), names
     catalogue = Catalogue.open(settings.data.items)
     return Rules(as_of=time, judge=judged, policy=policy_of(settings.policy), catalogue=catalogue), names
+
+
+def _file(table: Path | LakeTable) -> str:
+    """The whole path of a table, which is a file."""
+    as_tabular(table, None)
+    return place(table)
 
 
 def _tell_ingested(found: Ingested, kept: Vault) -> None:

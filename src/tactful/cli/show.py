@@ -56,7 +56,7 @@ def outcome(found: TrainingOutcome) -> None:
     """The summary of a training run, and what it came to."""
     if found.counts:
         left_out = [f"{n:,} {reason}" for reason, n in found.counts.excluded.items() if n]
-        _row("rows read", f"{found.counts.read:,}")
+        _row("rows read", f"{found.counts.read:,}, by {found.engine}")
         _row("admitted", f"{found.counts.admitted:,}")
         _row("excluded", ", ".join(left_out) or "none")
     _row("privacy", f"epsilon = {found.epsilon:g}, delta = {found.delta:g} a person, noise: {found.noise}")

@@ -116,6 +116,9 @@ def _tables(desk: Desk, period: Period) -> Exposed:
     """The business's own tables, as far as tactful was told of them."""
     people, rows, roles, notes = frozenset[str](), dict[str, int](), list[str](), list[str]()
     for table in (table for table in desk.tables if not table.own):
+        if table.in_a_lake:
+            notes.append(f"{table.place} is in a lake, whose people are not counted here: ask whoever runs it.")
+            continue
         try:
             found, count = _census(Path(table.place), table.role, period)
         except TactfulError as error:

@@ -23,7 +23,7 @@ from tactful.personal.consent_state import everybody
 from tactful.personal.receipts import Processing, missing, receipt
 from tactful.personal.source import Tabular
 from tactful.records.reads import EXPORTED, note_export, note_read
-from tactful.sources import STORE
+from tactful.sources import STORE, as_tabular
 
 STATES = (".csv", ".parquet")
 EVENTS = (".jsonld", ".json")
@@ -125,14 +125,14 @@ _EVERYBODY, _PURPOSE = "export of consents", "answering for consents"
 def _states(desk: Desk, suffix: str) -> tuple[bytes, dict[str, int]]:
     """How each purpose stands for everybody, as the bytes of a file, and counts."""
     data = desk.settings.data if desk.settings else None
-    consents: list[Tabular] = [] if data is None or data.consents is None else [data.consents]
+    consents: list[Tabular] = [] if data is None or data.consents is None else [as_tabular(data.consents, None)]
     if not desk.consents.empty:
         consents.append(desk.consents.events(evidence=False))
     if not consents:
         raise _nobody()
     found = everybody(
         consents=consents,
-        subjects=data.subjects if data else None,
+        subjects=as_tabular(data.subjects, None) if data and data.subjects else None,
         erased=desk.subjects.erased(),
         keys=desk.keys,
     )

@@ -28,7 +28,7 @@ from tactful.desk.requests import requests_of
 from tactful.desk.standing import asked_about, standing
 from tactful.desk.tables import Held
 from tactful.errors import TactfulError
-from tactful.sources import VAULT
+from tactful.sources import VAULT, place
 
 SCHEMA = 1
 
@@ -141,8 +141,8 @@ def _recommended(
     """What is recommended now, from the table that the configuration uses."""
     if judging is None or judging.desk.settings is None:
         return []
-    path = judging.desk.settings.data.interactions
-    used = VAULT if path is None else str(path.resolve())
+    table = judging.desk.settings.data.interactions
+    used = VAULT if table is None else place(table)
     kept = [row for table in rows if table["place"] == used for row in table["rows"]]
     return offered(judging, kept, {str(each["purpose"]): str(each["state"]) for each in now})
 

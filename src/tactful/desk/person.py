@@ -11,14 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from tactful.config import TrainingConfig
+from tactful.config import EngineSection, TrainingConfig
 from tactful.desk.tables import ROLES, Held, Table, named_tables
-from tactful.errors import TactfulError
-from tactful.personal.engines.base import Session
+from tactful.errors import NotFoundError, TactfulError
+from tactful.personal.engines.base import Engine, Roll, Session
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.keys import Keys
 from tactful.personal.one_person import Role, checked_id, rows_of
 from tactful.personal.policy import Policy
+from tactful.personal.source import Tabular
 from tactful.personal.vault import Vault
 from tactful.personal.vault_found import found_vault
 from tactful.records.consents import ConsentStore
@@ -26,7 +27,7 @@ from tactful.records.read_point import ReadPoint
 from tactful.records.reads import noted_reads
 from tactful.records.store import Records
 from tactful.records.subjects import SubjectKey, Subjects
-from tactful.sources import STORE, VAULT, names, policy_of
+from tactful.sources import STORE, VAULT, as_tabular, engine_by, names, place, policy_of
 
 _INGESTED = "vault.ingested"
 
@@ -185,14 +186,15 @@ class Reader:
     def __init__(self, desk: Desk, person: Person) -> None:
         self._desk, self._person = desk, person
         self._session: Session | None = None
+        self._lake: Engine | None = None
         self._files: dict[Table, Held] = {}
 
     def __repr__(self) -> str:
         return "Reader(one person)"
 
-    def session(self) -> Session:
+    def session(self, roll: Roll | None = None) -> Session:
         """The one session in which all tables are read, one after the other."""
-        self._session = self._session or DuckDB().session()
+        self._session = self._session or DuckDB().session(roll)
         return self._session
 
     def read(self, table: Table, *, known_at: datetime | None = None, upto: ReadPoint | None = None) -> Held:
@@ -217,12 +219,34 @@ class Reader:
         settings = self._desk.settings
         declared = () if settings is None else tuple(settings.fairness.attributes)
         try:
-            source = self._own(table, known_at, upto) if table.own else table.place
-            found = rows_of(self._person.user_id, source, table.role, columns=declared, engine=self)
+            if table.in_a_lake:
+                engine, source = self._spark(), self._in_a_lake(table)
+            else:
+                engine, source = self, self._own(table, known_at, upto) if table.own else table.place
+            user_id, keys = self._person.user_id, self._desk.keys
+            found = rows_of(user_id, source, table.role, keys=keys, columns=declared, engine=engine)
             return Held(table=table, rows=found)
         except TactfulError as error:
             self._session = None  # a table that failed may still lie in it
             return Held(table=table, rows=None, problem=str(error))
+
+    def _spark(self) -> Engine:
+        """What reads tables of a lake: Spark, which once started stays until this process ends."""
+        settings = self._desk.settings
+        self._lake = self._lake or engine_by(EngineSection() if settings is None else settings.engine)
+        return self._lake
+
+    def _in_a_lake(self, table: Table) -> Tabular:
+        """The table, if the configuration has it still: the journal has its name, and not how to open it."""
+        named = {} if self._desk.settings is None else self._desk.settings.data.tables
+        found = [each for each in named.values() if place(each) == table.place]
+        if not found:
+            raise NotFoundError(
+                "a table of a lake is opened as a configuration says",
+                given=f"that at hand does not name {table.place}",
+                do="Name the configuration that does, with --config",
+            )
+        return as_tabular(found[0], self._spark())
 
     def _own(self, table: Table, known_at: datetime | None, upto: ReadPoint | None) -> pa.Table:
         """The person's rows in one of tactful's own stores."""

@@ -25,6 +25,7 @@ from tactful.assurance.model_book import Candidate
 from tactful.catalogue import Catalogue
 from tactful.config import PolicySection, TrainingConfig
 from tactful.errors import NotFoundError
+from tactful.personal.engines.base import Engine
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
@@ -34,7 +35,7 @@ from tactful.personal.times import in_utc
 from tactful.records.read_point import ReadPoint
 from tactful.records.reads import Read, note_read, noted_reads
 from tactful.records.store import Records
-from tactful.sources import Sources, policy_of
+from tactful.sources import Sources, policy_of, running
 
 _ERASED = "{} people were erased since: what was theirs in tactful's stores is gone"
 _CONFIG = "the configuration is another than it was: it may name other tables"
@@ -140,8 +141,10 @@ def retrace(
     settings = TrainingConfig.load(config)
     purpose, policy = settings.model.purpose, policy_of(settings.policy)
     note_read(records, "replay", purpose=purpose, actor=actor, as_of=as_of.isoformat())
-    sources = Sources.open(settings.data, records=records, keys=keys, known_at=known_at)
-    found = _replay(settings, sources, policy, keys, purpose, as_of, None)
+    with running(settings.engine) as engine:
+        sources = Sources.open(settings.data, records=records, keys=keys, engine=engine, known_at=known_at)
+        gate = _gate(settings, sources, policy, keys, engine)
+        found = gate.retrace(InteractionLog.open(sources.interactions), purpose, as_of)
     same = _same(noted_reads(records, "training"), found)
     return Retraced(
         purpose=purpose,
@@ -190,9 +193,11 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
     rules = {name: facts[name] for name in PolicySection.model_fields if name in facts}
     note_read(records, "replay", purpose=read.purpose, actor=actor, run=_run(read))
     by_time = None if upto else known_at
-    sources = Sources.open(settings.data, records=records, keys=keys, known_at=by_time, upto=upto)
     policy = policy_of(PolicySection.model_validate(rules))
-    found = _replay(settings, sources, policy, keys, read.purpose, as_of, now)
+    with running(settings.engine) as engine:
+        sources = Sources.open(settings.data, records=records, keys=keys, engine=engine, known_at=by_time, upto=upto)
+        gate = _gate(settings, sources, policy, keys, engine)
+        found = gate.retrace(InteractionLog.open(sources.interactions), read.purpose, as_of, now=now)
     same = _same(reads, found)
     return Retraced(
         purpose=read.purpose,
@@ -207,17 +212,9 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
     )
 
 
-def _replay(
-    settings: TrainingConfig,
-    sources: Sources,
-    policy: Policy,
-    keys: Keys,
-    purpose: str,
-    as_of: datetime,
-    now: datetime | None,
-) -> Replay:
-    """The gate's answer for these moments."""
-    gate = ConsentGate(
+def _gate(settings: TrainingConfig, sources: Sources, policy: Policy, keys: Keys, engine: Engine) -> ConsentGate:
+    """The gate of these tables and rules."""
+    return ConsentGate(
         consents=sources.consents,
         subjects=sources.subjects,
         erased=sources.erased,
@@ -225,8 +222,8 @@ def _replay(
         policy=policy,
         keys=keys,
         evaluation_share=settings.privacy.evaluation_share,
+        engine=engine,
     )
-    return gate.retrace(InteractionLog.open(sources.interactions), purpose, as_of, now=now)
 
 
 def _candidates(records: Records) -> dict[str, Candidate]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tactful.config import LAKE
 from tactful.personal.one_person import PersonRows, Role
 from tactful.sources import STORE, VAULT
 
@@ -21,7 +22,8 @@ class Table:
     ----------
     role : Role
     place : str
-        The whole path of a table of the business, or `VAULT` or `STORE`.
+        The whole path of a table of the business, what `tactful.sources.place` calls one in a lake, or `VAULT` or
+        `STORE`.
     """
 
     role: Role
@@ -31,6 +33,11 @@ class Table:
     def own(self) -> bool:
         """Whether tactful keeps it; otherwise it is the business's, and tactful only reads it."""
         return self.place in (VAULT, STORE)
+
+    @property
+    def in_a_lake(self) -> bool:
+        """Whether only Spark reads it."""
+        return self.place.startswith(LAKE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

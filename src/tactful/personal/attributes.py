@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from tactful.errors import ConfigError, UsageError
@@ -20,6 +19,13 @@ from tactful.personal.source import Source, Tabular
 from tactful.personal.split import EvaluationPeople
 
 _PURPOSES = ("fairness.assessment", "fairness.mitigation")
+_OF = "pseudonym_of_user_id"  # no attribute is called that
+_TOLD = f"""
+SELECT DISTINCT p.pseudonym AS {_OF}, a.*
+FROM attribute_rows a
+JOIN ids i ON i.user_id = a.user_id
+JOIN people p ON p.person = i.person
+"""  # noqa: S608 (a constant)
 _Row: TypeAlias = tuple[str | None, ...]
 OTHER, UNDISCLOSED = "other", "undisclosed"
 NOT_ASSESSED = -1
@@ -78,7 +84,8 @@ class Demographics:
     def open(cls, source: Tabular, specs: Sequence[AttributeSpec], *, engine: Engine | None = None) -> Demographics:
         """The attributes in a Parquet or CSV file, an Arrow table or a pandas frame, narrowed to the declared ones.
 
-        The types of the columns are looked at here, before a run has paid for anything; no row is read.
+        The types of the columns are looked at here, before a run has paid for anything; no row is read. Those of a
+        frame of Spark are looked at by `check`.
 
         Raises
         ------
@@ -89,7 +96,8 @@ class Demographics:
         """
         names = [spec.name for spec in specs]
         found = cls(source=Source.open(source, role="attributes", required=("user_id", *names)))
-        found._stage((engine or DuckDB()).session())
+        if found.source.frame is None:
+            found._stage((engine or DuckDB()).session())
         return found
 
     def check(self, gate: ConsentGate) -> None:
@@ -154,9 +162,10 @@ class Demographics:
     def training_groups(
         self, consented: ConsentedInteractions, gate: ConsentGate, spec: AttributeSpec, *, as_of: datetime | None = None
     ) -> NDArray[np.int64]:
-        """One code a person of the gate's answer, by their number there; −1 for evaluation people.
+        """One code a person of the gate's answer, in the order of their pseudonyms; −1 for evaluation people.
 
-        Codes as in `groups`; −1 also where the person did not agree to ``fairness.mitigation``. Read-only.
+        Codes as in `groups`; −1 also where the person did not agree to ``fairness.mitigation``. Read-only. Whatever the
+        engine, the pseudonyms of everybody in the log are held here meanwhile.
 
         Raises
         ------
@@ -170,31 +179,26 @@ class Demographics:
         Costs: nothing; weights are at most 1, so that no release becomes more sensitive.
         Assumes: one id is one person. No model has this as a feature, and nothing asks for it when scoring.
         """
-        people = consented._session.query("SELECT person, pseudonym FROM people WHERE part = 'training'")
-        willing = gate.willing([str(name) for name in people["pseudonym"]], "fairness.mitigation", as_of)
+        people = consented._session.query("SELECT pseudonym, part FROM people ORDER BY pseudonym")
+        names = [str(n) for n, part in zip(people["pseudonym"], people["part"], strict=True) if part == "training"]
+        willing = gate.willing(names, "fairness.mitigation", as_of)
         values, nothing = self._values(gate, willing, [spec.name]), (None,)
         told = [values.get(name, nothing) if name in willing else None for name in map(str, people["pseudonym"])]
-        codes = np.full(int(people["person"].max(initial=-1)) + 1, NOT_ASSESSED, dtype=np.int64)
-        codes[people["person"]] = _codes(spec, 0, told)
-        codes.flags.writeable = False
-        return codes
+        return _codes(spec, 0, told)
 
     def _stage(self, session: Session) -> None:
         """The view ``attribute_rows`` reads the declared columns, which have types that are allowed."""
         kinds: dict[str, Kind] = dict.fromkeys(self.source.columns, "word")
-        session.stage("attribute_rows", self.source, kinds | {"user_id": "id"})
+        session.stage("attribute_rows", self.source, kinds | {"user_id": "person"})
 
     def _values(self, gate: ConsentGate, willing: set[str], names: Sequence[str]) -> dict[str, _Row]:
         """The attributes of willing people by pseudonym; nobody else's are fetched."""
         session = gate.workspace()
         self._stage(session)
-        ids = session.query("SELECT DISTINCT user_id FROM attribute_rows")["user_id"]
-        kept = {user_id: name for user_id, name in gate.pseudonyms(ids).items() if name in willing}
-        session.put("allowed", pa.table({"user_id": pa.array(kept, pa.string())}))
-        found = session.query("SELECT DISTINCT a.* FROM attribute_rows a JOIN allowed w ON w.user_id = a.user_id")
+        session.enroll("attribute_rows", among=willing)
+        found = session.query(_TOLD)
         values: dict[str, _Row] = {}
-        for user_id, *row in zip(found["user_id"], *(found[name] for name in names), strict=True):
-            name = kept[user_id]
+        for name, *row in zip(map(str, found[_OF]), *(found[name] for name in names), strict=True):
             values[name] = _agreed(values.get(name, tuple(row)), tuple(row))
         return values
 

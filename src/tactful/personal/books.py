@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
 from tactful.errors import ConfigError, SchemaError, columns_given
 from tactful.personal import headers
-from tactful.personal.consent import OUTCOMES, SENSITIVE, path_of
-from tactful.personal.engines.base import Columns, Kind, Session
-from tactful.personal.ids import gone, is_clean
+from tactful.personal.consent import SENSITIVE, path_of
+from tactful.personal.engines.base import Census, Kind, Session
 from tactful.personal.source import Source, Tabular, each
 from tactful.personal.statement import CONSENTS, SUBJECTS
+from tactful.personal.times import micros
 
-LOG: dict[str, Kind] = {"user_id": "id", "item_id": "id", "timestamp": "time"}
+LOG: dict[str, Kind] = {"user_id": "person", "item_id": "id", "timestamp": "time"}
 _CONSENTS: dict[str, Kind] = {
-    "user_id": "id",
+    "user_id": "person",
     "purpose": "purpose",
     "state": "word",
     "event_time": "time",
     "recorded_time": "time",
     "valid_until": "end",
 }
-_SUBJECTS: dict[str, Kind] = {"user_id": "id", "minor": "flag", "erased_at": "time"}
+_SUBJECTS: dict[str, Kind] = {"user_id": "person", "minor": "flag", "erased_at": "time"}
+_ERASED = {"pseudonym": pa.string(), "erased_at": pa.int64()}
 _SAID = """
-SELECT user_id, COUNT(*) AS n, COUNT(event_time) AS times,
+SELECT COUNT(event_time) AS times,
   COUNT(CASE WHEN LOWER(state) IN ('given', 'refused', 'withdrawn') THEN 1 END) AS states
 FROM {}
-GROUP BY user_id
 """
-NOBODY = gone((), {})
-"""The table of the erased where there are none."""
-_NAMED = "SELECT user_id, COUNT(*) AS n FROM subject_rows GROUP BY user_id"
 
 
 def consents(tables: Tabular | Sequence[Tabular]) -> tuple[Source, ...]:
@@ -91,44 +89,45 @@ def stage(session: Session, consent_events: Sequence[Source], subject_rows: Sour
     names = [f"consent_rows_{number}" for number in range(len(consent_events))]
     for name, source in zip(names, consent_events, strict=True):
         session.stage(name, source, _CONSENTS)
-        _check_said(source, session.query(_SAID.format(name)))
+        _check_said(session, name, source)
     session.create("consent_rows", " UNION ALL ".join(f"SELECT * FROM {name}" for name in names))  # noqa: S608 (our own)
     session.drop(*names)
     session.stage("subject_rows", subject_rows, _SUBJECTS)
     if subject_rows is not None:
-        check_names(subject_rows, session.query(_NAMED))
+        check_names(subject_rows, session.census("subject_rows"))
 
 
-def settle(session: Session, erased: pa.Table = NOBODY) -> None:
+def settle(session: Session, erased: Mapping[str, datetime]) -> None:
     """The tables ``consents`` and ``subjects`` hold what was said by and about the enrolled.
 
     Parameters
     ----------
     session : Session
         Where `stage` has been, and where ``ids`` and ``people`` are.
-    erased : pyarrow.Table, optional
-        Who was erased besides those whom the subjects name; see `tactful.personal.ids.gone`.
+    erased : mapping of str to datetime
+        Pseudonyms of who was erased besides those whom the subjects name, and when.
     """
-    session.put("erased", erased)
+    session.put("erased", _table([(name, micros(at)) for name, at in erased.items()], **_ERASED))
     session.create("consents", CONSENTS)
     session.create("subjects", SUBJECTS)
     session.drop("consent_rows", "subject_rows", "erased")
 
 
-def _check_said(source: Source, found: Columns) -> None:
+def _check_said(session: Session, name: str, source: Source) -> None:
     """Raise `SchemaError` unless these consent events name people, times and states."""
-    check_names(source, found)
-    check_times(source, "event_time", found)
-    if found["n"].sum() and not found["states"].sum():
+    census = session.census(name)
+    check_names(source, census)
+    said = session.query(_SAID.format(name))
+    check_times(source, "event_time", rows=census.rows, times=int(said["times"][0]))
+    if census.rows and not said["states"][0]:
         raise SchemaError(
             f"states in {source.name} are given, refused or withdrawn", given="no row has one", do="Map them"
         )
 
 
-def check_times(source: Source, column: str, found: Columns) -> None:
+def check_times(source: Source, column: str, *, rows: int, times: int) -> None:
     """Raise `SchemaError` if there are rows and none has a time."""
-    rows = int(found["n"].sum())
-    if rows and not found["times"].sum():
+    if rows and not times:
         raise SchemaError(
             f"the column {column} of {source.name} holds times from 1970-01-02 to 2200, in ISO 8601 where it is text",
             given=f"none of {rows} values is one",
@@ -137,30 +136,28 @@ def check_times(source: Source, column: str, found: Columns) -> None:
         )
 
 
-def check_names(source: Source, found: Columns) -> None:
+def check_names(source: Source, census: Census) -> None:
     """Raise `SchemaError` if a row names nobody, or hides whom: whom it protects cannot be known."""
-    nameless = sum(int(n) for user_id, n in zip(found["user_id"], found["n"], strict=True) if user_id is None)
-    if nameless:
+    if census.nameless:
         raise SchemaError(
             f"each row of {source.name} has a user_id",
-            given=f"{nameless} have none",
+            given=f"{census.nameless} have none",
             do="Complete or remove them",
-            rows=nameless,
+            rows=census.nameless,
         )
-    unclean = sum(not is_clean(user_id) for user_id in found["user_id"])
-    if unclean:
+    if census.unclean:
         raise SchemaError(
             f"no user_id of {source.name} hides blanks or control characters",
-            given=f"{unclean} do",
+            given=f"{census.unclean} do",
             do="Write them as the other tables do",
-            ids=unclean,
+            ids=census.unclean,
         )
 
 
 def questions(
     catalogue: Catalogue, belongs: Sequence[tuple[str, ...]], keep: Sequence[int], purpose: str
 ) -> dict[str, pa.Table]:
-    """The tables ``items``, ``bundles``, ``paths`` and ``outcomes``, which say nothing about people.
+    """The tables ``items``, ``bundles`` and ``paths``, which say nothing about people.
 
     Parameters
     ----------
@@ -188,7 +185,6 @@ def questions(
         ),
         "bundles": _table(asked, bundle=pa.int32(), target=pa.string(), needed=pa.int32()),
         "paths": _table(paths, target=pa.string(), node=pa.string(), grants=pa.int32()),
-        "outcomes": _table(list(enumerate(OUTCOMES)), place=pa.int32(), outcome=pa.string()),
     }
 
 
@@ -199,5 +195,5 @@ def moments(judged: list[tuple[str, int, int]]) -> pa.Table:
 
 def _table(rows: Sequence[tuple[object, ...]], **types: pa.DataType) -> pa.Table:
     """An Arrow table from rows."""
-    columns = zip(*rows, strict=True)
+    columns = zip(*rows, strict=True) if rows else ((),) * len(types)
     return pa.table({name: pa.array(column, kind) for (name, kind), column in zip(types.items(), columns, strict=True)})

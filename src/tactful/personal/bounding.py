@@ -10,31 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tactful.catalogue import Catalogue
-from tactful.errors import ConfigError
+from tactful.errors import ClosedDoorError, ConfigError
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.doors import ClosedDoor, opened
 from tactful.personal.engines.base import Session
-from tactful.personal.matrices import of_lists, user_items
+from tactful.personal.held_rows import HeldRows
+from tactful.personal.people_sums import Rows
 
-_HELD = """
-SELECT a.person, a.item FROM admitted a
-JOIN people p ON p.person = a.person
-WHERE p.part = 'training'
-"""
-# MD5 needs no key of its own: the pseudonym is an HMAC under a secret key, so nobody without it can tell or choose
-# which items of a person are kept. Only those with more than k items are hashed. The item's id, not its position,
-# decides: reordering the catalogue or adding to it changes nothing. No other person's rows enter.
-_DRAWN = """
-SELECT d.entry FROM (
-  SELECT l.entry, l.max_items,
-    ROW_NUMBER() OVER (PARTITION BY l.person ORDER BY MD5(CONCAT(p.pseudonym, ':', i.item_id)), l.item) AS place
-  FROM long_held l
-  JOIN people p ON p.person = l.person
-  JOIN items i ON i.item = l.item
-) AS d
-WHERE d.place <= d.max_items
-"""
-
+_PEOPLE = "SELECT person, part FROM people ORDER BY pseudonym"
 
 WHOLE = 255
 """The weight of a person who counts whole; others count so many 255ths."""
@@ -46,37 +29,51 @@ class BoundedInteractions(ClosedDoor):
 
     Attributes
     ----------
-    user_items : csr_array of shape (n_people, n_items), int8, ones
-        Rows are training people with an admitted item, in an order that says nothing about them; columns are the
-        catalogue. Read-only.
+    rows : Rows
+        One a training person with an admitted item, where the engine keeps them, in an order that says nothing about
+        them.
     max_items : int
         The bound.
     catalogue : Catalogue
-        The columns.
-    weights : int64 array of shape (n_people,), from 1 to 255, or None
-        How many 255ths each person counts in popularity and Gram; None: everybody counts whole. Read-only.
-    leanings : int64 array of shape (n_people,), from -255 to 255, or None
-        How many 255ths each person counts for, or against, the items that one group uses more than others. Read-only.
+        What items are positions in.
+    weighted : bool
+        Whether people have weights or leanings: how many 255ths each counts in popularity and Gram, from 1 to 255; or
+        for, or against, the items that one group uses more than others, from -255 to 255.
     """
 
-    __slots__ = ("_leanings", "_weights", "catalogue", "max_items", "user_items")
+    __slots__ = ("catalogue", "max_items", "rows", "weighted")
     _door = "bound"
 
-    user_items: csr_array
+    rows: Rows
     max_items: int
     catalogue: Catalogue
-    _weights: NDArray[np.int64] | None
-    _leanings: NDArray[np.int64] | None
+    weighted: bool
+
+    @property
+    def n_people(self) -> int:
+        """How many training people have a row."""
+        return self.rows.n_people
+
+    @property
+    def user_items(self) -> csr_array:
+        """The rows as a csr_array of shape (n_people, n_items), int8, ones. Read-only.
+
+        Raises
+        ------
+        ClosedDoorError
+            If the engine keeps the rows.
+        """
+        return _held(self.rows).user_items
 
     @property
     def weights(self) -> NDArray[np.int64] | None:
-        """How many 255ths each person counts, or None."""
-        return getattr(self, "_weights", None)
+        """How many 255ths each person counts, or None. Read-only; raises as `user_items` does."""
+        return _held(self.rows).weights
 
     @property
     def leanings(self) -> NDArray[np.int64] | None:
-        """How many 255ths each person counts for or against, or None."""
-        return getattr(self, "_leanings", None)
+        """How many 255ths each person counts for or against, or None. Read-only; raises as `user_items` does."""
+        return _held(self.rows).leanings
 
     def __repr__(self) -> str:
         return f"BoundedInteractions(at most {self.max_items} of {len(self.catalogue)} items a person)"
@@ -102,7 +99,7 @@ def bound(
         synthetic and public worlds, in benchmarks alone (a test reads the source for it): people of a real run are
         left out by the gate and by nothing else.
     weights : int array, from 1 to 255, optional
-        How many 255ths each person of `consented` counts, by their number there: what
+        How many 255ths each person of `consented` counts, in the order of their pseudonyms: what
         `tactful.personal.weights.RowWeights.of_people` makes of groups and declared numbers. Everybody counts whole
         without it.
     leanings : int array, from -255 to 255, optional
@@ -112,6 +109,8 @@ def bound(
     ------
     ConfigError
         If `max_items` is below 1, or a weight or leaning is out of range: nobody counts more than whole.
+    ClosedDoorError
+        If some of the rows are asked for, and the engine keeps them.
 
     Privacy
     -------
@@ -125,26 +124,31 @@ def bound(
         raise ConfigError(
             "max_items is at least 1", given=str(max_items), do="Choose how many items of a person may count"
         )
-    session, n_items = consented._session, len(consented.catalogue)
-    held = session.query(_HELD)
-    present = np.bincount(held["person"]) > 0
-    everything = user_items((np.cumsum(present) - 1)[held["person"]], held["item"], n_items)
-    people = np.flatnonzero(present)
-    within = _within(session, people, everything, max_items)
-    if kept is not None:
-        within, people = of_lists(*_lists(within[np.flatnonzero(kept)]), n_items), people[np.flatnonzero(kept)]
+    session = consented._session
+    counts = None if weights is None and leanings is None else _counts(session, weights, leanings)
+    rows = session.bounded(max_items=max_items, n_items=len(consented.catalogue), counts=counts)
     return opened(
         BoundedInteractions,
-        user_items=within,
+        rows=rows if kept is None else _held(rows).part(kept),
         max_items=max_items,
         catalogue=consented.catalogue,
-        _weights=None if weights is None else _of_these(people, weights, least=1),
-        _leanings=None if leanings is None else _of_these(people, leanings, least=-WHOLE),
+        weighted=counts is not None,
     )
 
 
+def _counts(session: Session, weights: NDArray[np.int64] | None, leanings: NDArray[np.int64] | None) -> pa.Table:
+    """One row a training person: who, and how many 255ths they count; raise unless all do, and none more than whole."""
+    people = session.query(_PEOPLE)
+    training = np.flatnonzero(people["part"] == "training")
+    columns = {"person": pa.array(people["person"][training])}
+    for name, numbers, least in (("weight", weights, 1), ("leaning", leanings, -WHOLE)):
+        if numbers is not None:
+            columns[name] = pa.array(_of_these(training, numbers, least=least).astype(np.int16))
+    return pa.table(columns)
+
+
 def _of_these(people: NDArray[np.intp], weights: NDArray[np.int64], *, least: int) -> NDArray[np.int64]:
-    """The weights of these people, read-only; raise unless everybody has one, and none is more than whole."""
+    """The weights of these people; raise unless everybody has one, and none is more than whole."""
     enough = len(weights) > people.max(initial=-1)
     if not enough or weights.min(initial=WHOLE) < least or weights.max(initial=WHOLE) > WHOLE:
         raise ConfigError(
@@ -152,35 +156,15 @@ def _of_these(people: NDArray[np.intp], weights: NDArray[np.int64], *, least: in
             given="some are out of range" if enough else "some are missing",
             do="Make them with tactful.personal.weights",
         )
-    found = weights[people].astype(np.int64)
-    found.flags.writeable = False
-    return found
+    return weights[people]
 
 
-def _within(session: Session, people: NDArray[np.intp], everything: csr_array, max_items: int) -> csr_array:
-    """The rows, of which those with more than `max_items` items keep the drawn ones."""
-    starts, items = _lists(everything)
-    lengths = np.diff(starts)
-    entries = np.flatnonzero(np.repeat(lengths > max_items, lengths))
-    if not len(entries):
-        return everything
-    asked = {
-        "entry": entries,
-        "person": np.repeat(people, lengths)[entries],
-        "item": items[entries],
-        "max_items": np.full(len(entries), max_items),
-    }
-    session.put("long_held", pa.table(asked))
-    try:
-        drawn = session.query(_DRAWN)["entry"]
-    finally:
-        session.drop("long_held")
-    stays = np.repeat(lengths <= max_items, lengths)
-    stays[drawn] = True
-    left = np.add.reduceat(stays, starts[:-1], dtype=np.int64)  # nobody is here without an item
-    return of_lists(np.concatenate([[0], np.cumsum(left)]), items[stays], everything.shape[1])
-
-
-def _lists(rows: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Where each row starts, and its items."""
-    return rows.indptr, rows.indices
+def _held(rows: Rows) -> HeldRows:
+    """The rows, if they are in this process."""
+    if isinstance(rows, HeldRows):
+        return rows
+    raise ClosedDoorError(
+        "rows of single people are looked at where they lie",
+        given="the engine keeps them, there are too many",
+        do="Ask for sums, or use fewer rows",
+    )

@@ -23,9 +23,9 @@ import pyarrow as pa
 from tactful.catalogue import Catalogue
 from tactful.personal import books
 from tactful.personal.consent import checked_purpose
-from tactful.personal.engines.base import Engine, Session
+from tactful.personal.engines.base import Session
 from tactful.personal.engines.duckdb import DuckDB
-from tactful.personal.ids import gone, is_clean
+from tactful.personal.ids import is_clean
 from tactful.personal.keys import Keys
 from tactful.personal.source import Tabular
 from tactful.personal.statement import STANDING
@@ -104,7 +104,6 @@ def everybody(
     keys: Keys,
     purposes: Sequence[str] | None = None,
     as_of: datetime | None = None,
-    engine: Engine | None = None,
 ) -> pa.Table:
     """How each purpose stands for everybody whom the tables name; a row for each person and purpose.
 
@@ -122,8 +121,6 @@ def everybody(
         Dotted purposes; if not given, each that anybody was asked.
     as_of : datetime, optional
         Now if not given; UTC if without a zone.
-    engine : Engine, optional
-        What runs the statement; DuckDB if not given.
 
     Returns
     -------
@@ -147,7 +144,7 @@ def everybody(
     """
     now = in_utc(utc_now())
     asked = None if purposes is None else [checked_purpose(purpose) for purpose in purposes]
-    session = (engine or DuckDB()).session()
+    session = DuckDB().session()
     books.stage(session, books.consents(consents), None if subjects is None else books.subjects(subjects))
     found = sorted(map(str, session.query(_PURPOSES)["purpose"])) if asked is None else asked
     user_ids = _enrol(session, keys, erased)
@@ -161,8 +158,9 @@ def _enrol(session: Session, keys: Keys, erased: Mapping[str, datetime]) -> list
     user_ids = sorted(str(user_id) for user_id in session.query(_NAMED)["user_id"] if is_clean(user_id))
     person = pa.array(range(len(user_ids)), pa.int32())
     session.put("ids", pa.table({"user_id": pa.array(user_ids, pa.string()), "person": person}))
-    session.put("people", pa.table({"person": person}))
-    books.settle(session, gone(keys.pseudonyms(user_ids) if erased else (), erased))
+    names = pa.array(keys.pseudonyms(user_ids) if erased else [None] * len(user_ids), pa.string())
+    session.put("people", pa.table({"person": person, "pseudonym": names}))
+    books.settle(session, erased)
     session.drop("ids")
     return user_ids
 

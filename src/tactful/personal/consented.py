@@ -18,13 +18,14 @@ from tactful.personal.replay import fingerprint
 _PEOPLE = """
 SELECT b.place, p.part, COUNT(*) AS people
 FROM (
-  SELECT person, MIN(CASE WHEN o.outcome IN ('malformed', 'unknown_item') THEN o.place + 100 ELSE o.place END) AS place
-  FROM judged j JOIN outcomes o ON o.outcome = j.outcome
-  WHERE person IS NOT NULL GROUP BY person
+  SELECT person, MIN(CASE WHEN place IN ({malformed}, {unknown_item}) THEN place + 100 ELSE place END) AS place
+  FROM judged
+  WHERE person IS NOT NULL
+  GROUP BY person
 ) AS b
 JOIN people p ON p.person = b.person
 GROUP BY b.place, p.part
-"""
+""".format(**{outcome: place for place, outcome in enumerate(OUTCOMES)})  # noqa: S608 (numbers)
 
 
 @final
@@ -92,5 +93,5 @@ class ConsentedInteractions(ClosedDoor):
         counted = {outcome: {"training": 0, "evaluation": 0} for outcome in OUTCOMES}
         found = self._session.query(_PEOPLE)
         for place, part, people in zip(found["place"], found["part"], found["people"], strict=True):
-            counted[OUTCOMES[place % 100]][part] = int(people)
+            counted[OUTCOMES[int(place) % 100]][part] = int(people)
         return counted

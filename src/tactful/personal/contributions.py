@@ -28,15 +28,17 @@ would get 759,250,125 each, and 2 · 759,250,125² > S².
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isqrt
 from types import ModuleType
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from tactful.errors import TactfulError
 from tactful.personal.bounding import WHOLE, BoundedInteractions
+from tactful.personal.people_sums import Lists, Rows, Sums
 
 SCALE = 1 << 30  # the L2 sensitivity of every statistic, in integer units
 MOST_PEOPLE = 1 << 32
@@ -52,6 +54,62 @@ def shared_weight(entries: NDArray[np.int64], tenths: int = 10) -> NDArray[np.in
     return np.array(roots, dtype=np.int64)[where]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PopularitySums:
+    """What people add to item popularity, in one block.
+
+    Attributes
+    ----------
+    n_items : int
+        Of the catalogue.
+    """
+
+    n_items: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """One number an item."""
+        return (self.n_items,)
+
+    def prepared(self, batch: pa.RecordBatch) -> Lists:
+        """The people of the batch as arrays."""
+        return Lists.of(batch)
+
+    def add(self, prepared: Lists, block: int, total: NDArray[np.int64]) -> None:  # noqa: ARG002 (there is one)
+        """Each person has added ⌊⌊S/√l⌋·u/255⌋ to each of their items."""
+        _kernels().add_items(prepared.starts, prepared.items, _shares(prepared), total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaningSums:
+    """What people add to item popularity, in the first block, and to what one group uses more, in the second.
+
+    Attributes
+    ----------
+    n_items : int
+        Of the catalogue.
+    """
+
+    n_items: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Two numbers an item, one in each block."""
+        return self.n_items, self.n_items
+
+    def prepared(self, batch: pa.RecordBatch) -> Lists:
+        """The people of the batch as arrays."""
+        return Lists.of(batch)
+
+    def add(self, prepared: Lists, block: int, total: NDArray[np.int64]) -> None:
+        """Each person has added ⌊S√(9/10l)⌋, or ±⌊S√(1/10l)⌋ cut down by their leaning, to each of their items."""
+        own = _shares(prepared, (9, 1)[block])
+        if block == 1:
+            leanings = 0 * own if prepared.leanings is None else prepared.leanings
+            own = np.sign(leanings) * (own * np.abs(leanings) // WHOLE)
+        _kernels().add_items(prepared.starts, prepared.items, own, total)
+
+
 def item_popularity(bounded: BoundedInteractions) -> NDArray[np.int64]:
     """How much people use each item, in units of 1/SCALE.
 
@@ -64,14 +122,7 @@ def item_popularity(bounded: BoundedInteractions) -> NDArray[np.int64]:
     **Privacy.** *Reads* bounded rows. *Returns* an exact sum over people, for `tactful.privacy.release` only.
     *Costs* nothing by itself. *Assumes* distinct items a person, which `bound` makes.
     """
-    rows = few_enough(bounded.user_items)
-    starts, items = rows.indptr.astype(np.int64, copy=False), rows.indices.astype(np.int32, copy=False)
-    lengths, total = np.diff(starts), np.zeros(rows.shape[1], dtype=np.int64)
-    amounts = shared_weight(np.arange(int(lengths.max(initial=0)) + 1))[lengths]
-    if bounded.weights is not None:
-        amounts = amounts * bounded.weights // WHOLE
-    _kernels().add_items(starts, items, amounts, total)
-    return total
+    return summed(bounded.rows, PopularitySums(n_items=len(bounded.catalogue)))
 
 
 def item_popularity_and_leaning(bounded: BoundedInteractions) -> NDArray[np.int64]:
@@ -87,23 +138,21 @@ def item_popularity_and_leaning(bounded: BoundedInteractions) -> NDArray[np.int6
     `tactful.privacy.release` only. *Costs* nothing by itself. *Assumes* what `item_popularity` does, and leanings of
     at most 255, which `bound` makes.
     """
-    rows = few_enough(bounded.user_items)
-    starts, items = rows.indptr.astype(np.int64, copy=False), rows.indices.astype(np.int32, copy=False)
-    lengths, total = np.diff(starts), np.zeros((2, rows.shape[1]), dtype=np.int64)
-    whole = np.full(len(lengths), WHOLE, dtype=np.int64)
-    weights = whole if bounded.weights is None else bounded.weights
-    leanings = 0 * whole if bounded.leanings is None else bounded.leanings
-    for tenths, counts, sums in ((9, whole, total[0]), (1, leanings, total[1])):
-        own = shared_weight(np.arange(int(lengths.max(initial=0)) + 1), tenths)[lengths] * weights // WHOLE
-        _kernels().add_items(starts, items, np.sign(counts) * (own * np.abs(counts) // WHOLE), sums)
-    return total.ravel()
+    return summed(bounded.rows, LeaningSums(n_items=len(bounded.catalogue)))
 
 
-def norms(bounded: BoundedInteractions, people: slice) -> NDArray[np.int64]:
+def norms(people: Lists) -> NDArray[np.int64]:
     """The most that each of these people may add to a statistic in L2 norm: SCALE, cut down by their weight."""
-    if bounded.weights is None:
-        return np.full(people.stop - people.start, SCALE, dtype=np.int64)
-    return SCALE * bounded.weights[people] // WHOLE
+    if people.weights is None:
+        return np.full(len(people), SCALE, dtype=np.int64)
+    return SCALE * people.weights // WHOLE
+
+
+def _shares(people: Lists, tenths: int = 10) -> NDArray[np.int64]:
+    """What each person's items get each: `shared_weight`, cut down by the person's weight."""
+    lengths = np.diff(people.starts)
+    own = shared_weight(np.arange(int(lengths.max(initial=0)) + 1), tenths)[lengths]
+    return own if people.weights is None else own * people.weights // WHOLE
 
 
 def _kernels() -> ModuleType:
@@ -113,12 +162,17 @@ def _kernels() -> ModuleType:
     return kernels
 
 
-def few_enough(rows: csr_array) -> csr_array:
-    """The rows; raise if sums over so many people might not fit an int64 beside their noise."""
-    if rows.shape[0] > MOST_PEOPLE:
+def summed(rows: Rows, sums: Sums) -> NDArray[np.int64]:
+    """The sum over everybody, where the rows lie; raise if it might not fit."""
+    few_enough(rows.n_people)
+    return rows.total(sums)
+
+
+def few_enough(n_people: int) -> None:
+    """Raise if sums over so many people might not fit an int64 beside their noise."""
+    if n_people > MOST_PEOPLE:
         raise TactfulError(
             f"sums in 64 bits hold up to {MOST_PEOPLE:,} people",
             given="there are more",
             do="Divide the population into several, each with records of its own",
         )
-    return rows

@@ -28,7 +28,7 @@ What the gate decides where the rules leave room, always toward using less:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -38,22 +38,19 @@ from tactful.personal import books
 from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, checked_purpose
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.doors import opened
-from tactful.personal.engines.base import Engine, Session
+from tactful.personal.engines.base import Engine, Roll, Session
 from tactful.personal.engines.duckdb import DuckDB
-from tactful.personal.ids import enrolled, gone, pseudonyms
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.personal.moments import Moment, moments, past, past_moment
 from tactful.personal.policy import Policy
 from tactful.personal.replay import Replay, fingerprint
 from tactful.personal.source import Tabular
-from tactful.personal.statement import JUDGED, LATER, WILLING
+from tactful.personal.statement import ADMITTED, JUDGED, LATER, WILLING
 from tactful.personal.times import DAY, in_utc, utc_now
 
 _NOBODY: Mapping[str, datetime] = MappingProxyType({})
-_OUTCOMES = "SELECT outcome, COUNT(*) AS n, COUNT(instant) AS times FROM judged GROUP BY outcome"
-_ADMITTED = "SELECT person, item, instant FROM judged WHERE outcome = 'admitted'"
-_IDS = "SELECT user_id, COUNT(*) AS n FROM log GROUP BY user_id"
+_OUTCOMES = "SELECT place, COUNT(*) AS n, COUNT(instant) AS times FROM judged GROUP BY place"
 
 
 class ConsentGate:
@@ -146,7 +143,7 @@ class ConsentGate:
         now = in_utc(self._now())
         as_of, judged_at = moments(as_of, now)
         session, counts = self._judge(log, purpose, judged_at)
-        session.create("admitted", _ADMITTED)
+        session.define("admitted", ADMITTED)
         return opened(
             ConsentedInteractions,
             counts=counts,
@@ -211,7 +208,7 @@ class ConsentGate:
         if now is not None and latest > then:
             judged_at.append(past_moment("now", latest))
         session, counts = self._judge(log, purpose, judged_at)
-        session.create("admitted", _ADMITTED)
+        session.define("admitted", ADMITTED)
         later = int(session.query(LATER)["n"][0])
         return Replay(counts=counts, digest=fingerprint(session, self._keys), later=later)
 
@@ -227,57 +224,36 @@ class ConsentGate:
         """
         session = self._session(checked_purpose(purpose), moments(as_of, in_utc(self._now()))[1])
         books.stage(session, self._consents, self._subjects)
-        known = self.pseudonyms(session.query("SELECT DISTINCT user_id FROM consent_rows")["user_id"])
-        wanted = set(names)
-        kept = [user_id for user_id, name in known.items() if name in wanted]
-        self._settle(session, kept)
-        return set(session.query(WILLING)["pseudonym"])
-
-    def pseudonyms(self, user_ids: Iterable[str | None]) -> dict[str, str]:
-        """For each id the pseudonym under this gate's key, as `tactful.personal.ids.pseudonyms` makes it.
-
-        Privacy
-        -------
-        Reads: person ids.
-        Returns: pseudonyms, to `tactful.personal.attributes`.
-        Costs: nothing; nothing leaves.
-        Assumes: the key is secret.
-        """
-        return pseudonyms(user_ids, self._keys)
+        session.enroll("consent_rows", among=names)
+        books.settle(session, self._erased)
+        return set(map(str, session.query(WILLING)["pseudonym"]))
 
     def workspace(self) -> Session:
-        """An empty session of this gate's engine."""
-        return self._engine.session()
+        """An empty session of this gate's engine, in which people get the names that they have at this gate."""
+        return self._engine.session(Roll(keys=self._keys, evaluation_share=self._share))
 
     def _session(self, purpose: str, judged_at: list[Moment]) -> Session:
         """A session with everything that is not about people."""
-        session = self._engine.session()
+        session = self.workspace()
         keep = [self._policy.days(bundle) * DAY for bundle in self._bundles]
         for name, table in books.questions(self._catalogue, self._bundles, keep, purpose).items():
             session.put(name, table)
         session.put("moments", books.moments(judged_at))
         return session
 
-    def _settle(self, session: Session, user_ids: Iterable[str | None]) -> None:
-        """The people of these ids are in the session, and what was said by and about them."""
-        ids, people = enrolled(user_ids, self._keys, self._share)
-        session.put("ids", ids)
-        session.put("people", people)
-        books.settle(session, gone(people["pseudonym"].to_pylist() if self._erased else (), self._erased))
-
     def _judge(self, log: InteractionLog, purpose: str, judged_at: list[Moment]) -> tuple[Session, GateCounts]:
         """A session with one outcome for each row of the log, and their counts."""
         session = self._session(checked_purpose(purpose), judged_at)
         session.stage("log", log.source, books.LOG)
-        ids = session.query(_IDS)
         books.stage(session, self._consents, self._subjects)
-        self._settle(session, ids["user_id"])
+        session.enroll("log")
+        books.settle(session, self._erased)
         session.create("judged", JUDGED)
         session.drop("log", "ids", "consents", "subjects")
         found = session.query(_OUTCOMES)
-        books.check_times(log.source, "timestamp", found)
-        rows = dict.fromkeys(OUTCOMES, 0) | dict(zip(found["outcome"], map(int, found["n"]), strict=True))
-        counts = GateCounts(
-            read=int(ids["n"].sum()), admitted=rows["admitted"], excluded={reason: rows[reason] for reason in REASONS}
-        )
-        return session, counts
+        read = int(found["n"].sum())
+        books.check_times(log.source, "timestamp", rows=read, times=int(found["times"].sum()))
+        rows = dict.fromkeys(OUTCOMES, 0)
+        rows |= {OUTCOMES[int(place)]: int(n) for place, n in zip(found["place"], found["n"], strict=True)}
+        excluded = {reason: rows[reason] for reason in REASONS}
+        return session, GateCounts(read=read, admitted=rows["admitted"], excluded=excluded)

@@ -101,27 +101,28 @@ def add_pairs(
     ends: _Int64,
     people: _Int32,
     places: _Int32,
-    amounts: _Int64,
-    part: int,
-    parts: int,
-    upper: _Int64,
+    times: _Int64,
+    first: int,
+    last: int,
+    strip: _Int64,
 ) -> None:
-    """Everybody has added their amount to the pairs and the diagonal of their head items, in each `parts`-th row.
+    """Everybody has added t² to the pairs and the diagonal of their head items, in the rows from `first` before `last`.
 
-    Row by row of the upper triangle, which lie in `upper` one after another: a row fits the cache, the triangle does
+    Row by row of the upper triangle, which lie in `strip` one after another: a row fits the cache, the triangle does
     not. Places are unsigned because a signed one is asked each time whether it counts from the end.
     """
     n_head = len(ends) - 1
-    sums = np.zeros(n_head, dtype=np.int64)
-    for row in range(part, n_head, parts):
+    sums, entry = np.zeros(n_head, dtype=np.int64), 0
+    for row in range(first, last):
         for k in range(ends[row], ends[row + 1]):
-            amount, last = amounts[people[k]], begins[people[k] + 1]
-            for b in range(np.uint64(places[k]), np.uint64(last)):
+            t, end = times[people[k]], begins[people[k] + 1]
+            amount = t * t
+            for b in range(np.uint64(places[k]), np.uint64(end)):
                 sums[np.uint64(lists[b])] += amount
-        start = row * n_head - row * (row + 1) // 2  # entry (row, column) is at start + column
         for column in range(row, n_head):
-            upper[start + column] += sums[column]
+            strip[entry] += sums[column]
             sums[column] = 0
+            entry += 1
 
 
 @compiled

@@ -30,29 +30,30 @@ and all else is the same. Since w ≤ 255 the norm is at most S, whoever weighs 
 
 so people's pairs are counted as for histories that are not centred, and one vector and one number beside them. Terms
 may wrap around 64 bits; the sum of all is within 2⁶² for 2³² people, of whom none adds more than S = 2³⁰ to an entry,
-and arithmetic modulo 2⁶⁴ gives it exactly. No order of summation, thread, engine or retry changes a bit
-on one machine; on another, floats may propose another t, which whole numbers then judge alike.
+and arithmetic modulo 2⁶⁴ gives it exactly. No order of summation, thread, engine or retry changes a bit, and the floats
+that propose t and s are the same on every machine (`tactful.personal.kernels`): who is counted where changes nothing.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
 from types import ModuleType
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tactful.errors import ConfigError
 from tactful.personal.bounding import BoundedInteractions
-from tactful.personal.contributions import few_enough, norms
+from tactful.personal.contributions import norms, summed
+from tactful.personal.people_sums import Lists
 
 DIAGONAL_DIVISOR = 3  # a diagonal entry gets z_i² where a pair gets 3·z_i·z_j
 MOST_WEIGHT = 255  # of a_i and of D_i: keeps all products of one person within 64 bits
-_BLOCK = 1 << 20  # interactions
-_FEW = 1 << 12  # interactions: up to here a thread costs more than it saves
+_STRIPS = 16  # of the triangle of a small head, so that threads have something to share
+_SMALLEST, _LARGEST = 1 << 12, 1 << 18  # entries of a strip; the largest is 2 MB
 
 
 class Query(Protocol):
@@ -69,6 +70,83 @@ class Query(Protocol):
     @property
     def direction(self) -> NDArray[np.int64]:
         """From 0 to 255, one an item of the head; all 0 if histories are not centred."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPeople:
+    """The people of a batch by head item: what every strip of the triangle asks for.
+
+    Attributes
+    ----------
+    begins, lists : int64 array of shape (n_people + 1,), int32 array
+        Where each person's list starts, and the lists: rows of the head, rising.
+    times, shifts : int64 array of shape (n_people,)
+        Each person's t and s.
+    ends, people, places : int64 array of shape (n_head + 1,), int32 arrays
+        For each row of the head where its part starts, who has it, and its place in `lists`.
+    """
+
+    begins: NDArray[np.int64]
+    lists: NDArray[np.int32]
+    times: NDArray[np.int64]
+    shifts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    people: NDArray[np.int32]
+    places: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GramSums:
+    """What people add to the Gram: Σ t² of each pair, in strips of rows of the upper triangle; then Σ t·s, and Σ s².
+
+    `item_gram` makes the Gram of them.
+
+    Attributes
+    ----------
+    query : GramQuery
+    n_items : int
+        Of the catalogue.
+
+    Raises
+    ------
+    ConfigError
+        If the query names an item twice or a weight is out of range.
+    """
+
+    query: Query
+    n_items: int
+
+    def __post_init__(self) -> None:
+        _check(self.query, self.n_items)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """One number for each entry of a strip; in the last block one for each row of the head, and one."""
+        n_head = len(self.query.head)
+        cuts = np.array(_strips(n_head))
+        return (*np.diff(cuts * n_head - cuts * (cuts - 1) // 2).tolist(), n_head + 1)
+
+    def prepared(self, batch: pa.RecordBatch) -> PreparedPeople:
+        """Everybody's list, t and s; some 20 bytes an interaction of the head, and 16 a person."""
+        kernels, people, n_head = _kernels(), Lists.of(batch), len(self.query.head)
+        place = np.full(self.n_items, -1, dtype=np.int32)
+        place[self.query.head] = np.arange(n_head, dtype=np.int32)
+        begins, lists = kernels.head_lists(people.starts, people.items, place, n_head)
+        times, shifts = kernels.shares(begins, lists, *_numbers(self.query), norms(people))
+        ends, who, places = kernels.by_row(begins, lists, n_head)
+        return PreparedPeople(
+            begins=begins, lists=lists, times=times, shifts=shifts, ends=ends, people=who, places=places
+        )
+
+    def add(self, prepared: PreparedPeople, block: int, total: NDArray[np.int64]) -> None:
+        """Everybody has added t² to their pairs in a strip; or, in the last block, t·s to their items and s²."""
+        begins, lists, n_head = prepared.begins, prepared.lists, len(self.query.head)
+        rows = _strips(n_head)
+        if block == len(rows) - 1:
+            _kernels().add_shifts(begins, lists, prepared.times, prepared.shifts, total[:n_head], total[n_head:])
+        else:
+            by_row = prepared.ends, prepared.people, prepared.places
+            _kernels().add_pairs(begins, lists, *by_row, prepared.times, rows[block], rows[block + 1], total)
 
 
 def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
@@ -91,38 +169,39 @@ def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
 
     Notes
     -----
-    People stream past in blocks of a million interactions; what a block needs is some 20 bytes an interaction. The
-    accumulator is the returned array: 8 bytes an entry, 67 MB for a head of 4,096. Nothing else grows with people or
-    items. Each thread adds to rows of the triangle that no other thread touches.
+    People stream past in batches, where their rows lie. What is added up is 8 bytes an entry, 67 MB for a head of
+    4,096, of which a worker holds a strip of at most 2 MB. Nothing else grows with people or items.
 
     **Privacy.** *Reads* bounded rows. *Returns* an exact sum over people, for `tactful.privacy.release` only.
     *Costs* nothing by itself. *Assumes* distinct items a person and weights of at most 255, which `bound` makes.
     """
-    rows = few_enough(bounded.user_items)
-    _check(query, rows.shape[1])
-    starts, items = rows.indptr.astype(np.int64, copy=False), rows.indices.astype(np.int32, copy=False)
-    n_head, place = len(query.head), np.full(rows.shape[1], -1, dtype=np.int32)
-    place[query.head] = np.arange(n_head, dtype=np.int32)
-    weights, direction = (np.ascontiguousarray(v, dtype=np.int64) for v in (query.weights, query.direction))
-    upper = np.zeros(n_head * (n_head + 1) // 2, dtype=np.int64)
-    along, squares = np.zeros(n_head, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    kernels, threads = _kernels(), _threads() if starts[-1] > _FEW else 1
-    with ThreadPoolExecutor(threads) as pool:  # which starts no thread before something is submitted
-        for block in _blocks(starts):
-            begins, lists = kernels.head_lists(starts[block.start : block.stop + 1], items, place, n_head)
-            times, shifts = kernels.shares(begins, lists, weights, direction, norms(bounded, block))
-            kernels.add_shifts(begins, lists, times, shifts, along, squares)
-            ends, people, places = kernels.by_row(begins, lists, n_head)
-            amounts = times * times
-            parts = [
-                pool.submit(kernels.add_pairs, begins, lists, ends, people, places, amounts, part, threads, upper)
-                for part in range(1, threads)
-            ]
-            kernels.add_pairs(begins, lists, ends, people, places, amounts, 0, threads, upper)
-            for part in parts:
-                part.result()
-    kernels.finish(upper, weights, direction, along, squares[0])
+    n_head = len(query.head)
+    total = summed(bounded.rows, GramSums(query=query, n_items=len(bounded.catalogue)))
+    upper, along, squares = total[: -n_head - 1], total[-n_head - 1 : -1], int(total[-1])
+    _kernels().finish(upper, *_numbers(query), along, squares)
     return upper
+
+
+def _numbers(query: Query) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Weights and direction, as compiled loops take them."""
+    weights, direction = (np.ascontiguousarray(v, dtype=np.int64) for v in (query.weights, query.direction))
+    return weights, direction
+
+
+@lru_cache(maxsize=64)
+def _strips(n_head: int) -> tuple[int, ...]:
+    """Where strips of whole rows of the triangle start, and the end: about equal in entries, none of more than 2 MB.
+
+    One row is a strip of its own where it is longer.
+    """
+    most = min(max(n_head * (n_head + 1) // 2 // _STRIPS, _SMALLEST), _LARGEST)
+    cuts, held = [0], 0
+    for row in range(n_head):
+        if held and held + n_head - row > most:
+            cuts.append(row)
+            held = 0
+        held += n_head - row
+    return (*cuts, n_head)
 
 
 def _check(query: Query, n_items: int) -> None:
@@ -141,21 +220,6 @@ def _check(query: Query, n_items: int) -> None:
             given=f"{len(head)} items, weights {weights.shape}, direction {direction.shape}",
             do="Make it with tactful.released.head",
         )
-
-
-def _blocks(starts: NDArray[np.int64]) -> Iterator[slice]:
-    """People in blocks of about a million interactions, nobody divided."""
-    n_people, first = len(starts) - 1, 0
-    while first < n_people:
-        last = int(np.searchsorted(starts, starts[first] + _BLOCK, side="right")) - 1
-        last = min(max(last, first + 1), n_people)
-        yield slice(first, last)
-        first = last
-
-
-def _threads() -> int:
-    """As many as there are processors for this process."""
-    return min(len(os.sched_getaffinity(0)), 8) if hasattr(os, "sched_getaffinity") else 1
 
 
 def _kernels() -> ModuleType:

@@ -8,16 +8,14 @@ not small letters. An id that is not clean (see `tactful.records.clean_ids`) is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
 import pyarrow as pa
 
 from tactful.personal.keys import Keys
-from tactful.personal.times import micros
 from tactful.records.clean_ids import is_clean
 
-__all__ = ["enrolled", "is_clean", "pseudonyms"]
+__all__ = ["enrolled", "is_clean", "part_of", "pseudonyms"]
 
 
 def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
@@ -35,26 +33,13 @@ def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
     return {user_id: name for name, user_id in sorted(zip(keys.pseudonyms(given), given, strict=True))}
 
 
-def gone(names: Iterable[str], erased: Mapping[str, datetime]) -> pa.Table:
-    """The table ``erased(person, erased_at)`` of those pseudonyms that were erased; a person's number is their place.
-
-    Privacy
-    -------
-    Reads: pseudonyms, in the order of people's numbers.
-    Returns: when each of the erased among them was, in microseconds.
-    Costs: nothing; nothing leaves.
-    Assumes: the pseudonyms are those of one key.
-    """
-    found = [(person, micros(erased[name])) for person, name in enumerate(names) if name in erased] if erased else []
-    persons, times = zip(*found, strict=True) if found else ((), ())
-    return pa.table({"person": pa.array(persons, pa.int32()), "erased_at": pa.array(times, pa.int64())})
-
-
-def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float) -> tuple[pa.Table, pa.Table]:
+def enrolled(
+    user_ids: Iterable[str | None], keys: Keys, evaluation_share: float, *, among: Iterable[str] | None = None
+) -> tuple[pa.Table, pa.Table]:
     """The tables ``ids(user_id, person)`` and ``people(person, pseudonym, part)``; missing and unclean ids are nobody.
 
     A person's part, ``training`` or ``evaluation``, depends on their id, the assignment key and the share, on nothing
-    else.
+    else. Where pseudonyms are given, only people among those are enrolled.
 
     Privacy
     -------
@@ -64,12 +49,20 @@ def enrolled(user_ids: Iterable[str | None], keys: Keys, evaluation_share: float
     Assumes: the keys are secret.
     """
     named = pseudonyms(user_ids, keys)
+    if among is not None:
+        wanted = set(among)
+        named = {user_id: name for user_id, name in named.items() if name in wanted}
     person = pa.array(range(len(named)), pa.int32())
-    cut = int(evaluation_share * 2**64)
-    part = ["evaluation" if place < cut else "training" for place in keys.places(named)]
-    return (
-        pa.table({"user_id": pa.array(named, pa.string()), "person": person}),
-        pa.table(
-            {"person": person, "pseudonym": pa.array(named.values(), pa.string()), "part": pa.array(part, pa.string())}
-        ),
-    )
+    ids = {"user_id": pa.array(named, pa.string()), "person": person}
+    part = [part_of(place, evaluation_share) for place in keys.places(named)]
+    people = {
+        "person": person,
+        "pseudonym": pa.array(named.values(), pa.string()),
+        "part": pa.array(part, pa.string()),
+    }
+    return pa.table(ids), pa.table(people)
+
+
+def part_of(place: int, evaluation_share: float) -> str:
+    """``training`` or ``evaluation``, by where a person falls on the line from 0 to 2^64; see `Keys.places`."""
+    return "evaluation" if place < int(evaluation_share * 2**64) else "training"

@@ -7,6 +7,11 @@ where nothing can be written: then each process compiles once. `tactful.personal
 it first adds something up, so that nobody waits for the compiler who only asks for help.
 
 No locks and no atomics: each thread owns some rows of the result. Whole numbers add up the same in any order.
+
+*Floats.* What one person adds may not depend on who else is there; on a cluster that decides which machine a person's
+row comes to. So loops over floats use additions, products, quotients and roots alone, each of which IEEE 754 rounds in
+one way, in the order in which they are written: no ``fastmath``, which would let the compiler reorder and fuse them
+(a test reads what it made). Every machine with 64-bit floats then finds the same numbers.
 """
 
 from __future__ import annotations

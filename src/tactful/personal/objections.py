@@ -27,9 +27,9 @@ from tactful.catalogue import Catalogue
 from tactful.errors import UsageError
 from tactful.personal import books
 from tactful.personal.consent import checked_purpose
-from tactful.personal.engines.base import Engine, Session
+from tactful.personal.engines.base import Session
 from tactful.personal.engines.duckdb import DuckDB
-from tactful.personal.ids import gone, is_clean
+from tactful.personal.ids import is_clean
 from tactful.personal.keys import Keys
 from tactful.personal.source import Tabular
 from tactful.personal.statement import STANDING
@@ -100,7 +100,6 @@ def standings(
     purpose: str = "personalization.recommendations",
     basis: Basis = "consent",
     valid_for: timedelta = timedelta(days=1),
-    engine: Engine | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> Standings:
     """Everybody whom the tables name is judged once, as of now and until the list ends.
@@ -121,8 +120,6 @@ def standings(
         Whom to list, see the notes of this module.
     valid_for : timedelta
         How long the list is to hold.
-    engine : Engine, optional
-        What runs the statement; DuckDB if not given.
     now : callable returning a datetime, optional
         The clock: a time **before** the tables were read, or whoever withdrew in between would be taken for known.
 
@@ -145,14 +142,14 @@ def standings(
     """
     made_at = in_utc(now())
     check_asked(basis=basis, purpose=purpose, valid_for=valid_for)
-    session = (engine or DuckDB()).session()
+    session = DuckDB().session()
     for name, table in books.questions(_NO_ITEMS, (), (), purpose).items():
         session.put(name, table)
     begins, ends = micros(made_at), micros(made_at + valid_for)
     session.put("moments", books.moments([("then", begins, FOREVER), ("now", ends, FOREVER)]))
     books.stage(session, books.consents(consents), None if subjects is None else books.subjects(subjects))
-    names = _enrol(session, session.query(_NAMED)["user_id"], keys, pseudonyms=bool(erased))
-    books.settle(session, gone(names, erased))
+    _enrol(session, session.query(_NAMED)["user_id"], keys, pseudonyms=bool(erased))
+    books.settle(session, erased)
     session.create("standings", _STANDING)
     counted, listed = session.query(_COUNTED), session.query(_LISTED[basis])
     return Standings(
@@ -168,14 +165,14 @@ def standings(
 _NO_ITEMS = Catalogue(item_ids=np.array([], dtype=str), titles=np.array([], dtype=str), features={})
 
 
-def _enrol(session: Session, user_ids: Iterable[str], keys: Keys, *, pseudonyms: bool) -> list[str]:
-    """The tables ``ids`` and ``people`` are in the session, with a mark in place of a pseudonym; those if asked for."""
+def _enrol(session: Session, user_ids: Iterable[str], keys: Keys, *, pseudonyms: bool) -> None:
+    """The tables ``ids`` and ``people`` are in the session, with a mark for everybody; pseudonyms if asked for."""
     named = [user_id for user_id in user_ids if is_clean(user_id)]
     person = pa.array(range(len(named)), pa.int32())
     session.put("ids", pa.table({"user_id": pa.array(named, pa.string()), "person": person}))
     marks = pa.array([mark.hex() for mark in keys.marks(named)], pa.string())
-    session.put("people", pa.table({"person": person, "mark": marks}))
-    return keys.pseudonyms(named) if pseudonyms else []
+    names = pa.array(keys.pseudonyms(named) if pseudonyms else [None] * len(named), pa.string())
+    session.put("people", pa.table({"person": person, "mark": marks, "pseudonym": names}))
 
 
 def check_asked(*, basis: str, purpose: str, valid_for: timedelta) -> None:

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
 from tactful.errors import UsageError
-from tactful.personal.engines.base import Engine, Kind
+from tactful.personal.consent import OUTCOMES
+from tactful.personal.engines.base import Engine, Kind, Roll
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.gate import ConsentGate
 from tactful.personal.ids import is_clean
@@ -38,9 +40,9 @@ UNREADABLE = "unreadable"
 """What stands where a value is no time."""
 
 _KINDS: Mapping[Role, Mapping[str, Kind]] = {
-    "interactions": {"user_id": "id", "item_id": "id", "timestamp": "time"},
+    "interactions": {"user_id": "person", "item_id": "id", "timestamp": "time"},
     "consents": {
-        "user_id": "id",
+        "user_id": "person",
         "purpose": "purpose",
         "state": "word",
         "event_time": "time",
@@ -51,8 +53,8 @@ _KINDS: Mapping[Role, Mapping[str, Kind]] = {
         **dict.fromkeys(("receipt_id", "schema_version"), "word"),
         "stored_time": "time",
     },
-    "subjects": {"user_id": "id", "minor": "flag", "erased_at": "time"},
-    "attributes": {"user_id": "id"},
+    "subjects": {"user_id": "person", "minor": "flag", "erased_at": "time"},
+    "attributes": {"user_id": "person"},
 }
 _NEEDED: Mapping[Role, tuple[str, ...]] = {
     "interactions": ("user_id", "item_id", "timestamp"),
@@ -63,7 +65,7 @@ _NEEDED: Mapping[Role, tuple[str, ...]] = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = micros(datetime(9999, 12, 31, tzinfo=UTC))
 _ONE = timedelta(microseconds=1)
-_JUDGED = "SELECT p.pseudonym, j.item, j.instant, j.outcome FROM judged j JOIN people p ON p.person = j.person"
+_JUDGED = "SELECT p.pseudonym, j.item, j.instant, j.place FROM judged j JOIN people p ON p.person = j.person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -110,7 +112,13 @@ class Judged:
 
 
 def rows_of(
-    user_id: str, source: Tabular, role: Role, *, columns: Sequence[str] = (), engine: Engine | None = None
+    user_id: str,
+    source: Tabular,
+    role: Role,
+    *,
+    keys: Keys,
+    columns: Sequence[str] = (),
+    engine: Engine | None = None,
 ) -> PersonRows:
     """The rows of one person, found while the table is read; nobody else's leave the engine.
 
@@ -120,6 +128,8 @@ def rows_of(
     source : str, Path, pyarrow.Table or pandas.DataFrame
     role : Role
         What the table is for, which says what columns it has.
+    keys : Keys
+        For engines that never see an id, only the pseudonym.
     columns : sequence of str
         Of attributes: those that are declared. One that the table lacks is left out.
     engine : Engine, optional
@@ -144,13 +154,15 @@ def rows_of(
     needed = _NEEDED[role]
     found = Source.open(source, role=role, required=needed, optional=[name for name in kinds if name not in needed])
     kept: dict[str, Kind] = {name: kinds[name] for name in found.columns}
-    session = (engine or DuckDB()).session()
+    session = (engine or DuckDB()).session(Roll(keys=keys, evaluation_share=0.0))
     session.stage("rows", found, kept)
-    session.put("wanted", pa.table({"user_id": pa.array([user_id], pa.string())}))
+    one = pa.table({"user_id": pa.array([user_id], pa.string())})
+    session.stage("wanted", Source.open(one, role="wanted", required=["user_id"]), {"user_id": "person"})
     flags = [f"{name}_unreadable" for name, kind in kept.items() if kind in ("time", "end")]
     listed = ", ".join(f'r."{name}"' for name in (*kept, *flags))
     values = session.query(f"SELECT {listed} FROM rows r JOIN wanted w ON w.user_id = r.user_id")  # noqa: S608
     session.drop("rows", "wanted")
+    values["user_id"] = np.full(len(values["user_id"]), user_id, dtype=object)
     text = {name: pa.array(_texts(kind, values, name), pa.string()) for name, kind in kept.items()}
     return PersonRows(table=pa.table(text), not_read=tuple(sorted(set(found.header) - set(kept))))
 
@@ -197,8 +209,8 @@ def judge(
     admitted = gate.admit(InteractionLog.open(log), purpose, as_of)
     found = admitted._session.query(_JUDGED)
     name = keys.pseudonyms([nobody])[0]
-    rows = zip(*(found[column] for column in ("pseudonym", "item", "instant", "outcome")), strict=True)
-    told = {(item, instant): str(outcome) for who, item, instant, outcome in rows if who != name}
+    rows = zip(*(found[column] for column in ("pseudonym", "item", "instant", "place")), strict=True)
+    told = {(item, instant): OUTCOMES[int(place)] for who, item, instant, place in rows if who != name}
     return Judged(outcomes=tuple(told[place] for place in _places(interactions, catalogue)))
 
 

@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
@@ -32,8 +33,11 @@ from tactful.personal.engines.base import Session
 from tactful.personal.keys import Keys
 
 _ROW_KEY, _SUM_KEY = b"\x00tactful admitted row", b"\x00tactful admitted rows"
-_ADMITTED = "SELECT person, item, instant FROM admitted"
-_PEOPLE = "SELECT person, pseudonym FROM people"
+_ADMITTED = """
+SELECT p.name, a.item, a.instant
+FROM admitted a
+JOIN (SELECT person, UNHEX(pseudonym) AS name FROM people) AS p ON p.person = a.person
+"""
 _ITEMS = "SELECT item, item_id FROM items"
 _BLOCK = 16
 _AT_ONCE = 1 << 15  # what a processor's own cache holds
@@ -81,19 +85,53 @@ def fingerprint(session: Session, keys: Keys) -> str:
     Costs: nothing; nothing leaves.
     Assumes: the key of pseudonyms is secret.
     """
-    found = session.query(_ADMITTED)
-    code = _Code(hmac.digest(keys.pseudonym, _ROW_KEY, hashlib.sha256))
-    people, named = session.query(_PEOPLE), session.query(_ITEMS)
-    of_person = code.blocks(_placed(people["person"], map(bytes.fromhex, people["pseudonym"])))
-    of_item = _placed(named["item"], (_of_id(str(item_id), keys) for item_id in named["item_id"]))
-    total = np.zeros(2, dtype=np.uint64)
-    for start in range(0, len(found["instant"]), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        mixed = code.blocks(of_person.take(found["person"][part], axis=0) ^ of_item.take(found["item"][part], axis=0))
-        mixed[:, 0] ^= found["instant"][part].view(np.uint64)
-        total += _sums(code.blocks(mixed))
-    told = len(found["instant"]).to_bytes(8, "big") + total.astype(">u8").tobytes()
+    named = session.query(_ITEMS)
+    code = RowCodes(
+        key=hmac.digest(keys.pseudonym, _ROW_KEY, hashlib.sha256),
+        items=_placed(named["item"], (_of_id(str(item_id), keys) for item_id in named["item_id"])),
+    )
+    rows, *total = session.total(_ADMITTED, code)
+    told = int(rows).to_bytes(8, "big") + np.array(total).astype(">u8").tobytes()
     return hmac.digest(hmac.digest(keys.pseudonym, _SUM_KEY, hashlib.sha256), told, hashlib.sha256)[:_BLOCK].hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RowCodes:
+    """How many rows there are, and the sum of their codes as two numbers: see `tactful.personal.people_sums.Sums`.
+
+    Batches have the columns ``name`` (a pseudonym as 16 bytes), ``item`` and ``instant``.
+
+    Attributes
+    ----------
+    key : bytes of length 32
+        Of the codes; it is sent to where rows are, and made for nothing else.
+    items : uint64 array of shape (n_items, 2)
+        The block of each item of the catalogue.
+    """
+
+    key: bytes
+    items: _Blocks
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """One block of three numbers."""
+        return (3,)
+
+    def prepared(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """The three numbers of a batch."""
+        code, total = _Code(self.key), np.zeros(2, dtype=np.uint64)
+        names, items = _held(batch.column("name")), batch.column("item").to_numpy()
+        instants = batch.column("instant").to_numpy().view(np.uint64)
+        for start in range(0, len(names), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            mixed = code.blocks(code.blocks(names[part]) ^ self.items.take(items[part], axis=0))
+            mixed[:, 0] ^= instants[part]
+            total += _sums(code.blocks(mixed))
+        return np.concatenate([[len(names)], total.view(np.int64)])
+
+    def add(self, prepared: NDArray[np.int64], block: int, total: NDArray[np.int64]) -> None:  # noqa: ARG002 (there is one)
+        """The numbers of a batch have been added, modulo 2^64."""
+        total += prepared
 
 
 class _Code:
@@ -113,6 +151,13 @@ class _Code:
 def _sums(blocks: _Blocks) -> _Blocks:
     """The sums of the first and of the second numbers, modulo 2^64; two passes are faster than one over pairs."""
     return np.array([blocks[:, 0].sum(), blocks[:, 1].sum()], dtype=np.uint64)
+
+
+def _held(names: pa.Array) -> _Blocks:
+    """A column of 16 bytes in each cell as blocks."""
+    fixed = names.cast(pa.binary(_BLOCK))
+    start = fixed.offset * _BLOCK
+    return np.frombuffer(fixed.buffers()[1], dtype=np.dtype("<u8"), count=2 * len(fixed), offset=start).reshape(-1, 2)
 
 
 def _placed(places: NDArray[np.int64], blocks: Iterable[bytes]) -> _Blocks:

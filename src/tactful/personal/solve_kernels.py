@@ -107,36 +107,7 @@ def cut(left: int, right: int) -> int:
 
 
 @compiled
-def add_right_hand_sides(mine: _Int64, shares: _Int64, person: _Int64, total: _Int64) -> None:
-    """The person's vector is added to each of their items, by its share."""
-    for k in range(len(mine)):
-        for c in range(len(person)):
-            total[mine[k], c] += cut(shares[k], person[c])
-
-
-@compiled
-def add_gram(person: _Int64, total: _Int64) -> None:
-    """The upper triangle of the person's outer product is added, row by row."""
-    entry = 0
-    for c in range(len(person)):
-        for e in range(c, len(person)):
-            total[entry] += cut(person[c], person[e])
-            entry += 1
-
-
-@compiled
-def add_item_grams(mine: _Int64, shares: _Int64, person: _Int64, total: _Int64) -> None:
-    """The upper triangle of the person's outer product is added to each of their items, by its share."""
-    for k in range(len(mine)):
-        entry = 0
-        for c in range(len(person)):
-            for e in range(c, len(person)):
-                total[mine[k], entry] += cut(shares[k], cut(person[c], person[e]))
-                entry += 1
-
-
-@compiled
-def add_people(
+def solved_people(
     starts: _Int64,
     items: _Int32,
     place: _Int32,
@@ -145,27 +116,66 @@ def add_people(
     prior: _Float,
     observed: float,
     least: float,
-    sides: _Int64,
-    gram: _Int64,
-    item_grams: _Int64,
+) -> tuple[_Int64, _Int64, _Int64, _Int64]:
+    """Each person's head rows, the shares of those, and vectors: where each starts, and they one after another.
+
+    Who has no item in the head, or no solution, has no rows, and zeros for a vector.
+    """
+    n_people, size = len(starts) - 1, factors.shape[1]
+    begins = np.zeros(n_people + 1, dtype=np.int64)
+    rows, shares = np.empty((2, starts[-1] - starts[0]), dtype=np.int64)
+    vector, vectors = np.empty(size), np.zeros((n_people, size), dtype=np.int64)
+    for person in range(n_people):
+        begin = begins[person]
+        length = head_items(items[starts[person] : starts[person + 1]], place, rows[begin:])
+        mine, found = rows[begin : begin + length], False
+        if length > 0 and solve(factors, mine, prior, observed, vector):
+            found = whole_numbers(vector, least, vectors[person])
+            found = found and whole_numbers(weights[mine], 0.0, shares[begin : begin + length])
+        if not found:
+            vectors[person] = 0
+        begins[person + 1] = begin + length if found else begin
+    return begins, rows[: begins[-1]], shares[: begins[-1]], vectors
+
+
+@compiled
+def add_right_hand_sides(
+    begins: _Int64, rows: _Int64, shares: _Int64, vectors: _Int64, first: int, last: int, total: _Int64
 ) -> None:
-    """Each person has added to the sums that have rows; a sum without any is not asked for."""
-    size = factors.shape[1]
-    buffer = np.empty(len(factors), dtype=np.int64)
-    vector, person = np.empty(size), np.empty(size, dtype=np.int64)
-    for row in range(len(starts) - 1):
-        length = head_items(items[starts[row] : starts[row + 1]], place, buffer)
-        if length == 0:
-            continue
-        mine = buffer[:length]
-        shares = np.empty(length, dtype=np.int64)
-        if not solve(factors, mine, prior, observed, vector):
-            continue
-        if not (whole_numbers(vector, least, person) and whole_numbers(weights[mine], 0.0, shares)):
-            continue
-        if len(sides):
-            add_right_hand_sides(mine, shares, person, sides)
-        if len(gram):
-            add_gram(person, gram)
-        if len(item_grams):
-            add_item_grams(mine, shares, person, item_grams)
+    """Each person's vector is added to each of their rows from `first` before `last`, by its share."""
+    size = vectors.shape[1]
+    for person in range(len(vectors)):
+        for k in range(begins[person], begins[person + 1]):
+            if first <= rows[k] < last:
+                start = (rows[k] - first) * size
+                for c in range(size):
+                    total[start + c] += cut(shares[k], vectors[person, c])
+
+
+@compiled
+def add_gram(vectors: _Int64, total: _Int64) -> None:
+    """The upper triangles of everybody's outer product are added, row by row."""
+    size = vectors.shape[1]
+    for person in range(len(vectors)):
+        entry = 0
+        for c in range(size):
+            for e in range(c, size):
+                total[entry] += cut(vectors[person, c], vectors[person, e])
+                entry += 1
+
+
+@compiled
+def add_item_grams(
+    begins: _Int64, rows: _Int64, shares: _Int64, vectors: _Int64, first: int, last: int, total: _Int64
+) -> None:
+    """The upper triangle of each outer product is added to each of the person's rows from `first` before `last`."""
+    size = vectors.shape[1]
+    pairs = size * (size + 1) // 2
+    for person in range(len(vectors)):
+        for k in range(begins[person], begins[person + 1]):
+            if first <= rows[k] < last:
+                entry = (rows[k] - first) * pairs
+                for c in range(size):
+                    for e in range(c, size):
+                        total[entry] += cut(shares[k], cut(vectors[person, c], vectors[person, e]))
+                        entry += 1

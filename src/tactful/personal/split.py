@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import scipy.sparse
@@ -15,15 +15,15 @@ from tactful.personal.doors import ClosedDoor, opened
 from tactful.personal.matrices import user_items
 
 _FIRST_TIMES = """
-SELECT a.person, p.pseudonym, a.item, MIN(a.instant) AS first_time
+SELECT a.person, a.item, MIN(a.instant) AS first_time
 FROM admitted a
 JOIN people p ON p.person = a.person
 WHERE p.part = 'evaluation'
-GROUP BY a.person, p.pseudonym, a.item
+GROUP BY a.person, a.item
 """
 
 _EVERYBODY = """
-SELECT j.person, p.pseudonym, MAX(CASE WHEN j.outcome = 'admitted' THEN 1 ELSE 0 END) AS admitted
+SELECT j.person, p.pseudonym, MAX(CASE WHEN j.place = 0 THEN 1 ELSE 0 END) AS admitted
 FROM judged j
 JOIN people p ON p.person = j.person
 WHERE p.part = 'evaluation'
@@ -92,11 +92,10 @@ def hold_out(
     if not 0 < hidden_share < 1:
         raise ConfigError("hidden_share is between 0 and 1", given=f"{hidden_share:g}", do="Hide e.g. 0.2 of a history")
     found = consented._session.query(_FIRST_TIMES)
-    order = np.lexsort((found["item"], found["first_time"], found["person"]))
-    names, items = found["pseudonym"][order], found["item"][order]
-    _, starts, rows, sizes = np.unique(
-        found["person"][order], return_index=True, return_inverse=True, return_counts=True
-    )
+    people, rows, sizes = np.unique(found["person"], return_inverse=True, return_counts=True)  # in order of pseudonyms
+    order = np.lexsort((found["item"], found["first_time"], rows))
+    rows, items = rows[order], found["item"][order]
+    starts = np.cumsum(sizes) - sizes
     folds = np.array([n - _hidden(int(n), hidden_share) for n in sizes], dtype=np.int64)
     late = np.arange(len(rows)) - starts[rows] >= folds[rows]
     kept = sizes >= minimum_items
@@ -107,8 +106,7 @@ def hold_out(
         chosen = chosen & kept[rows]
         return user_items(row[rows[chosen]], items[chosen], len(consented.catalogue), int(kept.sum()))
 
-    enough = tuple(map(str, names[starts[kept]]))
-    others = _only_known(consented, set(enough))
+    enough, others = _told(consented, people[kept])
     admitted = np.array([True] * len(enough) + list(others.values()), dtype=np.bool_)
     admitted.flags.writeable = False
     return opened(
@@ -116,11 +114,16 @@ def hold_out(
     )
 
 
-def _only_known(consented: ConsentedInteractions, enough: set[str]) -> dict[str, bool]:
-    """The other evaluation people of the log by pseudonym, in that order, and whether a row of theirs was admitted."""
+def _told(consented: ConsentedInteractions, enough: NDArray[Any]) -> tuple[list[str], dict[str, bool]]:
+    """The pseudonyms of those with enough items; of the others in the log, whether a row of theirs was admitted.
+
+    Both in the order of pseudonyms.
+    """
     found = consented._session.query(_EVERYBODY)
-    told = zip(map(str, found["pseudonym"]), map(bool, found["admitted"]), strict=True)
-    return {name: admitted for name, admitted in sorted(told) if name not in enough}
+    first = set(enough.tolist())
+    told = sorted(zip(map(str, found["pseudonym"]), found["person"].tolist(), found["admitted"].tolist(), strict=True))
+    others = {name: bool(admitted) for name, person, admitted in told if person not in first}
+    return [name for name, person, _ in told if person in first], others
 
 
 def _hidden(n: int, share: float) -> int:

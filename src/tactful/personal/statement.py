@@ -1,10 +1,10 @@
-"""The consent gate as SQL: every engine runs these texts, over tables in which people are numbers, times microseconds.
+"""The consent gate as SQL: every engine runs these texts, over tables in which times are microseconds.
 
 Tables that the statements read, all times ``BIGINT`` microseconds in UTC:
 
 ``ids(user_id, person)``, ``people(person, pseudonym, part)``
-    One row a person of the log; `person` is the rank of the pseudonym. `ids` is dropped once the rows are judged.
-``erased(person, erased_at)``
+    One row a person of the log, whatever `person` is to the engine. `ids` is dropped once the rows are judged.
+``erased(pseudonym, erased_at)``
     Who was erased by tactful itself; they count like those whom the subjects name.
 ``items(item_id, item, bundle, keep)``
     The catalogue; `item` is the position, `bundle` the number of its set of sensitive categories, 0 if none, `keep` how
@@ -18,8 +18,6 @@ Tables that the statements read, all times ``BIGINT`` microseconds in UTC:
     ``then`` (as of) and ``now``: rows must pass at both. Grants recorded up to `instant` count, refusals
     and erasures up to `known_until`: for a past moment it is `instant`, for the present it is 2^62, since what is in
     hand now counts whatever its dates say.
-``outcomes(place, outcome)``
-    What happens to rows, in order of precedence.
 ``log``, ``consent_rows``, ``subject_rows``
     The tables as they came, staged by the engine.
 ``consents``, ``subjects``
@@ -33,6 +31,8 @@ missing value is never true, so every ``CASE`` asks first for what may be missin
 
 from __future__ import annotations
 
+from tactful.personal.consent import OUTCOMES
+
 SUBJECTS = """
 SELECT person, MAX(minor) AS minor, MIN(erased_at) AS erased_at
 FROM (
@@ -42,7 +42,9 @@ FROM (
   FROM subject_rows s
   JOIN ids p ON p.user_id = s.user_id
   UNION ALL
-  SELECT person, 0 AS minor, erased_at FROM erased
+  SELECT p.person, 0 AS minor, e.erased_at
+  FROM erased e
+  JOIN people p ON p.pseudonym = e.pseudonym
 ) AS flagged
 GROUP BY person
 """
@@ -227,15 +229,21 @@ JOIN people p ON p.person = s.person
 WHERE s.reason_then IS NULL AND s.reason_now IS NULL
 """  # noqa: S608 (two constants)
 
-# One row for each row of the log, with `admitted` or its one reason. Where there is no moment `now`, only `then` is
-# judged. People are judged first, so that the log, which is the one large table, is read and joined once.
+# The place in `tactful.personal.consent.OUTCOMES` of a reason, for each of the two moments.
+_PLACED = "CASE {} " + " ".join(f"WHEN '{outcome}' THEN {place}" for place, outcome in enumerate(OUTCOMES)) + " END"
+_THEN, _NOW = (f"{_PLACED.format(f's.{reason}')} AS {reason}" for reason in ("reason_then", "reason_now"))
+_PLACES = {outcome: str(place) for place, outcome in enumerate(OUTCOMES)}
+
+# One row for each row of the log, with its one outcome: the place in `tactful.personal.consent.OUTCOMES`, so that 0 is
+# admitted. Where there is no moment `now`, only `then` is judged. People are judged first, so that the log, which is
+# the one large table, is read and joined once.
 #
-# named     the standing of each id
+# named     the standing of each id, reasons by their places
 # opt_ins   since when everything that a sensitive bundle asks for has been in force, both moments side by side
 # clock     the two instants
 JUDGED = f"""{STANDING},
 named AS (
-  SELECT d.user_id, d.person, s.reason_then, s.since_then, s.reason_now, s.since_now
+  SELECT d.user_id, d.person, {_THEN}, s.since_then, {_NOW}, s.since_now
   FROM ids d
   JOIN standing s ON s.person = d.person
 ),
@@ -254,32 +262,35 @@ clock AS (
   FROM moments
 )
 SELECT s.person, CASE WHEN r.item_id IS NULL THEN NULL ELSE COALESCE(i.item, -1) END AS item, r.timestamp AS instant,
-  CASE
-    WHEN s.person IS NULL OR r.item_id IS NULL OR r.timestamp IS NULL OR r.timestamp > c.instant_then THEN 'malformed'
-    WHEN i.item IS NULL THEN 'unknown_item'
+  CAST(CASE
+    WHEN s.person IS NULL OR r.item_id IS NULL OR r.timestamp IS NULL OR r.timestamp > c.instant_then THEN {{malformed}}
+    WHEN i.item IS NULL THEN {{unknown_item}}
     WHEN s.reason_then IS NOT NULL THEN s.reason_then
-    WHEN r.timestamp < s.since_then THEN 'before_grant'
-    WHEN r.timestamp < c.instant_then - i.keep THEN 'retention_expired'
-    WHEN i.bundle > 0 AND (o.since_then IS NULL OR r.timestamp < o.since_then) THEN 'sensitive_category'
-    WHEN c.instant_now IS NULL THEN 'admitted'
+    WHEN r.timestamp < s.since_then THEN {{before_grant}}
+    WHEN r.timestamp < c.instant_then - i.keep THEN {{retention_expired}}
+    WHEN i.bundle > 0 AND (o.since_then IS NULL OR r.timestamp < o.since_then) THEN {{sensitive_category}}
+    WHEN c.instant_now IS NULL THEN {{admitted}}
     WHEN s.reason_now IS NOT NULL THEN s.reason_now
-    WHEN r.timestamp < s.since_now THEN 'before_grant'
-    WHEN r.timestamp < c.instant_now - i.keep THEN 'retention_expired'
-    WHEN i.bundle > 0 AND (o.since_now IS NULL OR r.timestamp < o.since_now) THEN 'sensitive_category'
-    ELSE 'admitted'
-  END AS outcome
+    WHEN r.timestamp < s.since_now THEN {{before_grant}}
+    WHEN r.timestamp < c.instant_now - i.keep THEN {{retention_expired}}
+    WHEN i.bundle > 0 AND (o.since_now IS NULL OR r.timestamp < o.since_now) THEN {{sensitive_category}}
+    ELSE {{admitted}}
+  END AS TINYINT) AS place
 FROM log r
 CROSS JOIN clock c
 LEFT JOIN named s ON s.user_id = r.user_id
 LEFT JOIN items i ON i.item_id = r.item_id
 LEFT JOIN opt_ins o ON o.person = s.person AND o.bundle = i.bundle
-"""  # noqa: S608 (two constants)
+""".format(**_PLACES)  # noqa: S608 (constants)
+
+# What is handed on.
+ADMITTED = "SELECT person, item, instant FROM judged WHERE place = 0"
 
 # Of the rows that `JUDGED` cannot judge, those that are only later than the moment `then`.
 LATER = """
 SELECT COUNT(*) AS n
 FROM judged j
 CROSS JOIN moments m
-WHERE m.moment = 'then' AND j.outcome = 'malformed' AND j.person IS NOT NULL AND j.item IS NOT NULL
+WHERE m.moment = 'then' AND j.place = {malformed} AND j.person IS NOT NULL AND j.item IS NOT NULL
   AND j.instant > m.instant
-"""
+""".format(**_PLACES)

@@ -5,6 +5,9 @@ Notes
 Who is erased while it comes in does not enter. It is asked twice: before anything is written, and in the transaction by
 which the change counts. An erasure marks its person in a transaction too, before it looks into the vault. So either the
 mark comes first, and the change is undone and made again without them, or the erasure finds what came in.
+
+Whoever's rows enter is kept by their id, sealed. No engine but DuckDB gives ids back, so ids are read with that; what
+enters a vault is a file.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from tactful.errors import SchemaError, SecretError
 from tactful.personal import vault_attributes
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.consented import ConsentedInteractions
+from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.gate import ConsentGate
+from tactful.personal.ids import pseudonyms
 from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.vault_manifest import VaultPolicy
@@ -69,7 +74,7 @@ def ingest(
             erased = store.subjects.erased()
             people = admitted_people(consented)
             entering = people - erased.keys()
-            ids = _ids(log, gate, entering)
+            ids = _ids(log, store, entering)
             added, late = _enter(change, consented, categories, [bytes.fromhex(name) for name in people - entering])
             told = 0
             if demographics is not None and specs:
@@ -140,11 +145,11 @@ def _enter(
     return added, late
 
 
-def _ids(log: InteractionLog, gate: ConsentGate, people: Collection[str]) -> list[str]:
-    """The ids behind these pseudonyms, read once more from the log."""
-    session = gate.workspace()
+def _ids(log: InteractionLog, store: VaultStore, people: Collection[str]) -> list[str]:
+    """The ids behind these pseudonyms, read once more from the log, here."""
+    session = DuckDB().session()
     session.stage("log_ids", log.source, {"user_id": "id"})
-    named = gate.pseudonyms(session.query("SELECT DISTINCT user_id FROM log_ids")["user_id"])
+    named = pseudonyms(session.query("SELECT DISTINCT user_id FROM log_ids")["user_id"], store.keys)
     found = [user_id for user_id, name in named.items() if name in people]
     if len(found) != len(people):
         raise SchemaError(

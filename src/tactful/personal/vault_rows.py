@@ -68,14 +68,13 @@ def admitted_rows(consented: ConsentedInteractions, digit: str, categories: Sequ
     """
     session = consented._session
     rows, people = session.query(_ROWS.format(digit=digit)), session.query(_PEOPLE.format(digit=digit))
-    place = np.zeros(int(people["person"].max(initial=-1)) + 1, dtype=np.int32)
-    place[people["person"].astype(np.int64)] = np.arange(len(people["person"]), dtype=np.int32)
+    place = pc.index_in(pa.array(rows["person"]), value_set=pa.array(people["person"]))
     items = rows["item"].astype(np.int32)
     labels, of_item = _labels(categories)
     names = pa.array([bytes.fromhex(str(name)) for name in people["pseudonym"]], pa.binary())
     item_ids = pa.array(consented.catalogue.item_ids.tolist(), pa.string())
     columns = [
-        pa.DictionaryArray.from_arrays(pa.array(place[rows["person"].astype(np.int64)]), names),
+        pa.DictionaryArray.from_arrays(place, names),
         pa.DictionaryArray.from_arrays(pa.array(items), item_ids),
         pa.array(rows["instant"].astype(np.int64)),
         pa.DictionaryArray.from_arrays(pa.array(of_item[items]), pa.array(labels, pa.string())),

@@ -236,7 +236,7 @@ class Attacker:
 
     @property
     def _items(self) -> NDArray[np.int64]:
-        return np.arange(self._worlds[0].bounded.user_items.shape[1])
+        return np.arange(len(self._worlds[0].bounded.catalogue))
 
     def _door(self, noise: NoiseSource) -> PrivateRelease:
         return self._kind(ledger=Rehearsal(), run="audit", plan=self._plan, noise=noise)

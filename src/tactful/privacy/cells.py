@@ -186,7 +186,7 @@ def cell_sums(
     **Privacy.** *Reads* metrics, levels and shares of single people. *Returns* an exact sum over people, for
     `tactful.privacy.release` only. *Costs* nothing by itself. *Assumes* one row a person; the norm is argued above.
     """
-    few_enough(metrics["people"])
+    few_enough(len(metrics["people"]))
     return np.concatenate(list(_blocks(metrics, groups, design, shares or {})))
 
 

@@ -220,7 +220,7 @@ def exposure_counts(rows: ListRows, design: ListDesign) -> _Ints:
     **Privacy.** *Reads* rows of evaluation people. *Returns* an exact sum over people, for `tactful.privacy.release`
     only. *Costs* nothing by itself. *Assumes* nothing of the rows but that one is one person: the norm is argued above.
     """
-    few_enough(rows.halves)
+    few_enough(len(rows.halves))
     shown = {name: entries_of(rows.lists[name], design) for name in LISTS}
     own, shared, person = design.units
     weights = np.full(design.entries, own, dtype=np.int64)

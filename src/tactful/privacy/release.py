@@ -190,7 +190,7 @@ class PrivateRelease:
         **Privacy.** *Reads* nothing but the number of rows. *Returns* it with noise. *Costs* the event ``people``.
         *Assumes* one row a person: each adds S to one entry.
         """
-        noisy, sigma = self._release("people", lambda: np.array([bounded.user_items.shape[0] * SCALE], dtype=np.int64))
+        noisy, sigma = self._release("people", lambda: np.array([bounded.n_people * SCALE], dtype=np.int64))
         return PeopleCount(noise=self._noise.kind, value=float(noisy[0]), sigma=sigma)
 
     def popularity(self, bounded: BoundedInteractions) -> ItemPopularity:

@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIME = re.compile(
     r" *(\d{4}-\d\d-\d\d)"
-    r"(?:[T ](\d\d?)(:\d\d(?::\d\d)?)((?<=:\d\d:\d\d)\.\d{1,9})?(Z| UTC| GMT|[+-]\d\d(?::?\d\d)?)? *)?",
+    r"(?:[T ]([01]?\d|2[0-3])(:\d\d(?::\d\d)?)((?<=:\d\d:\d\d)\.\d{1,9})?(Z| UTC| GMT|[+-]\d\d(?::?\d\d)?)?)? *",
     re.ASCII,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import duckdb
@@ -11,23 +11,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tactful.errors import SchemaError, TactfulError
-from tactful.personal.consent import PURPOSE
-from tactful.personal.engines.base import EARLIEST, LATEST, Columns, Kind
+from tactful.errors import ConfigError, SchemaError, TactfulError, UsageError
+from tactful.personal.engines import duckdb_rows
+from tactful.personal.engines.base import Census, Columns, Kind, Roll
+from tactful.personal.engines.duckdb_reading import check_type, place_of, quoted, read
+from tactful.personal.held_rows import add_up, zeros
+from tactful.personal.ids import enrolled, is_clean
+from tactful.personal.people_sums import Rows, Sums
 from tactful.personal.source import Source
 
-_TEXT = r"VARCHAR|ENUM\(.*\)|\"?NULL\"?"
-_INTEGER = r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER"
-_TIME = (re.compile(f"{_TEXT}|DATE|TIMESTAMP.*"), "a timestamp, a date, or text in ISO 8601")
-_WORD = (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN"), "text, integer or boolean")
-_TYPES: dict[Kind, tuple[re.Pattern[str], str]] = {
-    "id": (re.compile(f"{_TEXT}|{_INTEGER}"), "text or integer"),
-    "time": _TIME,
-    "end": _TIME,
-    "word": _WORD,
-    "purpose": _WORD,
-    "flag": (re.compile(f"{_TEXT}|{_INTEGER}|BOOLEAN|FLOAT|DOUBLE"), "boolean, text or a number"),
-}
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "temp_directory": "",  # rows about people are never spilled to disk
     "autoinstall_known_extensions": False,
@@ -36,6 +28,9 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 """How every database of the gate is opened."""
 _READABLE = "every table can be read to its end"
+_NAMED = "SELECT DISTINCT user_id FROM {} WHERE user_id IS NOT NULL"
+_COUNTED = "SELECT COUNT(*) AS n, COUNT(*) - COUNT(user_id) AS nameless FROM {}"
+_AT_ONCE = 1 << 17  # rows of a batch
 _OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _READING = (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException)
 
@@ -43,15 +38,36 @@ T = TypeVar("T")
 
 
 class DuckDB:
-    """Opens one in-memory database a session."""
+    """Opens one in-memory database a session.
 
-    def session(self) -> DuckDBSession:
+    Parameters
+    ----------
+    memory : str, optional
+        The most that DuckDB's own buffers take, a session's tables and queries, e.g. ``6GiB``; DuckDB's own limit
+        if not given. Beside them lie about 0.4 kB a person, bounded rows and sums.
+    at_once : int
+        How many admitted rows are bounded in memory together; of more, range after range of people.
+    """
+
+    def __init__(self, *, memory: str | None = None, at_once: int = duckdb_rows.AT_ONCE) -> None:
+        self._memory, self._at_once = memory, at_once
+
+    def session(self, roll: Roll | None = None) -> DuckDBSession:
         """An empty session."""
-        return DuckDBSession()
+        return DuckDBSession(roll, memory=self._memory, at_once=self._at_once)
 
 
 class DuckDBSession:
-    """One in-memory database.
+    """One in-memory database. A person's id is read as it is; a person is the rank of their pseudonym.
+
+    Parameters
+    ----------
+    roll : Roll, optional
+        Whom people become.
+    memory : str, optional
+        The most that its tables and queries take.
+    at_once : int
+        How many admitted rows are bounded in memory together.
 
     Privacy
     -------
@@ -61,9 +77,14 @@ class DuckDBSession:
     Assumes: the process's memory is inside the trust boundary.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, roll: Roll | None = None, *, memory: str | None = None, at_once: int = duckdb_rows.AT_ONCE
+    ) -> None:
+        self._roll, self._at_once = roll, at_once
         self._staged: set[str] = set()
-        self._database = duckdb.connect(":memory:", config=SETTINGS)
+        self._defined: set[str] = set()
+        limit = {} if memory is None else {"memory_limit": memory}
+        self._database = duckdb.connect(":memory:", config=SETTINGS | limit)
         self._database.execute("SET TimeZone = 'UTC'")
         self._database.execute("SET enable_progress_bar = false")
 
@@ -74,11 +95,26 @@ class DuckDBSession:
         """See `Session.stage`."""
         types = _quietly(_READABLE, lambda: self._attach(f"{name}_source", source)) if source else {}
         for column, kind in kinds.items():
-            _check_type(source, column, kind, types.get(column, "NULL"))
-        selected = ", ".join(_read(column, kind, types.get(column)) for column, kind in kinds.items())
+            check_type(source, column, kind, types.get(column, "NULL"))
+        selected = ", ".join(read(column, kind, types.get(column)) for column, kind in kinds.items())
         rows = f"FROM {name}_source" if source else "LIMIT 0"
         self._database.execute(f"CREATE TEMP VIEW {name} AS SELECT {selected} {rows}")
         self._staged.add(name)
+
+    def census(self, name: str) -> Census:
+        """See `Session.census`."""
+        found = self.query(_COUNTED.format(name))
+        unclean = _quietly(_READABLE, lambda: sum(not is_clean(user_id) for user_id in self._named(name)))
+        return Census(rows=int(found["n"][0]), nameless=int(found["nameless"][0]), unclean=unclean)
+
+    def enroll(self, name: str, among: Iterable[str] | None = None) -> None:
+        """See `Session.enroll`."""
+        if self._roll is None:
+            raise UsageError("people are enrolled under keys", given="a session without a roll", do="Give it one")
+        keys, share = self._roll.keys, self._roll.evaluation_share
+        ids, people = _quietly(_READABLE, lambda: enrolled(self._named(name), keys, share, among=among))
+        self.put("ids", ids)
+        self.put("people", people)
 
     def put(self, name: str, table: pa.Table) -> None:
         """See `Session.put`."""
@@ -90,20 +126,45 @@ class DuckDBSession:
         """See `Session.create`."""
         _quietly(_READABLE, lambda: self._database.execute(f"CREATE TEMP TABLE {name} AS {statement}"))
 
+    def define(self, name: str, statement: str) -> None:
+        """See `Session.define`."""
+        self._database.execute(f"CREATE TEMP VIEW {name} AS {statement}")
+        self._defined.add(name)
+
+    def bounded(self, *, max_items: int, n_items: int, counts: pa.Table | None = None) -> Rows:
+        """See `Session.bounded`."""
+        return duckdb_rows.bounded(self, max_items=max_items, n_items=n_items, counts=counts, at_once=self._at_once)
+
     def drop(self, *names: str) -> None:
         """See `Session.drop`."""
         for name in names:
+            kind = "VIEW" if name in self._staged | self._defined else "TABLE"
+            self._database.execute(f"DROP {kind} {name}")
             if name in self._staged:
-                self._database.execute(f"DROP VIEW {name}")
                 self._database.execute(f"DROP VIEW IF EXISTS {name}_source")
                 self._database.unregister(f"{name}_table")
-            else:
-                self._database.execute(f"DROP TABLE {name}")
+        self._staged.difference_update(names)
+        self._defined.difference_update(names)
 
     def query(self, statement: str) -> Columns:
         """See `Session.query`."""
         found = _quietly(_READABLE, lambda: self._database.execute(statement).fetchnumpy())
         return {column: _unmasked(values) for column, values in found.items()}
+
+    def total(self, statement: str, sums: Sums) -> NDArray[np.int64]:
+        """See `Session.total`. Rows are added up while they are read, and never held all at once."""
+        total = zeros(sums)
+        _quietly(_READABLE, lambda: add_up(self._batches(statement), sums, total))
+        return total
+
+    def _named(self, name: str) -> Iterator[str]:
+        """The ids in a staged table, each once."""
+        for batch in self._batches(_NAMED.format(name)):
+            yield from batch.column("user_id").to_pylist()
+
+    def _batches(self, statement: str) -> Iterator[pa.RecordBatch]:
+        """What the statement selects, read while it is computed."""
+        yield from self._database.sql(statement).to_arrow_reader(_AT_ONCE)
 
     def _attach(self, name: str, source: Source) -> dict[str, str]:
         """The source's chosen columns under a view; their DuckDB types by name."""
@@ -114,14 +175,21 @@ class DuckDBSession:
 
     def _reader(self, name: str, source: Source) -> str:
         """``columns FROM reader`` for the source; CSV cells are text, and the header decides the width."""
+        if source.frame is not None:
+            raise ConfigError(
+                f"the engine has the table {source.name}",
+                given="a table of Spark, and DuckDB reads it",
+                do='To train on it set name = "spark" under [engine]; elsewhere give a file',
+            )
         if source.path is None:
             self._database.register(f"{name.removesuffix('_source')}_table", source.table)
-            return f"{', '.join(map(_quoted, source.columns))} FROM {name.removesuffix('_source')}_table"
-        where = _literal(re.sub(r"([*?\[])", r"[\1]", str(source.path)))  # nothing in a path is a wildcard
-        if source.path.suffix == ".parquet":
-            return f"{', '.join(map(_quoted, source.columns))} FROM read_parquet({where})"
+            return f"{', '.join(map(quoted, source.columns))} FROM {name.removesuffix('_source')}_table"
+        if source.parquet:
+            listed = ", ".join(map(place_of, source.parquet))
+            return f"{', '.join(map(quoted, source.columns))} FROM read_parquet([{listed}], hive_partitioning = false)"
+        where = place_of(source.path)
         cells = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(source.header)))
-        chosen = ", ".join(f"c{position} AS {_quoted(column)}" for column, position in source.columns.items())
+        chosen = ", ".join(f"c{position} AS {quoted(column)}" for column, position in source.columns.items())
         return (
             f"{chosen} FROM read_csv({where}, columns = {{{cells}}}, auto_detect = false, header = true, "
             "delim = ',', quote = '\"', escape = '\"', nullstr = '')"
@@ -135,64 +203,6 @@ def _unmasked(values: Any) -> NDArray[Any]:
     filled = np.asarray(values.data, dtype=object)
     filled[np.ma.getmaskarray(values)] = None
     return filled
-
-
-def _read(column: str, kind: Kind, found: str | None) -> str:
-    """The SELECT items that normalise one column of the type found; None where there is no such column."""
-    cell = _quoted(column) if found else "CAST(NULL AS VARCHAR)"
-    text = f"CAST({cell} AS VARCHAR)"
-    if kind == "id":
-        return f"NULLIF({text}, '') AS {_quoted(column)}"
-    word = f"NULLIF(TRIM({text}), '')"
-    if kind == "purpose":
-        strange = f"NOT regexp_full_match(LOWER({word}), {_literal(PURPOSE)})"
-        return f"LOWER({word}) AS {_quoted(column)}, {_unreadable(column, word, strange)}"
-    if kind in ("time", "end"):
-        is_text = found is None or re.fullmatch(_TEXT, found) is not None
-        instant = _sound(_written(text) if is_text else f"TRY_CAST({cell} AS TIMESTAMPTZ)", kind)
-        return f"{instant} AS {_quoted(column)}, {_unreadable(column, word, f'{instant} IS NULL')}"
-    return f"{word} AS {_quoted(column)}"
-
-
-def _unreadable(column: str, word: str, strange: str) -> str:
-    """The flag beside a column: 1 where it has a value and that is strange."""
-    return f"CASE WHEN {word} IS NOT NULL AND {strange} THEN 1 ELSE 0 END AS {_quoted(f'{column}_unreadable')}"
-
-
-def _written(text: str) -> str:
-    """The time in a text that begins like ISO 8601, also where its zone is written without a colon (``+0200``)."""
-    zoned = f"regexp_replace({text}, '([+-][0-9]{{2}})([0-9]{{2}})\\s*$', '\\1:\\2')"
-    either = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({zoned} AS TIMESTAMPTZ))"
-    return f"CASE WHEN LTRIM({text}) LIKE '____-__-__%' THEN {either} END"
-
-
-def _sound(time: str, kind: Kind) -> str:
-    """Microseconds since 1970, where they are sound."""
-    instant = f"epoch_us({time})"
-    sound = f"{instant} >= {EARLIEST}" if kind == "end" else f"{instant} BETWEEN {EARLIEST} AND {LATEST}"
-    return f"CASE WHEN {sound} THEN {instant} END"
-
-
-def _check_type(source: Source | None, column: str, kind: Kind, found: str) -> None:
-    """Raise `SchemaError` unless the column's type is one that the kind allows."""
-    pattern, allowed = _TYPES[kind]
-    if source is not None and not pattern.fullmatch(found):
-        raise SchemaError(
-            f"the column {column} of {source.name} is {allowed}",
-            given=f"its type is {found}",
-            do="Convert the column, or name the right one",
-            column=column,
-        )
-
-
-def _quoted(name: str) -> str:
-    """A column name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _quietly(must: str, action: Callable[[], T]) -> T:
