@@ -31,6 +31,7 @@ def main() -> None:
             consent_files,
             consenting,
             deciding,
+            engine_benchmarks,
             fairness_benchmarks,
             forecasting,
             gate_benchmark,
@@ -46,6 +47,7 @@ def main() -> None:
             suppressing,
             twins,
             verifying,
+            wide_benchmark,
         )
         from tactful.cli.commands import app
 

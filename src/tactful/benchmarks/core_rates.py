@@ -1,0 +1,148 @@
+"""How fast one core is at each step of a run on Spark: fitted to runs of different sizes, not derived.
+
+Notes
+-----
+A run has costs that do not grow: plans, compilers that warm up, tasks that start. So seconds of processors, and bytes
+of shuffles, are fitted as a constant and a slope in what the step goes through, neither below 0, with errors in
+proportion to the size. A single run has no slope: then all of it counts as growing, which says too much rather than too
+little. Those of the Gram are fitted in two things, pairs counted and bytes of triangles written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+
+from tactful.benchmarks.block_reduce import Reduce
+from tactful.benchmarks.engine_run import EngineRun
+from tactful.errors import UsageError
+from tactful.personal.engines.sum_parts import Division
+
+_UNITS = {"name": "interactions", "consents": "consents", "judge": "interactions", "bound": "admitted"}
+_UNITS |= {"popularity": "kept"}
+_CONSENTS = 1.4  # events a person, in `tactful.benchmarks.lakes`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What one row costs.
+
+    Attributes
+    ----------
+    seconds : float
+        Of one core.
+    shuffled : float, bytes
+        Written for others, compressed.
+    """
+
+    seconds: float
+    shuffled: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What one core does.
+
+    Attributes
+    ----------
+    name, judge : Rate
+        Of an interaction.
+    consents : Rate
+        Of an event; a person has 1.4 of them on average.
+    bound : Rate
+        Of an admitted interaction.
+    popularity : Rate
+        Of a kept one.
+    pair_seconds, byte_seconds : float
+        Of a pair that is counted, and of a byte of the Gram that is written, sent and added up.
+    spread : float
+        How many more pairs there are than if all histories had the mean length.
+    idle_worker : int, bytes
+        What a Python worker holds that does nothing.
+    """
+
+    name: Rate
+    consents: Rate
+    judge: Rate
+    bound: Rate
+    popularity: Rate
+    pair_seconds: float
+    byte_seconds: float
+    spread: float
+    idle_worker: int = 340 << 20
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Rates:
+        """Those that `tactful benchmark engines --engine spark --json` printed as ``rates``.
+
+        Raises
+        ------
+        UsageError
+            If they are none.
+        """
+        try:
+            steps = {step: Rate(**values[step]) for step in _UNITS}
+            return cls(**{**values, **steps})
+        except (KeyError, TypeError):
+            raise UsageError(
+                "rates are those of `tactful benchmark engines --engine spark --json`",
+                given="others",
+                do="Name its file",
+            ) from None
+
+    @classmethod
+    def fitted(cls, runs: Sequence[EngineRun]) -> Rates:
+        """The rates that these runs on Spark show."""
+        found: dict[str, Any] = {step: _rate(runs, step, unit) for step, unit in _UNITS.items()}
+        gram = np.array([run.steps["gram"].core_seconds for run in runs])
+        pairs, written = (
+            np.array([run.pairs for run in runs], dtype=float),
+            np.array(
+                [Reduce(head=run.head, parts=run.parts, division=Division()).shuffled for run in runs], dtype=float
+            ),
+        )
+        pair, byte = _slopes([pairs, written], gram)
+        return cls(**found, pair_seconds=pair, byte_seconds=byte, spread=fmean(map(_spread, runs)))
+
+
+def _rate(runs: Sequence[EngineRun], step: str, unit: str) -> Rate:
+    """What one row of a step costs."""
+    rows = np.array([_CONSENTS * run.people if unit == "consents" else getattr(run, unit) for run in runs], dtype=float)
+    seconds = np.array([run.steps[step].core_seconds for run in runs])
+    shuffled = np.array([run.steps[step].shuffled for run in runs], dtype=float)
+    return Rate(seconds=_slopes([rows], seconds)[0], shuffled=_slopes([rows], shuffled)[0])
+
+
+def _slopes(causes: list[NDArray[np.float64]], effect: NDArray[np.float64]) -> tuple[float, ...]:
+    """How the effect grows with each cause, beside a constant if there are runs enough to tell."""
+    constant = [np.ones_like(effect)] if len(effect) > len(causes) else []
+    columns = np.stack([*causes, *constant], axis=1)
+    scale, weight = columns.max(axis=0), 1 / np.maximum(effect, 1e-9)
+    slopes = scipy.optimize.nnls(columns / scale * weight[:, None], effect * weight)[0] / scale
+    return tuple(map(float, slopes[: len(causes)]))
+
+
+def _spread(run: EngineRun) -> float:
+    """Pairs by what they would be if everybody had the mean length and all items were in the head."""
+    mean = run.kept / run.people
+    return run.pairs / (run.kept * (mean + 1) / 2)
+
+
+MEASURED = Rates(
+    name=Rate(seconds=5.0e-6, shuffled=0.42),
+    consents=Rate(seconds=1.1e-4, shuffled=0.0),
+    judge=Rate(seconds=1.25e-5, shuffled=40.6),
+    bound=Rate(seconds=1.24e-5, shuffled=19.4),
+    popularity=Rate(seconds=1.2e-6, shuffled=0.65),
+    pair_seconds=7e-9,
+    byte_seconds=1.4e-8,
+    spread=1.5,
+)
+"""Of one core of a virtual machine with two, while others used it: 200,000 and 2,000,000 interactions on Spark, with
+heads of 1,000 and 4,096; that of pairs on DuckDB, whose loops are the same, from 10,000,000."""
