@@ -243,7 +243,7 @@ def test_the_readme_and_the_statement_name_the_same_limits() -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     listed = re.split(r"\n- ", re.search(r"## What is not protected\n(.*?)\n## ", readme, re.S)[1])[1:]  # type: ignore[index]
     keywords = ("how long it took", "Two ids of one person", "other", "operator", "records store", "AES", "withdrew")
-    pairs = [*keywords, "reproducible_seed"]
+    pairs = [*keywords, "reproducible_seed", "different versions"]
     about_approval = ("The journal", "model store", "approvals and rejections", "A key stands")
     about_stores = ("Of somebody erased", "After an erasure")
     said = "\n".join(UNPROTECTED)

@@ -39,6 +39,7 @@ UNPROTECTED = (
     "What can be learned about a person from other people: the guarantee is about their own rows.",
     "The list a person is shown: it is computed from their own history, and is protected from nobody who sees it.",
     "Anything from the operator: whoever holds the rows, the keys and the machine sees everything, exact counts too.",
+    "Rows of a table that is written to while a run reads it: parts of the run may be of different versions of it.",
     "What is released from another records store: the ledger knows one, and another store starts another ledger.",
     "What breaking AES or the operating system's randomness would show: the noise is only as good as they are.",
     "Rows of people who withdrew after the training: epsilon bounds what this model can tell about them.",
