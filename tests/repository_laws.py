@@ -69,6 +69,10 @@ SCORING_MAY_ASK_MLFLOW = (
     ("scoring/pyfunc.py", ("_kinds",)),
     ("scoring/pyfunc.py", ("_read_mlmodel",)),
 )
+SCORING_MAY_HAVE = frozenset({("scoring/candidate_index.py", "usearch")})
+"""What a service may install for more speed, and where it is asked for."""
+OPTIONAL = frozenset({"py4j", "pyspark", "usearch"})
+"""What only those have who asked for it by an extra of its own."""
 RELEASED_MAY_IMPORT = ("tactful.errors", "tactful.catalogue", "tactful.privacy.statistics", "tactful.scoring.artifact")
 
 HOMES: dict[str, tuple[str, ...]] = {
@@ -90,12 +94,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     ),
     "numba": ("personal/",),
     "pydantic": ("config.py",),
+    "py4j": ("personal/engines/",),
     "pyspark": ("personal/engines/",),
     "rich": ("cli/",),
     "sklearn": ("released/", "assurance/guessing.py", "assurance/leakage.py"),
     "sqlalchemy": ("records/",),
     "threadpoolctl": ("benchmarks/", "released/"),
     "typer": ("cli/",),
+    "usearch": ("benchmarks/", "scoring/candidate_index.py"),
     "yaml": ("assurance/",),
 }
 SHARED = frozenset({"cryptography", "numpy", "pandas", "pyarrow", "scipy"})
@@ -202,13 +208,33 @@ def scoring_is_small(package: Path) -> list[str]:
     found = [
         (module, taken) for module, all_taken in everything(package) if module.room == "scoring" for taken in all_taken
     ]
-    outside = [pair for pair in found if pair[1].top not in SCORING_MAY_IMPORT | {"tactful"}]
+    outside = [
+        (module, taken)
+        for module, taken in found
+        if taken.top not in SCORING_MAY_IMPORT | {"tactful"} and (module.path, taken.top) not in SCORING_MAY_HAVE
+    ]
     mlflow = [
         (module, taken)
         for module, taken in found
         if taken.top == "mlflow" and (module.path, taken.scope) not in SCORING_MAY_ASK_MLFLOW
     ]
     return [f"{module.path}:{taken.line} imports {taken.target}" for module, taken in outside + mlflow]
+
+
+def optional_is_late(package: Path) -> list[str]:
+    """Law 1: what is optional is imported by the function that needs it, so that nobody else has to have it."""
+    return [
+        f"{module.path}:{found.line} imports {found.target}"
+        for module, all_found in everything(package)
+        for found in all_found
+        if found.top in OPTIONAL and not found.scope and found.line not in _for_types(module)
+    ]
+
+
+def _for_types(module: Module) -> set[int]:
+    """The lines under ``if TYPE_CHECKING``."""
+    blocks = [n for n, _ in module.nodes if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {_line(inner) for block in blocks for line in block.body for inner in ast.walk(line)}
 
 
 def released_sees_nobody(package: Path) -> list[str]:
