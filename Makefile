@@ -28,7 +28,7 @@ $(READY): requirements.lock pyproject.toml
 
 # What only the long evidence needs, and what is large: Spark takes 491 MB on disk.
 $(PROVE): $(READY)
-	$(INSTALL) --editable '.[dev,index,spark]'
+	$(INSTALL) --editable '.[dev,spark]'
 	touch $@
 
 # What was installed and cached; no store. Books about people are never part of a clean.
@@ -38,7 +38,7 @@ clean:
 
 # Resolve pyproject.toml anew. Needs pip-tools, which the dev extra has.
 lock: $(READY)
-	$(BIN)/python -m piptools compile --extra dev --extra index --extra spark --strip-extras --no-annotate \
+	$(BIN)/python -m piptools compile --extra dev --extra spark --strip-extras --no-annotate \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock pyproject.toml
 	sed -i '/^tactful @/d' requirements.lock
 
