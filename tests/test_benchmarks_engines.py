@@ -118,7 +118,7 @@ def test_growth_is_five_sizes_of_three_things(monkeypatch: pytest.MonkeyPatch) -
     """A size that stands on several axes is measured once; seconds of a square have the exponent 2."""
     asked: list[tuple[Lake, int]] = []
 
-    def run(engine: str, lake: Lake, folder: Path, *, head: int, memory: str | None) -> EngineRun:
+    def run(engine: str, lake: Lake, folder: Path, *, head: int, **_: object) -> EngineRun:
         assert (folder / "items.parquet").is_file()
         asked.append((lake, head))
         return by_hand(lake.interactions, lake.people, head, seconds=1e-9 * lake.interactions * lake.people * head**2)
@@ -205,15 +205,43 @@ def test_the_plan_adds_up() -> None:
     assert json.loads(json.dumps(plan.as_json()))["core_hours"] == plan.core_hours
 
 
-@pytest.mark.parametrize("wrong", [{"head": 0}, {"events": 9}, {"evaluation_share": 1.0}])
-def test_an_impossible_population_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="there are people"):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"head": 0}, "0 of 100000"),
+        ({"events": 9}, "9 of 100000000"),
+        ({"evaluation_share": 1.0}, "held out.* 1 was given"),
+        ({"admitted": 0.0}, "admitted.* 0 was given"),
+        ({"kept": 0.5}, "0.5 of 100000"),
+    ],
+)
+def test_an_impossible_population_is_refused(wrong: dict[str, float], told: str) -> None:
+    """The value that cannot be is named."""
+    with pytest.raises(UsageError, match=told):
         Population(**wrong)  # type: ignore[arg-type]
 
 
-def test_an_impossible_cluster_is_refused() -> None:
-    with pytest.raises(UsageError, match="a cluster has cores"):
-        Cluster(cores=0)
+@pytest.mark.parametrize(("cores", "each"), [(0, 0), (2, 4), (4, 0)])
+def test_an_impossible_cluster_is_refused(cores: int, each: int) -> None:
+    with pytest.raises(UsageError, match=f"{each} of {cores}"):
+        Cluster(cores=cores, cores_each=each)
+
+
+def test_partitions_are_those_that_spark_makes() -> None:
+    """Large ones, at least one for each core, at most as many as rows are shuffled into."""
+    cluster = Cluster(cores=400)
+    assert [cluster.tasks(gib * 2**30) for gib in (1, 50, 1000)] == [400, 800, 1600]
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"runs": []}', '{"rates": {}}'])
+def test_a_file_without_rates_is_refused(tmp_path: Path, text: str | None) -> None:
+    """One that is not there, too, and by its name."""
+    file = tmp_path / "rates.json"
+    if text is not None:
+        file.write_text(text)
+    found = CliRunner().invoke(app, ["benchmark", "cluster", "--rates", str(file)])
+    assert isinstance(found.exception, UsageError)
+    assert "rates" in str(found.exception)
 
 
 def test_the_plan_is_told() -> None:

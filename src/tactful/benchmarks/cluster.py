@@ -10,10 +10,12 @@ from typing import Any
 from tactful.benchmarks.block_reduce import BATCH_BYTES, Reduce
 from tactful.benchmarks.core_rates import MEASURED, Rates
 from tactful.errors import UsageError
+from tactful.personal.engines.spark_settings import partitions_of
 from tactful.personal.engines.sum_parts import Division
 from tactful.privacy.accountant import PrivacyBudget, mu_at
 
 GIB = 1 << 30
+_READ, _RECEIVED = 128 << 20, 64 << 20  # bytes a task: spark.sql.files.maxPartitionBytes, and what it is advised to get
 _STORED = 15  # bytes of an interaction in Parquet, as `tactful.benchmarks.lakes` writes it
 _NAMED = 34  # bytes of a person who was named, in a shuffle: measured
 _SAID = 80  # bytes of an event of consent: a pseudonym, purpose, state and three instants
@@ -57,13 +59,16 @@ class Population:
     delta: float = 1e-10
 
     def __post_init__(self) -> None:
-        shares = self.admitted, self.evaluation_share
-        if not (0 < self.people <= self.events and 0 < self.head <= self.items and all(0 <= s < 1 for s in shares)):
-            raise UsageError(
-                "there are people, an event for each, items for the head, and shares from 0 to below 1",
-                given=f"{self.people} people, {self.events} events, a head of {self.head} of {self.items} items",
-                do="Give what you expect",
-            )
+        told = (
+            ("each of the people has an event", 0 < self.people <= self.events, f"{self.events} of {self.people}"),
+            ("the head is of items", 0 < self.head <= self.items, f"{self.head} of {self.items}"),
+            ("a share of events is admitted", 0 < self.admitted <= 1, f"{self.admitted:g} was given"),
+            ("less than everybody is held out", 0 <= self.evaluation_share < 1, f"{self.evaluation_share:g} was given"),
+            ("whoever trains keeps an item", 1 <= self.kept <= self.items, f"{self.kept:g} of {self.items}"),
+        )
+        for holds, true, given in told:
+            if not true:
+                raise UsageError(holds, given=given, do="Give what you expect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +79,27 @@ class Cluster:
     ----------
     cores, cores_each : int
         Of all executors, and of one.
-    partition_mib : int
-        What a task reads or receives.
     price : float
         Of a core for an hour with its memory, in whatever currency: an assumption, not a quotation.
     """
 
     cores: int = 512
     cores_each: int = 4
-    partition_mib: int = 128
     price: float = 0.05
 
     def __post_init__(self) -> None:
-        if min(self.cores, self.cores_each, self.partition_mib) < 1 or self.price < 0:
+        if not 1 <= self.cores_each <= self.cores:
             raise UsageError(
-                "a cluster has cores, executors of at least one, and partitions of at least 1 MiB",
-                given=f"{self.cores} cores, {self.cores_each} each, {self.partition_mib} MiB",
-                do="Raise them",
+                "an executor has some of the cores",
+                given=f"{self.cores_each} of {self.cores}",
+                do="Correct one of them",
             )
+        if self.price < 0:
+            raise UsageError("a price is at least 0", given=f"{self.price:g} was given", do="Correct it")
+
+    def tasks(self, shuffled: float) -> int:
+        """How many receive so many bytes: Spark makes them large, but keeps all cores busy, up to its partitions."""
+        return min(partitions_of(self.cores), max(self.cores, math.ceil(shuffled / _RECEIVED)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +204,8 @@ def plan_cluster(
     people of those that are spread over all files, and shuffles 34 bytes for each; the seconds of a row are fitted.
     *Consents* are read, named and joined: U · consents events of 80 bytes. *Judge* reads and names the N rows again,
     joins people's standing (whose windows over events are part of its rate, at the hundred interactions a person of the
-    runs) and the catalogue, which is sent to every executor below ``spark.sql.autoBroadcastJoinThreshold`` and has to
-    be, and keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person
+    runs), for which they are shuffled: people are too many to be sent to every task, and the runs that rates are fitted
+    to do not send them either. It keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person
     and ranks them. *Popularity* goes through K items. *Gram map* counts pairs: a history of l items in the head has
     l(l+1)/2 of them, and since lengths vary there are more than K · (kept + 1)/2; the rate takes the ratio of the two
     from the runs. Each of the tasks writes the whole triangle once for each 32 MB of rows; *Gram reduce* adds them up,
@@ -207,6 +215,10 @@ def plan_cluster(
     Core-hours are rows by rate; nothing is allowed for stragglers, retries or a slow disk, so count on more. Rates are
     those of Python, Java and Parquet on one machine's memory and disk: a network slower than what the cores shuffle
     stretches the hours and not the core-hours.
+
+    *Partitions.* A task reads 128 MiB of files and receives 64 MiB of a shuffle, which are Spark's own sizes, but there
+    are never more partitions than tactful asks for, four for each core (`spark_settings.partitions_of`): the more
+    parts, the more often the whole Gram is written.
 
     *Workers.* A task that counts pairs holds 32 MB of rows, what it prepares of them, and a block; one that adds up
     holds what `Reduce.worker_bytes` says. *Executors.* For each core that, and three partitions of Java's, whose sorts
@@ -220,17 +232,19 @@ def plan_cluster(
     population, cluster = population or Population(), cluster or Cluster()
     reduce = Reduce(head=population.head, parts=_parts(population, cluster, rates), division=Division())
     tasks = max(cluster.cores, math.ceil(reduce.pieces / Division().held))
+    stages = tuple(_stages(population, cluster, rates, reduce))
+    most = max(_READ, *(stage.shuffled / cluster.tasks(stage.shuffled) for stage in stages[:-3]))
     worker = rates.idle_worker + max(_PREPARED * Division().at_once + 2 * BATCH_BYTES, reduce.worker_bytes(tasks))
     mu = mu_at(PrivacyBudget(epsilon=population.epsilon, delta=population.delta).epsilon, population.delta)
     return ClusterPlan(
         population=population,
         cluster=cluster,
         rates=rates,
-        stages=tuple(_stages(population, cluster, rates, reduce)),
+        stages=stages,
         parts=reduce.parts,
         judged_gib=population.events * _JUDGED / GIB,
         worker_gib=worker / GIB,
-        executor_gib=1 + cluster.cores_each * (worker + 3 * cluster.partition_mib * 2**20) / GIB,
+        executor_gib=1 + cluster.cores_each * (worker + 3 * most) / GIB,
         driver_gib=_driver(population, reduce) / GIB,
         noise_share=2 * math.sqrt(population.head) / mu / _training(population),
     )
@@ -245,7 +259,7 @@ def _parts(population: Population, cluster: Cluster, rates: Rates) -> int:
     """Times that the whole Gram is written: once a partition of bounded rows, and once for each 32 MB of them."""
     shuffled = population.events * population.admitted * rates.bound.shuffled
     rows = 4 * _training(population) * population.kept
-    return max(math.ceil(shuffled / (cluster.partition_mib * 2**20)), math.ceil(rows / Division().at_once))
+    return max(cluster.tasks(shuffled), math.ceil(rows / Division().at_once))
 
 
 def _stages(population: Population, cluster: Cluster, rates: Rates, reduce: Reduce) -> Iterator[Stage]:
@@ -259,7 +273,7 @@ def _stages(population: Population, cluster: Cluster, rates: Rates, reduce: Redu
         "bound": events * population.admitted,
         "popularity": kept,
     }
-    scan = math.ceil(events * _STORED / (cluster.partition_mib * 2**20))
+    scan = math.ceil(events * _STORED / _READ)
     written = {
         "name": scan * _NAMED * _distinct(events / scan, population.people),
         "consents": done["consents"] * _SAID,
@@ -267,7 +281,7 @@ def _stages(population: Population, cluster: Cluster, rates: Rates, reduce: Redu
     for name, rows in done.items():
         rate = getattr(rates, name)
         shuffled = written.get(name, rows * rate.shuffled)
-        tasks = max(scan if name in ("name", "judge") else 1, math.ceil(shuffled / (cluster.partition_mib * 2**20)))
+        tasks = max(scan if name in ("name", "judge") else 1, cluster.tasks(shuffled))
         yield Stage(name=name, rows=rows, shuffled=shuffled, tasks=tasks, core_hours=rows * rate.seconds / 3600)
     yield Stage(
         name="gram map",

@@ -6,6 +6,9 @@ A run has costs that do not grow: plans, compilers that warm up, tasks that star
 of shuffles, are fitted as a constant and a slope in what the step goes through, neither below 0, with errors in
 proportion to the size. A single run has no slope: then all of it counts as growing, which says too much rather than too
 little. Those of the Gram are fitted in two things, pairs counted and bytes of triangles written.
+
+The runs send no table to every task, though theirs are small enough: the tables about people that a log is joined with
+are not at 10^8 people, so that the log is shuffled.
 """
 
 from __future__ import annotations
@@ -20,13 +23,20 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from tactful.benchmarks.block_reduce import Reduce
+from tactful.benchmarks.engine_growth import Progress, lake_of, measured
 from tactful.benchmarks.engine_run import EngineRun
 from tactful.errors import UsageError
 from tactful.personal.engines.sum_parts import Division
 
-_UNITS = {"name": "interactions", "consents": "consents", "judge": "interactions", "bound": "admitted"}
-_UNITS |= {"popularity": "kept"}
+UNITS = {"name": "interactions", "consents": "consents", "judge": "interactions", "bound": "admitted"}
+UNITS |= {"popularity": "kept"}
+"""What each step goes through."""
 _CONSENTS = 1.4  # events a person, in `tactful.benchmarks.lakes`
+_SIZES = ((500_000, 1024), (1_000_000, 4096), (2_000_000, 1024), (4_000_000, 4096), (8_000_000, 2048))
+_SHUFFLED_JOINS = {
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.adaptive.autoBroadcastJoinThreshold": "-1",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +89,7 @@ class Rates:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Rates:
-        """Those that `tactful benchmark engines --engine spark --json` printed as ``rates``.
+        """Those that `tactful benchmark rates --json` printed as ``rates``.
 
         Raises
         ------
@@ -87,19 +97,19 @@ class Rates:
             If they are none.
         """
         try:
-            steps = {step: Rate(**values[step]) for step in _UNITS}
+            steps = {step: Rate(**values[step]) for step in UNITS}
             return cls(**{**values, **steps})
         except (KeyError, TypeError):
             raise UsageError(
-                "rates are those of `tactful benchmark engines --engine spark --json`",
+                "rates are those of `tactful benchmark rates --json`",
                 given="others",
-                do="Name its file",
+                do="Name the file that it was written to",
             ) from None
 
     @classmethod
     def fitted(cls, runs: Sequence[EngineRun]) -> Rates:
         """The rates that these runs on Spark show."""
-        found: dict[str, Any] = {step: _rate(runs, step, unit) for step, unit in _UNITS.items()}
+        found: dict[str, Any] = {step: _rate(runs, step, unit) for step, unit in UNITS.items()}
         gram = np.array([run.steps["gram"].core_seconds for run in runs])
         pairs, written = (
             np.array([run.pairs for run in runs], dtype=float),
@@ -109,6 +119,21 @@ class Rates:
         )
         pair, byte = _slopes([pairs, written], gram)
         return cls(**found, pair_seconds=pair, byte_seconds=byte, spread=fmean(map(_spread, runs)))
+
+
+def measure_rates(*, progress: Progress = lambda _: None) -> list[EngineRun]:
+    """Runs on Spark that rates can be fitted to, each in a process of its own.
+
+    Raises
+    ------
+    MissingExtraError
+        If Spark is not installed.
+    """
+    return [
+        run
+        for interactions, head in _SIZES
+        for run in measured("spark", lake_of(interactions), [head], settings=_SHUFFLED_JOINS, progress=progress)
+    ]
 
 
 def _rate(runs: Sequence[EngineRun], step: str, unit: str) -> Rate:

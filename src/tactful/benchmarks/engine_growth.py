@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,7 @@ def measured(
     heads: Sequence[int],
     *,
     memory: str | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
     progress: Progress = lambda _: None,
 ) -> list[EngineRun]:
     """One run for each head on one lake, which is written first and removed afterwards."""
@@ -166,7 +168,7 @@ def measured(
         runs = []
         for head in heads:
             progress(f"{engine}: {lake.interactions:,} interactions, {lake.people:,} people, a head of {head:,}")
-            runs.append(run_engine(engine, lake, folder, head=head, memory=memory))
+            runs.append(run_engine(engine, lake, folder, head=head, memory=memory, settings=settings))
     return runs
 
 

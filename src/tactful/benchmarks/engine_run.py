@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +51,7 @@ _TINY = Lake(interactions=2_000, people=50, items=300)
 SPARK_SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",  # short pauses help nobody here
     "spark.driver.memory": "3g",
     "spark.ui.enabled": "false",
     "spark.eventLog.enabled": "true",
@@ -135,9 +137,18 @@ class _Task:
     folder: Path
     head: int
     memory: str | None
+    settings: Mapping[str, str]
 
 
-def run_engine(engine: Name, lake: Lake, folder: Path, *, head: int, memory: str | None = None) -> EngineRun:
+def run_engine(
+    engine: Name,
+    lake: Lake,
+    folder: Path,
+    *,
+    head: int,
+    memory: str | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> EngineRun:
     """The lake in the folder has gone through the engine, in a process of its own.
 
     Parameters
@@ -150,10 +161,13 @@ def run_engine(engine: Name, lake: Lake, folder: Path, *, head: int, memory: str
         Items that the Gram is about.
     memory : str, optional
         The most that DuckDB's tables and queries take.
+    settings : mapping of str to str, optional
+        Of Spark, besides `SPARK_SETTINGS`.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         pid = pool.submit(os.getpid).result()
-        asked = pool.submit(_measure, _Task(engine=engine, lake=lake, folder=folder, head=head, memory=memory))
+        task = _Task(engine=engine, lake=lake, folder=folder, head=head, memory=memory, settings=dict(settings))
+        asked = pool.submit(_measure, task)
         run, most = watched(asked, lambda: pid)
     return replace(run, peak_gib=max(run.peak_gib, most.memory / 2**30), worker_gib=most.largest_worker / 2**30)
 
@@ -166,6 +180,7 @@ def _measure(task: _Task) -> EngineRun:
         _TINY.write(tiny)
         _through(engine_of(), tiny, _TINY, 50, Stopwatch())
         own = SPARK_SETTINGS | {"spark.eventLog.dir": logs.as_uri(), "spark.local.dir": f"{temporary}/spark"}
+        own |= task.settings
         engine = engine_of(
             task.engine,
             master="local[2]" if task.engine == "spark" else None,

@@ -12,7 +12,7 @@ import typer
 
 from tactful.benchmarks.block_reduce import simulate
 from tactful.benchmarks.cluster import Cluster, ClusterPlan, Population, plan_cluster
-from tactful.benchmarks.core_rates import MEASURED, Rates
+from tactful.benchmarks.core_rates import MEASURED, UNITS, Rates, measure_rates
 from tactful.benchmarks.engine_growth import HEAD, QUICK, benchmark_engines, lake_of, measured
 from tactful.benchmarks.engine_run import EngineRun
 from tactful.cli import show
@@ -52,9 +52,29 @@ def engines(
             powers = ", ".join(f"{name} to the {power:.2f}" for name, power in growth.exponents[axis].items())
             show.say(f"they grow with {axis} as {powers}")
     if json:
-        runs = [run] if interactions is not None else [run for listed in growth.runs.values() for run in listed]
-        rates = {"rates": asdict(Rates.fitted(runs))} if engine == "spark" else {}
-        show.as_json((run if interactions is not None else growth).as_json() | rates)
+        show.as_json((run if interactions is not None else growth).as_json())
+
+
+@benchmark.command()
+def rates(json: Json = False) -> None:
+    """Time Spark at five sizes on two processors of this machine, and fit what a core does, for `benchmark cluster`.
+
+    Joins shuffle the log, as they do where people are too many to be sent to every task.
+
+    Example: tactful benchmark rates --json > rates.json
+    """
+    with show.steps("measuring") as progress:
+        runs = measure_rates(progress=progress)
+    found = Rates.fitted(runs)
+    _show_runs(runs)
+    for step in UNITS:
+        rate = getattr(found, step)
+        show.say(
+            f"{step}: {rate.seconds:.2g} s of a core and {rate.shuffled:.3g} bytes shuffled for each of {UNITS[step]}"
+        )
+    show.say(f"gram: {found.pair_seconds:.2g} s of a core a pair, {found.byte_seconds:.2g} s a byte of the sum written")
+    if json:
+        show.as_json({"runs": [run.as_json() for run in runs], "rates": asdict(found)})
 
 
 @benchmark.command()
@@ -72,10 +92,9 @@ def cluster(
     delta: Annotated[float, typer.Option(help="Of the run.")] = _PEOPLE.delta,
     cores: Annotated[int, typer.Option(help="Of all executors.")] = _CLUSTER.cores,
     cores_each: Annotated[int, typer.Option(help="Of one executor.")] = _CLUSTER.cores_each,
-    partition_mib: Annotated[int, typer.Option(help="What a task reads or receives.")] = _CLUSTER.partition_mib,
     price: Annotated[float, typer.Option(help="Of a core for an hour: an assumption.")] = _CLUSTER.price,
-    rates: Annotated[
-        Path | None, typer.Option(help="What `benchmark engines --engine spark --json` printed on your machine.")
+    rates_file: Annotated[
+        Path | None, typer.Option("--rates", help="What `benchmark rates --json` printed on your machine.")
     ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulate", help="Run the block reduce here, and compare it with its formula.")
@@ -98,8 +117,8 @@ def cluster(
             epsilon=epsilon,
             delta=delta,
         ),
-        Cluster(cores=cores, cores_each=cores_each, partition_mib=partition_mib, price=price),
-        MEASURED if rates is None else _read(rates),
+        Cluster(cores=cores, cores_each=cores_each, price=price),
+        MEASURED if rates_file is None else _read(rates_file),
     )
     _show_plan(found)
     facts = found.as_json()
@@ -122,9 +141,15 @@ def cluster(
 def _read(path: Path) -> Rates:
     """The rates in what was printed."""
     try:
-        return Rates.read(loads(path.read_text(encoding="utf-8"))["rates"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UsageError("the file has rates", given=f"{path} has none", do="Write it with --json") from None
+        told = loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError("the file of rates can be read", given=f"{path}: {error.strerror}", do="Name it") from None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or "rates" not in told:
+        do = "Write it with: tactful benchmark rates --json"
+        raise UsageError("the file has rates", given=f"{path} has none", do=do)
+    return Rates.read(told["rates"])
 
 
 def _show_runs(runs: Iterable[EngineRun]) -> None:
