@@ -78,6 +78,29 @@ def test_a_dry_run_starts_no_spark(lake: Path) -> None:
         train(files, dry_run=True)
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        ("delta", "csv", "interactions .*has the format csv"),
+        ('log" }', 'log", options = { mode = "DROPMALFORMED" } }', "interactions .*has the options mode"),
+        ('name = "spark"', 'name = "spark"\nsettings = {"spark.io.encryption.enabled" = "false"}', "encrypt"),
+        ('name = "spark"', 'name = "spark"\nsettings = {"spark.sql.ansi.enabled" = "false"}', "ansi.enabled differ"),
+        ('name = "spark"', 'name = "duckdb"', "that Spark reads"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_spark_would_refuse_is_refused_before_it_starts(
+    lake: Path, was: str, becomes: str, told: str, dry_run: bool
+) -> None:
+    """The refusal says which table, or which setting; nothing was spent."""
+    text = lake.read_text()
+    assert was in text
+    lake.write_text(text.replace(was, becomes))
+    with pytest.raises(ConfigError, match=told):
+        train(lake, dry_run=dry_run)
+    assert [entry.kind for entry in Records.open().entries()] == []
+
+
 def test_a_table_of_a_forgotten_lake_is_a_problem_that_is_told(lake: Path) -> None:
     """The journal has its name; how it is opened only its configuration says."""
     desk = Desk.open(lake)

@@ -20,7 +20,7 @@ from pathlib import Path
 from tactful.config import DataSection, EngineSection, LakeTable, PolicySection
 from tactful.errors import ConfigError, JournalBrokenError, NotFoundError
 from tactful.personal.engines.base import Engine
-from tactful.personal.engines.choice import engine_of, stop, table_of
+from tactful.personal.engines.choice import check_table, engine_of, stop, table_of
 from tactful.personal.keys import Keys
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
@@ -110,6 +110,7 @@ class Sources:
         Costs: nothing; nothing leaves.
         Assumes: the process's memory is inside the trust boundary.
         """
+        check_tables(data, engine)
         _check_whole(records)
         store = ConsentStore.open(records, keys)
         subjects = Subjects.open(records, keys)
@@ -185,19 +186,30 @@ def as_tabular(table: Path | LakeTable, engine: Engine | None) -> Tabular:
     """The table as the gate takes it; raises `ConfigError` for one of a lake where there is no Spark."""
     if isinstance(table, Path):
         return table
-    if engine is None:
-        raise ConfigError(
-            "what is asked here reads files, and no table of a lake",
-            given=place(table),
-            do="Write that table as Parquet, and name the file in a configuration of its own",
-        )
+    engine = _check_lake(table, engine, place(table))
     return table_of(engine, table=table.table, format=table.format, path=table.path, options=table.options)
 
 
-def check_files(data: DataSection) -> None:
-    """Raise `ConfigError` if a table about people is no file; to be asked before anything is noted."""
-    for table in data.tables.values():
-        as_tabular(table, None)
+def check_tables(data: DataSection, engine: Engine | None = None) -> None:
+    """Raise `ConfigError` if a table about people can be none for this engine; starts nothing and reads nothing.
+
+    Without an engine all must be files. To be asked before anything is noted.
+    """
+    for role, table in data.tables.items():
+        if isinstance(table, LakeTable):
+            _check_lake(table, engine, f"{role} ({place(table)})")
+
+
+def _check_lake(table: LakeTable, engine: Engine | None, name: str) -> Engine:
+    """The engine, if it may read the table; raises `ConfigError` otherwise."""
+    if engine is None:
+        raise ConfigError(
+            "what is asked here reads files, and no table of a lake",
+            given=name,
+            do="Write that table as Parquet, and name the file in a configuration of its own",
+        )
+    check_table(engine, name, format=table.format, options=table.options)
+    return engine
 
 
 def names(data: DataSection, *, store_holds: bool) -> dict[str, JSON]:

@@ -58,7 +58,7 @@ from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.signing import public_text
-from tactful.sources import Sources, policy_of, running
+from tactful.sources import Sources, check_tables, policy_of, running
 from tactful.training_record import note_training
 
 Progress = Callable[[str], None]
@@ -124,7 +124,9 @@ def train(
             say=progress,
         )
         try:
-            if not (dry_run and settings.in_a_lake):  # to open a lake starts Spark
+            if dry_run and settings.in_a_lake:
+                check_tables(settings.data, engine)  # to open a lake starts Spark
+            else:
                 run.open()
             run.price()
             return run.outcome("dry run") if dry_run else run.train()

@@ -31,7 +31,7 @@ from tactful.records.journal import JSON
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
-from tactful.sources import STORE, Sources, as_tabular, check_files, place, policy_of
+from tactful.sources import STORE, Sources, as_tabular, check_tables, place, policy_of
 
 vault = typer.Typer(help="The encrypted store of interactions.", no_args_is_help=True)
 app.add_typer(vault, name="vault")
@@ -67,7 +67,7 @@ def ingest(
         raise UsageError(
             "a log is to be ingested", given=f"neither {config} nor --interactions names one", do="Name the table"
         )
-    check_files(data)
+    check_tables(data)
     if not new_vault:
         check_found(records)
     with show.steps("ingesting") as say:

@@ -21,7 +21,7 @@ from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.scoring.signing import load_private, public_text
 from tactful.scoring.suppression_list import PURPOSE, write_list
-from tactful.sources import Sources, check_files
+from tactful.sources import Sources, check_tables
 
 
 @app.command()
@@ -46,7 +46,7 @@ def suppressions(
     Example: tactful suppressions configs/grocery.toml --out models/may.list --key officer.key
     """
     settings, signer, secrets = TrainingConfig.load(config), load_private(key), Keys.load()
-    check_files(settings.data)
+    check_tables(settings.data)
     records, actor = Actors.load().act(Records.open(), "officer", key)
     until = _hours(valid_hours)
     check_asked(basis=basis, purpose=asked_purpose(purpose), valid_for=until)

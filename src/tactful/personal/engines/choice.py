@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from tactful.errors import ConfigError, SecretError
 from tactful.personal.engines.base import Engine
@@ -79,17 +79,39 @@ def table_of(
     SchemaError
         If Spark cannot open the table.
     """
-    reader: Any = getattr(engine, "frame", None)
-    if reader is None:
-        raise ConfigError(
-            "a table of a lake is read by Spark",
-            given=f"{table or format} for {type(engine).__name__}",
-            do='Set name = "spark" under [engine]',
-        )
+    reader = _reader(engine, table or str(format))
     where = None if path is None else _told("path", path)
     filled = {key: _told(key, value) for key, value in (options or {}).items()}
-    found: Tabular = reader(table=table, format=format, path=where, options=filled)
-    return found
+    return reader(table=table, format=format, path=where, options=filled)
+
+
+def check_table(
+    engine: Engine,
+    name: str,
+    *,
+    format: str | None = None,  # noqa: A002 (Spark's own word)
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """What a table of a lake says of itself can hold; nothing is started, no variable is read.
+
+    Parameters
+    ----------
+    engine : Engine
+    name : str
+        What the table is called in an error.
+    format : str, optional
+    options : mapping of str to str, optional
+
+    Raises
+    ------
+    ConfigError
+        If the engine is not Spark, or a reader so told would pass over rows.
+    """
+    _reader(engine, name)
+    if format is not None:
+        from tactful.personal.engines.spark_lake import checked_options
+
+        checked_options(format, options or {}, name=name)
 
 
 def stop(engine: Engine) -> None:
@@ -97,6 +119,18 @@ def stop(engine: Engine) -> None:
     ending: Callable[[], None] | None = getattr(engine, "stop", None)
     if ending is not None:
         ending()
+
+
+def _reader(engine: Engine, name: str) -> Callable[..., Tabular]:
+    """What reads tables of a lake."""
+    found: Callable[..., Tabular] | None = getattr(engine, "frame", None)
+    if found is None:
+        raise ConfigError(
+            "a table of a lake is read by Spark",
+            given=f"{name} for {type(engine).__name__}",
+            do='Set name = "spark" under [engine]',
+        )
+    return found
 
 
 def _told(key: str, value: str) -> str:

@@ -30,7 +30,7 @@ from tactful.errors import SchemaError, TactfulError, UsageError
 from tactful.personal.engines import spark_reading, spark_rows, spark_sums
 from tactful.personal.engines.base import Census, Columns, Kind, Roll
 from tactful.personal.engines.spark_naming import BROKEN, EVALUATES, UNCLEAN, line_of
-from tactful.personal.engines.spark_settings import own, started
+from tactful.personal.engines.spark_settings import check, own, started
 from tactful.personal.engines.spark_silence import silence
 from tactful.personal.engines.spark_steps import steps
 from tactful.personal.people_sums import Rows, Sums
@@ -67,6 +67,11 @@ class Spark:
         Of a new context, e.g. ``local[2]``; what ``spark-submit`` or Spark's own configuration says if not given.
     settings : mapping of str to str, optional
         Spark's own. Those that begin with ``spark.sql.`` are set for the sessions, the others for a new context.
+
+    Raises
+    ------
+    ConfigError
+        If a setting contradicts what the answer depends on, or has rows written in the clear.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Spark:
         master: str | None = None,
         settings: Mapping[str, str] = _NOTHING,
     ) -> None:
+        check(settings)
         self._given, self._master, self._settings = session, master, dict(settings)
         self._base: SparkSession | None = None
         self._ours = False

@@ -86,8 +86,20 @@ _OF_NOBODY = frozenset(
 """Leaves of a plan that read nothing: rows are in memory already."""
 
 
-def checked_options(format: str, options: Mapping[str, str]) -> dict[str, str]:  # noqa: A002 (Spark's own word)
+def checked_options(
+    format: str,  # noqa: A002 (Spark's own word)
+    options: Mapping[str, str],
+    *,
+    name: str,
+) -> dict[str, str]:
     """The options for a reader of this format, which passes over no row.
+
+    Parameters
+    ----------
+    format : str
+    options : mapping of str to str
+    name : str
+        What the table is called in an error.
 
     Raises
     ------
@@ -97,11 +109,14 @@ def checked_options(format: str, options: Mapping[str, str]) -> dict[str, str]: 
     if format not in _OPTIONS:
         raise ConfigError(
             "no row is passed over when a table is read",
-            given=f"the format {format}; there are {', '.join(_OPTIONS)}",
+            given=f"{name} has the format {format}; there are {', '.join(_OPTIONS)}",
             do="Write the table as Parquet and look at what was written; a CSV file is named without a format",
         )
     allowed = _OPTIONS[format]
-    _check(key for key in options if key.lower() in _PARTIAL or (allowed is not None and key.lower() not in allowed))
+    _check(
+        name,
+        (key for key in options if key.lower() in _PARTIAL or (allowed is not None and key.lower() not in allowed)),
+    )
     return {**options, **_WHOLE.get(format, {})}
 
 
@@ -121,14 +136,16 @@ def check_plan(frame: DataFrame, name: str) -> None:
                 given=f"{name} is read by {reader.rpartition('.')[2]}; there are readers of {', '.join(_OPTIONS)}",
                 do="Write the table as Parquet and look at what was written",
             )
-        _check(key for key, value in options.items() if key.lower() in _PARTIAL and not _harmless(key, value))
+        _check(name, (key for key, value in options.items() if key.lower() in _PARTIAL and not _harmless(key, value)))
 
 
-def _check(partial: Iterator[str]) -> None:
+def _check(name: str, partial: Iterator[str]) -> None:
     """Raise `ConfigError` if there are options."""
     if given := ", ".join(sorted(partial)):
         raise ConfigError(
-            "no row is passed over when a table is read", given=f"the options {given}", do="Leave them out"
+            "no row is passed over when a table is read",
+            given=f"{name} has the options {given}",
+            do="Leave them out",
         )
 
 

@@ -27,6 +27,7 @@ from tactful.errors import ConfigError, SchemaError
 from tactful.personal.engines.base import Kind, Roll
 from tactful.personal.engines.spark_lake import check_plan, checked_options
 from tactful.personal.engines.spark_naming import BROKEN, Naming
+from tactful.personal.engines.spark_silence import mapped
 from tactful.personal.source import Source
 
 if TYPE_CHECKING:
@@ -58,13 +59,13 @@ def read(session: SparkSession, source: Source | None, kinds: Mapping[str, Kind]
     if source.path is not None and not source.parquet:
         columns = pa.schema([(column, pa.string()) for column in source.columns])
         one = session.range(0, 1, 1, 1)
-        named = one.mapInArrow(naming.file, from_arrow_schema(naming.empty(columns).schema))
+        named = mapped(one, naming.file, from_arrow_schema(naming.empty(columns).schema))
         return named.repartition(*map(_quoted, naming.people)) if naming.people else named
     frame = _adopted(session, source) if source.path is None else _files(session, source)
     frame = frame.select(*(_plain(frame, column) for column in source.columns))
     naming = replace(naming, types={} if source.path is None else _types(source, frame))
     schema = naming.empty(_arrow_schema(frame, source)).schema
-    return frame.mapInArrow(naming.batches, from_arrow_schema(schema))
+    return mapped(frame, naming.batches, from_arrow_schema(schema))
 
 
 def put(session: SparkSession, table: pa.Table) -> DataFrame:
@@ -111,7 +112,7 @@ def table_of(
             do='Write e.g. { table = "shop.purchases" } or { format = "delta", path = "…" }',
         )
     reader = session.read
-    for key, value in ({} if format is None else checked_options(format, options)).items():
+    for key, value in ({} if format is None else checked_options(format, options, name=format)).items():
         reader = reader.option(key, value)
     try:
         return reader.table(table) if table is not None else reader.format(str(format)).load(path)

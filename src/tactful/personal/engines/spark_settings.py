@@ -19,14 +19,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tactful.errors import ConfigError, MissingExtraError
-from tactful.personal.engines.spark_silence import silence
+from tactful.personal.engines.spark_silence import mapped, silence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,7 +67,7 @@ _TUNED = {
 """What only speed depends on; settings may change it."""
 _LACKING = re.compile(r"No module named '([\w.]+)'")
 _PARTITIONS = "spark.sql.shuffle.partitions"
-_EACH = 4  # shuffle partitions a processor
+_EACH, _EACH_HERE = 4, 2  # shuffle partitions a processor, and on one machine, where each writes the whole sum for less
 _LEAST = 200  # on a cluster, which may grow once there is work
 
 
@@ -81,7 +82,7 @@ def started(session: SparkSession | None, master: str | None, settings: Mapping[
         If there is no Java or no master, the context writes rows in the clear, it is started and has other settings, or
         its workers cannot import tactful.
     """
-    _check_own(settings)
+    check(settings)
     found = session if session is not None else _active()
     if found is not None and type(found).__module__.startswith("pyspark.sql.connect"):
         raise ConfigError("Spark runs in this process", given="a session of Spark Connect", do="Name a master instead")
@@ -90,11 +91,10 @@ def started(session: SparkSession | None, master: str | None, settings: Mapping[
         _check_encrypted(found.sparkContext.getConf().get(ENCRYPTED, "false"))
         _check_workers(found)
         return found, False
-    _check_encrypted(settings.get(ENCRYPTED, "true"))
     made = _started(master, settings)
     try:
         _check_workers(made)
-    except ConfigError:
+    except BaseException:  # somebody who interrupts does not want it either
         made.stop()
         raise
     return made, True
@@ -105,13 +105,30 @@ def own(base: SparkSession, settings: Mapping[str, str]) -> SparkSession:
     made = base.newSession()
     context = base.sparkContext
     cores = context.defaultParallelism
-    partitions = _EACH * cores if context.master.startswith("local") else max(_LEAST, _EACH * cores)
+    partitions = _EACH_HERE * cores if context.master.startswith("local") else partitions_of(cores)
     chosen = {key: value for key, value in settings.items() if key.startswith("spark.sql.")}
     given = {key: value for key, value in context.getConf().getAll() if key in {_PARTITIONS, *_TUNED}}
     for key, value in ({_PARTITIONS: str(partitions)} | _TUNED | given | chosen | _OWN).items():
         if made.conf.isModifiable(key):
             made.conf.set(key, value)
     return made
+
+
+def check(settings: Mapping[str, str]) -> None:
+    """Raise `ConfigError` if a setting contradicts what the answer depends on, or has rows written in the clear."""
+    _check_encrypted(settings.get(ENCRYPTED, "true"))
+    differing = [key for key, value in settings.items() if _OWN.get(key, value) != value]
+    if differing:
+        raise ConfigError(
+            "what the gate's answer depends on is not set",
+            given=f"{', '.join(sorted(differing))} differ",
+            do="Leave them out",
+        )
+
+
+def partitions_of(cores: int) -> int:
+    """Into how many parts rows are shuffled on a cluster, unless its settings say otherwise or they are few."""
+    return max(_LEAST, _EACH * cores)
 
 
 def _active() -> SparkSession | None:
@@ -146,10 +163,13 @@ def _started(master: str | None, settings: Mapping[str, str]) -> SparkSession:
     except Exception as error:  # py4j's, pyspark's and the socket's have no common root
         failed = type(error).__name__
     if failed:
+        java = shutil.which("java", path=os.environ.get("JAVA_HOME", "") + "/bin") or shutil.which("java")
         raise ConfigError(
-            "Spark starts: there is Java 17 or later, and the master answers",
-            given=f"it stopped with {failed}; master {master or 'is not named'}",
-            do="Install a Java runtime, set JAVA_HOME, or correct the master",
+            "Spark can start, with Java 17 or later and a master that answers",
+            given=f"it stopped with {failed}" if java else "there is no java in JAVA_HOME or on the path",
+            do=f"Correct the master ({master or 'none is named'}), or read what Java said"
+            if java
+            else "Install a Java runtime, 17 or later, or set JAVA_HOME",
         )
     if made.sparkContext.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
         made.sparkContext.pythonExec = sys.executable  # not whichever python3 is first on the path
@@ -170,7 +190,7 @@ def _check_workers(base: SparkSession) -> None:
     """Raise `ConfigError` if a worker cannot import tactful, and say what it lacks, which no later error does."""
     with silence():
         try:
-            base.newSession().range(0, 1, 1, 1).mapInArrow(_imported, "id BIGINT").collect()
+            mapped(base.newSession().range(0, 1, 1, 1), _imported, "id BIGINT").collect()
         except Exception as error:  # py4j's, pyspark's and the socket's have no common root
             lacking = _LACKING.search(str(error))
             given = f"one has no module {lacking[1]}" if lacking else f"one stopped with {type(error).__name__}"
@@ -183,20 +203,9 @@ def _check_workers(base: SparkSession) -> None:
     )
 
 
-def _imported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _imported(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches; a worker finds this function only where it can import tactful."""
     yield from batches
-
-
-def _check_own(settings: Mapping[str, str]) -> None:
-    """Raise `ConfigError` if a setting contradicts what the answer depends on."""
-    differing = [key for key, value in settings.items() if _OWN.get(key, value) != value]
-    if differing:
-        raise ConfigError(
-            "what the gate's answer depends on is not set",
-            given=f"{', '.join(sorted(differing))} differ",
-            do="Leave them out",
-        )
 
 
 def _check_agreed(base: Any, master: str | None, settings: Mapping[str, str]) -> None:

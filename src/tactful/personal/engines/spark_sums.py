@@ -21,7 +21,6 @@ worker that fails says which kind of error it met, and nothing of the rows.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 
 from tactful import __version__
 from tactful.errors import TactfulError
-from tactful.personal.engines.spark_silence import silence
+from tactful.personal.engines.spark_silence import mapped, silence
 from tactful.personal.engines.sum_parts import Batches, Division, added, summed, whole
 from tactful.personal.people_sums import Sums
 
@@ -105,9 +104,7 @@ def quietly(action: Callable[[], T]) -> T:
 
 def _mapped(frame: DataFrame, work: Callable[[Batches], Batches]) -> DataFrame:
     """What the work makes of each partition, in parts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of pandas, which is not used here
-        return frame.mapInArrow(partial(_plainly, work), _PARTS)
+    return mapped(frame, partial(_plainly, work), _PARTS)
 
 
 def _tasks(frame: DataFrame, parts: int, division: Division) -> int:
