@@ -58,15 +58,24 @@ def test_a_context_of_somebody_else_is_left_as_it_is(monkeypatch: pytest.MonkeyP
     def elsewhere() -> None:
         engine = Spark(settings={zone: "UTC"})
         session = engine.session()
+        active = type(theirs).getActiveSession()
         session.put("rows", pa.table({"a": [1]}))
         found.extend([engine._ours, session.query("SELECT current_timezone() AS zone FROM rows")["zone"].tolist()])
+        found.append((active is None, type(theirs).getActiveSession() is None))
         engine.stop()
 
+    def mine() -> None:
+        session = spark().session()
+        theirs._jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(theirs._jsparkSession)
+        session.put("rows", pa.table({"a": [1]}))
+        found.append(type(theirs).builder.getOrCreate().conf.get(zone))
+
     try:
-        thread = threading.Thread(target=elsewhere)
-        thread.start()
-        thread.join()
-        assert found == [False, ["UTC"]]
+        for work in (elsewhere, mine):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        assert found == [False, ["UTC"], (True, True), "Europe/Berlin"]
         assert theirs.conf.get(zone) == "Europe/Berlin"
         assert theirs.range(3).count() == 3
     finally:

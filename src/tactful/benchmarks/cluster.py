@@ -19,6 +19,7 @@ _READ, _RECEIVED = 128 << 20, 64 << 20  # bytes a task: spark.sql.files.maxParti
 _STORED = 15  # bytes of an interaction in Parquet, as `tactful.benchmarks.lakes` writes it
 _NAMED = 34  # bytes of a person who was named, in a shuffle: measured
 _SAID = 80  # bytes of an event of consent: a pseudonym, purpose, state and three instants
+_LOGGED = 64  # bytes of a row of the log as it is kept: that, the item's id, whether the person is held out
 _JUDGED = 49  # bytes of a judged row: a pseudonym of 32 characters and its length, item, instant, outcome
 _HELD_OUT = 140  # bytes of a row of an evaluation person in the driver: text and numbers of Python
 _CATALOGUE = 300  # bytes of an item in the driver
@@ -136,8 +137,8 @@ class ClusterPlan:
     stages : tuple of Stage
     parts : int
         Times that the whole Gram is written by those who hold rows.
-    judged_gib : float
-        Judged rows, in the memory of all executors or encrypted on their disks.
+    kept_gib : float
+        Rows of the log and judged ones, in the memory of all executors or encrypted on their disks.
     worker_gib, executor_gib : float
         What Python needs beside Java in one task, and what both need in an executor.
     driver_gib : float
@@ -151,7 +152,7 @@ class ClusterPlan:
     rates: Rates
     stages: tuple[Stage, ...]
     parts: int
-    judged_gib: float
+    kept_gib: float
     worker_gib: float
     executor_gib: float
     driver_gib: float
@@ -200,17 +201,17 @@ def plan_cluster(
     -----
     N events of U people; A = N · admitted; K = U · (1 − evaluation share) · kept; M the head.
 
-    *Name.* All N rows are read and named once to enrol people. A task that reads n rows sees U(1 − e^(−n/U)) different
-    people of those that are spread over all files, and shuffles 34 bytes for each; the seconds of a row are fitted.
-    *Consents* are read, named and joined: U · consents events of 80 bytes. *Judge* reads and names the N rows again,
-    joins people's standing (whose windows over events are part of its rate, at the hundred interactions a person of the
+    *Name.* All N rows are read and named, and kept, 64 bytes each, until they are judged. A task that reads n rows sees
+    U(1 − e^(−n/U)) different people of those that are spread over all files, and shuffles 34 bytes for each; the
+    seconds of a row are fitted. *Consents* are read, named and joined: U · consents events of 80 bytes. *Judge* joins
+    people's standing (whose windows over events are part of its rate, at the hundred interactions a person of the
     runs), for which they are shuffled: people are too many to be sent to every task, and the runs that rates are fitted
-    to do not send them either. It keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person
-    and ranks them. *Popularity* goes through K items. *Gram map* counts pairs: a history of l items in the head has
-    l(l+1)/2 of them, and since lengths vary there are more than K · (kept + 1)/2; the rate takes the ratio of the two
-    from the runs. Each of the tasks writes the whole triangle once for each 32 MB of rows; *Gram reduce* adds them up,
-    see `tactful.benchmarks.block_reduce`, which a simulation checks. *Evaluation* brings U · evaluation share · kept
-    rows to the driver.
+    to do not send them either. It keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person and ranks them.
+    *Popularity* goes through K items. *Gram map* counts pairs: a history of l items in the head has l(l+1)/2 of them,
+    and since lengths vary there are more than K · (kept + 1)/2; the rate takes the ratio of the two from the runs. Each
+    of the tasks writes the whole triangle once for each 32 MB of rows; *Gram reduce* adds them up, see
+    `tactful.benchmarks.block_reduce`, which a simulation checks. *Evaluation* brings U · evaluation share · kept rows
+    to the driver.
 
     Core-hours are rows by rate; nothing is allowed for stragglers, retries or a slow disk, so count on more. Rates are
     those of Python, Java and Parquet on one machine's memory and disk: a network slower than what the cores shuffle
@@ -242,7 +243,7 @@ def plan_cluster(
         rates=rates,
         stages=stages,
         parts=reduce.parts,
-        judged_gib=population.events * _JUDGED / GIB,
+        kept_gib=population.events * (_LOGGED + _JUDGED) / GIB,
         worker_gib=worker / GIB,
         executor_gib=1 + cluster.cores_each * (worker + 3 * most) / GIB,
         driver_gib=_driver(population, reduce) / GIB,

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,11 +72,27 @@ def read(session: SparkSession, source: Source | None, kinds: Mapping[str, Kind]
 
 def put(session: SparkSession, table: pa.Table) -> DataFrame:
     """The rows of a table in memory. They go through a socket: with encryption on, Spark writes no file for them."""
-    import warnings
-
-    with warnings.catch_warnings():
+    with _active_as_before(session), warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # pyspark leaves that socket to the garbage collector
         return session.createDataFrame(table)
+
+
+@contextmanager
+def _active_as_before(session: SparkSession) -> Iterator[None]:
+    """The thread's active session is afterwards what it was, which `createDataFrame` would have become.
+
+    A user's builder finds the active session, and would find the gate's, with its settings.
+    """
+    kind, java = type(session), type(session)._get_j_spark_session_class(session._jvm)
+    before, active = kind._activeSession, java.getActiveSession()
+    try:
+        yield
+    finally:
+        kind._activeSession = before
+        if active.isDefined():
+            java.setActiveSession(active.get())
+        else:
+            java.clearActiveSession()
 
 
 def table_of(
