@@ -178,8 +178,8 @@ def _show_plan(plan: ClusterPlan) -> None:
     )
     show.say(
         f"executors: {plan.executor_gib:.1f} GiB for {machine.cores_each} cores, of which Python workers "
-        f"{plan.worker_gib:.2f} GiB each (spark.executor.memoryOverhead); rows that are kept take {plan.kept_gib:,.0f} GiB "
-        "of their memory or disks together"
+        f"{plan.worker_gib:.2f} GiB each (spark.executor.memoryOverhead); rows that are kept take "
+        f"{plan.kept_gib:,.0f} GiB of their memory or disks together"
     )
     show.say(f"driver: {plan.driver_gib:.1f} GiB; the Gram is written {plan.parts:,} times and received once")
     show.say(
