@@ -513,13 +513,21 @@ def _explained(error: ValidationError, path: Path) -> ConfigError:
     """The first problem of a configuration, unknown keys before others, with the keys that would be valid there."""
     problem = min(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
     where = [str(part) for part in problem["loc"] if part not in _WAYS.values()]
-    key, section = ".".join(where) or "the file", _section(where[:-1])
+    key, section = ".".join(where), _section(where[:-1])
+    if (kind := {"missing": "is missing", "extra_forbidden": "is not a key"}.get(problem["type"])) is None:
+        said = problem["msg"].removeprefix("Value error, ")
+        return ConfigError(
+            f"{path} must be a configuration whose values are allowed",
+            given=f"`{key}`: {said}" if key else said,
+            do="Correct it; see configs/grocery.toml for an example",
+            key=key,
+        )
     valid = (
         f"Valid keys there: {', '.join(section.model_fields)}" if section else "See configs/grocery.toml for an example"
     )
-    kind = {"missing": f"`{key}` is missing", "extra_forbidden": f"`{key}` is not a key"}.get(problem["type"])
-    given = kind or f"`{key}`: {problem['msg'].removeprefix('Value error, ')}"
-    return ConfigError(f"{path} must be a complete configuration without unknown keys", given=given, do=valid, key=key)
+    return ConfigError(
+        f"{path} must be a complete configuration without unknown keys", given=f"`{key}` {kind}", do=valid, key=key
+    )
 
 
 def _section(where: list[str]) -> type[BaseModel] | None:
