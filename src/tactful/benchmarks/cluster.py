@@ -18,7 +18,7 @@ GIB = 1 << 30
 _READ, _RECEIVED = 128 << 20, 64 << 20  # bytes a task: spark.sql.files.maxPartitionBytes, and what it is advised to get
 _STORED = 15  # bytes of an interaction in Parquet, as `tactful.benchmarks.lakes` writes it
 _NAMED = 34  # bytes of a person who was named, in a shuffle: measured
-_SAID = 80  # bytes of an event of consent: a pseudonym, purpose, state and three instants
+_SAID = 88  # bytes of an event of consent: a pseudonym, purpose, state and three instants
 _LOGGED = 64  # bytes of a row of the log as it is kept: that, the item's id, whether the person is held out
 _JUDGED = 49  # bytes of a judged row: a pseudonym of 32 characters and its length, item, instant, outcome
 _HELD_OUT = 140  # bytes of a row of an evaluation person in the driver: text and numbers of Python
@@ -203,7 +203,7 @@ def plan_cluster(
 
     *Name.* All N rows are read and named, and kept, 64 bytes each, until they are judged. A task that reads n rows sees
     U(1 − e^(−n/U)) different people of those that are spread over all files, and shuffles 34 bytes for each; the
-    seconds of a row are fitted. *Consents* are read, named and joined: U · consents events of 80 bytes. *Judge* joins
+    seconds of a row are fitted. *Consents* are read, named and joined: U · consents events of 88 bytes. *Judge* joins
     people's standing (whose windows over events are part of its rate, at the hundred interactions a person of the
     runs), for which they are shuffled: people are too many to be sent to every task, and the runs that rates are fitted
     to do not send them either. It keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person and ranks them.

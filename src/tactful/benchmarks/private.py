@@ -6,6 +6,7 @@ A method is a function from people, a budget and a source of noise to a model; t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from tactful.alternating import fit_dpals
@@ -13,6 +14,7 @@ from tactful.benchmarks.worlds import World
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError
 from tactful.fitting import fit_released
+from tactful.forecast import MOST_EPSILON
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.attacker import Rehearsal
@@ -57,6 +59,14 @@ def trained(world: World, budget: PrivacyBudget, noise: NoiseSource) -> Released
     return fit_released(door, world.everybody, planned, door.people(world.everybody)).model
 
 
+def simulated(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
+    """What `trained` would be with any budget: more than a run may have tells what less noise would bring."""
+    settings = default_settings(replace(budget, epsilon=min(budget.epsilon, MOST_EPSILON)))
+    privacy = settings.privacy.model_copy(update={"epsilon": budget.epsilon})
+    door, planned = _door(settings.model_copy(update={"privacy": privacy}), noise)
+    return fit_released(door, world.everybody, planned, door.people(world.everybody)).model
+
+
 def popular(world: World, budget: PrivacyBudget, noise: NoiseSource) -> ReleasedModel:
     """The list of the same run that is the same for everybody."""
     door, _ = _paid(budget, noise)
@@ -72,7 +82,12 @@ def alternated(world: World, budget: PrivacyBudget, noise: NoiseSource) -> Relea
 
 def _paid(budget: PrivacyBudget, noise: NoiseSource, *, method: str = "tactful") -> tuple[PrivateRelease, Planned]:
     """A door for a run of this budget, and what it releases; nobody here needs a ledger."""
-    planned = Planned.of(default_settings(budget, method=method))
+    return _door(default_settings(budget, method=method), noise)
+
+
+def _door(settings: TrainingConfig, noise: NoiseSource) -> tuple[PrivateRelease, Planned]:
+    """The door of a run with these settings, and what it releases."""
+    planned = Planned.of(settings)
     return PrivateRelease(ledger=Rehearsal(), run="benchmark", plan=planned.plan, noise=noise), planned
 
 
