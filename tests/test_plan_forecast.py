@@ -32,6 +32,8 @@ def test_at_a_cell_the_forecast_is_the_cell() -> None:
     cell = next(c for c in table()["cells"] if (c["world"], c["items"], c["people"]) == ("typical", 2000, 8000))
     length, gain = cell["history_length"], cell["reference"] - cell["popularity"]
     for epsilon, recall, rank in zip(table()["axes"]["epsilon"], cell["recall"], cell["rank"], strict=True):
+        if epsilon > forecast.MOST_EPSILON:
+            continue
         found = plan(8000, 2000, epsilon=epsilon, history_length=length)
         assert found.share_of_gain["typical"] == pytest.approx(max((recall - cell["popularity"]) / gain, -1), abs=0.1)
         assert found.rank == round(rank)
@@ -47,6 +49,16 @@ def test_more_people_or_less_noise_promise_no_less() -> None:
     for shares in (by_people, by_epsilon):
         for world in ("low", "typical", "high"):
             assert all(less[world] <= more[world] for less, more in pairwise(shares))
+
+
+def test_what_noise_costs_is_what_is_missing_without_it() -> None:
+    """Much with few people; with a hundred million and epsilon = 1 nothing, which lies within the table."""
+    few = plan(2000, 1000, epsilon=1.0)
+    many = plan(10**8, 1000, epsilon=1.0, delta=1e-10)
+    assert few.share_without_noise["typical"] - few.share_of_gain["typical"] > 0.2
+    assert many.within_table
+    for world, share in many.share_of_gain.items():
+        assert many.share_without_noise[world] - share == pytest.approx(0, abs=0.01)
 
 
 def test_only_the_signal_over_the_noise_counts_beyond_the_most_people() -> None:
@@ -68,7 +80,7 @@ def test_only_the_signal_over_the_noise_counts_beyond_the_most_people() -> None:
         ({"history_length": 1.5}, "shorter histories than the table holds (3)"),
         ({"history_length": 400.0}, "longer histories than the table holds (100)"),
         ({"epsilon": 0.01}, "more noise than the table holds for so many people"),
-        ({"people": 10**8, "delta": 1e-10}, "less noise than the table holds for so many people"),
+        ({"people": 10**9, "delta": 1e-11}, "less noise than the table holds for so many people"),
     ],
 )
 def test_beyond_the_table_it_says_so_and_gives_the_edge(asked: dict[str, Any], says: str) -> None:

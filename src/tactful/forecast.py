@@ -71,6 +71,8 @@ class Forecast:
         Items that the Gram is about, and directions that the model keeps of it, in the typical world.
     share_of_gain : mapping of str to float
         By world, ``low``, ``typical`` and ``high``: the private gain over the gain without privacy.
+    share_without_noise : mapping of str to float
+        The same with the least noise that the table holds, which is hardly any: what more people or ε cannot exceed.
     people_needed : mapping of str to mapping of str to float or None
         By share and world: the fewest people for that share at this ε; None if the table does not go so far.
     epsilon_needed : mapping of str to mapping of str to float or None
@@ -91,6 +93,7 @@ class Forecast:
     head: int
     rank: int
     share_of_gain: Mapping[str, float]
+    share_without_noise: Mapping[str, float]
     people_needed: Mapping[str, Mapping[str, float | None]]
     epsilon_needed: Mapping[str, Mapping[str, float | None]]
     outside: tuple[str, ...]
@@ -113,6 +116,7 @@ class Forecast:
             "head": self.head,
             "rank": self.rank,
             "share_of_gain": dict(self.share_of_gain),
+            "share_without_noise": dict(self.share_without_noise),
             "people_needed": {share: found["typical"] for share, found in self.people_needed.items()},
             "people_needed_by_world": {share: dict(found) for share, found in self.people_needed.items()},
             "epsilon_needed": {share: found["typical"] for share, found in self.epsilon_needed.items()},
@@ -166,6 +170,7 @@ def plan(
     budget = PrivacyBudget(epsilon=epsilon, delta=delta)
     mu = mu_at(budget.epsilon, budget.delta)
     table, asked = _table(), _Asked(items=items, history_length=history_length, people=people, mu=mu)
+    noiseless = replace(asked, mu=float(table.axes["mu"][-1]))
     typical = table.read("typical", asked)
     head = min(items, round(typical["head"]))
     return Forecast(
@@ -177,6 +182,7 @@ def plan(
         head=head,
         rank=min(head, round(typical["rank"])),
         share_of_gain={world: round(table.read(world, asked)["share"], 3) for world in table.worlds},
+        share_without_noise={world: round(table.read(world, noiseless)["share"], 3) for world in table.worlds},
         people_needed=_needed(table, partial(_people_for, table, asked)),
         epsilon_needed=_needed(table, partial(_epsilon_for, table, asked, delta)),
         outside=tuple(_outside(table, asked)),

@@ -69,7 +69,8 @@ def _show(found: Forecast) -> None:
         show.say("with fewer people or less epsilon than it holds, expect less than it says:")
     show.say("of what personal lists without privacy gain over popular items, expect")
     for world, value in found.share_of_gain.items():
-        show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}")
+        without = _share(found.share_without_noise[world])
+        show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}; {without} if there were no noise")
     show.say(f"from a head of about {found.head:,} items, of which the model keeps {found.rank:,} directions")
     for share, people in found.people_needed.items():
         epsilons = found.epsilon_needed[share]
