@@ -107,26 +107,12 @@ class Forecast:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values. What is needed is told for the typical world, and for the others beside it."""
-        return {
-            "people": self.people,
-            "items": self.items,
-            "epsilon": self.epsilon,
-            "delta": self.delta,
-            "history_length": self.history_length,
-            "head": self.head,
-            "rank": self.rank,
-            "share_of_gain": dict(self.share_of_gain),
-            "share_without_noise": dict(self.share_without_noise),
-            "people_needed": {share: found["typical"] for share, found in self.people_needed.items()},
-            "people_needed_by_world": {share: dict(found) for share, found in self.people_needed.items()},
-            "epsilon_needed": {share: found["typical"] for share, found in self.epsilon_needed.items()},
-            "epsilon_needed_by_world": {share: dict(found) for share, found in self.epsilon_needed.items()},
-            "within_table": self.within_table,
-            "outside": list(self.outside),
-            "notes": list(self.notes),
-            "kind": "forecast from synthetic populations, no promise",
-            "table_made_by": self.made_by,
-        }
+        told = asdict(self)
+        for name in ("people_needed", "epsilon_needed"):
+            told[f"{name}_by_world"] = told[name]
+            told[name] = {share: found["typical"] for share, found in told[name].items()}
+        kind = "forecast from synthetic populations, no promise"
+        return told | {"within_table": self.within_table, "kind": kind, "table_made_by": told.pop("made_by")}
 
 
 def plan(
