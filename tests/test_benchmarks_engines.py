@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from tactful.benchmarks import engine_growth, engine_run, lakes
 from tactful.benchmarks.block_reduce import Reduce, simulate
-from tactful.benchmarks.cluster import Cluster, Population, plan_cluster
+from tactful.benchmarks.cluster import plan_cluster
+from tactful.benchmarks.cluster_sizes import Cluster, Population
 from tactful.benchmarks.core_rates import Rates
 from tactful.benchmarks.engine_growth import Sizes, benchmark_engines, lake_of
 from tactful.benchmarks.engine_run import STEPS, EngineRun, Spent, run_engine, shuffled

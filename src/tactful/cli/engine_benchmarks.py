@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import typer
 
 from tactful.benchmarks.block_reduce import simulate
-from tactful.benchmarks.cluster import Cluster, ClusterPlan, Population, plan_cluster
+from tactful.benchmarks.cluster import ClusterPlan, plan_cluster
+from tactful.benchmarks.cluster_sizes import Cluster, Population
 from tactful.benchmarks.core_rates import MEASURED, UNITS, Rates, measure_rates
 from tactful.benchmarks.engine_growth import HEAD, QUICK, benchmark_engines, lake_of, measured
 from tactful.benchmarks.engine_run import EngineRun
