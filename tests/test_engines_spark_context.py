@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
+import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,6 +111,36 @@ def heard() -> Iterator[list[str]]:
     yield listener.records
     for logger, handlers in zip(loggers, before, strict=True):
         logger.handlers[:] = handlers
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 2.0])
+def test_an_interrupt_while_java_starts_leaves_no_java(seconds: float) -> None:
+    """Half-started Java would wait for a driver that is gone; the interrupt arrives nevertheless."""
+    name = f"interrupted-{uuid.uuid4().hex}"
+    program = (
+        "import os, signal, threading\n"
+        "from tactful.personal.engines.spark import Spark\n"
+        f"threading.Timer({seconds}, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        f"Spark(master='local[1]', settings={{'spark.app.name': '{name}'}}).session()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert "KeyboardInterrupt" in done.stderr
+    for _ in range(100):
+        if not (left := javas(name)):
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def javas(name: str) -> list[str]:
+    """Processes whose command has this name in it."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            found += [file.parent.name] * (name.encode() in file.read_bytes() and b"java" in file.read_bytes())
+    return found
 
 
 @pytest.mark.prove
