@@ -14,7 +14,9 @@ subqueries among them, for the class that reads them and for its options.
 *What cannot be told.* Rows that a user made in memory (a checkpoint, `createDataFrame`, an RDD) show nobody who read
 them; what Spark has cached, it read as its owner asked; a view may filter. Columns that a catalog does not name are not
 there, nor those that a user's own session did not find because it asked one file for all (``mergeSchema``). The types
-that either gave to the names of folders are taken at their word (``user_id=007`` read as a number is 7).
+that either gave to the names of folders are taken at their word (``user_id=007`` read as a number is 7), and so are
+times: one without a zone that a catalog or a user's session read from a database as one with a zone is of that
+session's zone.
 """
 
 from __future__ import annotations
