@@ -58,7 +58,7 @@ def answer(engine: object, table: object, column: str, kind: str) -> list[str]:
 def test_a_format_that_is_not_on_the_list_is_refused(name):
     """Readers of text, by whichever name; JSON too, which says nothing of the second object on a line."""
     with pytest.raises(ConfigError, match=REFUSED):
-        checked_options(name, {})
+        checked_options(name, {}, name="a table")
 
 
 def test_an_option_that_leaves_out_rows_is_refused_however_it_is_written():
@@ -75,10 +75,10 @@ def test_an_option_that_leaves_out_rows_is_refused_however_it_is_written():
         ("jdbc", "preferTimestampNtz"),
     ):
         with pytest.raises(ConfigError, match=key):
-            checked_options(name, {key: "true"})
-    assert checked_options("delta", {"versionAsOf": "3"}) == {"versionAsOf": "3"}
-    assert checked_options("parquet", {"basePath": "x"}) == {"basePath": "x", "mergeSchema": "true"}
-    assert checked_options("jdbc", {"dbtable": "t"}) == {"dbtable": "t", "preferTimestampNTZ": "true"}
+            checked_options(name, {key: "true"}, name="a table")
+    assert checked_options("delta", {"versionAsOf": "3"}, name="a table") == {"versionAsOf": "3"}
+    assert checked_options("parquet", {"basePath": "x"}, name="a table") == {"basePath": "x", "mergeSchema": "true"}
+    assert checked_options("jdbc", {"dbtable": "t"}, name="a table") == {"dbtable": "t", "preferTimestampNTZ": "true"}
 
 
 def test_a_whole_decimal_is_an_id_and_no_time():
