@@ -122,6 +122,19 @@ def _head_again(world: Arrays) -> None:
     world["described"][0] = world["head"][0]
 
 
+def _unused(world: Arrays) -> None:
+    """A feature that nothing has to speak of, and whose term no sum of 32 bits holds."""
+    world["feature_encoder"] = np.vstack([world["feature_encoder"], np.zeros((1, 6), dtype=np.float32)])
+    world["feature_decoder"] = np.vstack([world["feature_decoder"], np.full((1, 6), 3e38, dtype=np.float32)])
+    world["described_features"][0], world["described_values"][0] = FEATURES, 0.0
+
+
+def _made_up_for(world: Arrays) -> None:
+    """Values that overflow before a size makes them small again."""
+    world["described_values"] *= np.float32(1e36)
+    world["described_sizes"] *= np.float32(1e-37)
+
+
 BROKEN = {
     **{f"no {n}": lambda w, n=n: _without(w, n) for n in ("described", "described_values", "feature_encoder")},
     **{f"{n} cut": _cut(n) for n in ("described_sizes", "described_features", "feature_decoder")},
@@ -131,6 +144,10 @@ BROKEN = {
     "unknown item": _at("described", N_ITEMS),
     "item below 0": _at("described", -1),
     "item of the head": _head_again,
+    "head below 0": _at("head", -1),
+    "head far away": _at("head", 2**31 - 1),
+    "too large and unused": _unused,
+    "too large on the way": _made_up_for,
     "too large": _at("feature_decoder", 1e30),
     "another type": _as("described_values", np.float64),
 }

@@ -51,6 +51,16 @@ def test_what_is_shown_has_the_score_it_has_without(pair: tuple[Recommender, Rec
     assert np.mean(shares) > 0.8
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 0.1])
+def test_what_all_items_have_in_common_takes_no_room(noise: float, tmp_path: Path) -> None:
+    """A base that is nearly the same for all, however large, leaves the index its directions."""
+    world = wide_world(1, n_described=DESCRIBED, n_items=ITEMS)
+    world["base"] = (50 + noise * np.random.default_rng(3).normal(size=ITEMS)).astype(np.float32)
+    quick = recommender(tmp_path / "model", world).indexed(candidates=CANDIDATES)
+    assert quick.index_recall is not None
+    assert quick.index_recall > 0.8
+
+
 def test_what_may_not_be_shown_is_not(pair: tuple[Recommender, Recommender]) -> None:
     """Sensitive and denied items stay away; where few may be shown, or many are asked for, nothing is left out."""
     exact, quick = pair

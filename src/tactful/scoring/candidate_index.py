@@ -34,6 +34,7 @@ from tactful.scoring.item_model import ItemModel
 CANDIDATES = 500
 _DIRECTIONS, _SAMPLED = 64, 4_096
 _LINKS, _CAREFUL, _SEARCHED = 16, 64, 2  # of each row; looked at when one is added; and when asked, times candidates
+_SAME = 1e-7  # differences of this share of a base are those of its 32 bits
 _BLOCK = 2**14  # rows that are added at a time
 _ASKED, _BEST, _LENGTH = 64, 10, 20  # made-up histories to measure recall, items they are asked for, items they have
 
@@ -115,8 +116,12 @@ def _directions(described: Described) -> _Floats:
 def _built(model: ItemModel, described: Described, project: _Floats, candidates: int, threads: int) -> CandidateIndex:
     """The rows, projected, with their base, in units of the longest."""
     terms, base = described.decoder @ project, model.row_base[len(model.head) :].astype(np.float64)
+    largest = float(np.abs(base).max())
+    base -= base.mean()  # which orders nothing, and would leave no room for what does
+    if base.std() <= _SAME * largest:
+        base[:] = 0.0
     spread = float(np.sqrt(np.square(terms).sum(axis=1).mean())) * float(described.sizes.mean())
-    unit = max(float(base.std()), 1e-30) / max(spread, 1e-30)
+    unit = float(base.std()) / max(spread, 1e-30) or 1.0
     short = replace(described, decoder=terms.astype(np.float32))
     scale = described.largest_out + float(np.abs(base).max()) / unit
     library = _library(terms.shape[1] + 1, _SEARCHED * candidates)

@@ -51,16 +51,19 @@ class Described:
         The terms.
     largest_in, largest_out : float
         No row is longer; nor is what is summed up for one, each part by itself.
+    largest_part : float
+        Nor is what a score is made of on the way: a term of the decoder, used or not, or an item's sum before its size.
     """
 
     items: NDArray[np.intp]
     sizes: NDArray[np.float32]
-    features: NDArray[np.intp]
+    features: NDArray[np.int16]
     values: NDArray[np.float32]
     encoder: NDArray[np.float32]
     decoder: NDArray[np.float32]
     largest_in: float
     largest_out: float
+    largest_part: float
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,8 +71,7 @@ class Described:
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Described:
         """The items of an artifact whose shapes were checked by `problem`."""
-        features = arrays["described_features"].astype(np.intp)
-        features.flags.writeable = False
+        features = arrays["described_features"]
         values, sizes = arrays["described_values"], arrays["described_sizes"]
         encoder, decoder = arrays["feature_encoder"], arrays["feature_decoder"]
         return cls(
@@ -81,6 +83,9 @@ class Described:
             decoder=decoder,
             largest_in=_largest(features, values, sizes, encoder),
             largest_out=_largest(features, values, sizes, decoder),
+            largest_part=max(
+                _largest(features, values, np.ones(1, dtype=np.float32), decoder), float(_norms(decoder).max())
+            ),
         )
 
     def rows_in(self, places: NDArray[np.intp]) -> _Floats:
@@ -138,16 +143,22 @@ def problem(arrays: Mapping[str, NDArray[Any]], *, n_items: int, rank: int) -> s
         return "described items have not one size each, from 0"
     if items.min() < 0 or items.max() >= n_items or features.min() < 0 or features.max() >= len(encoder):
         return "a described item, or a feature of one, is not there"
-    distinct = np.bincount(np.concatenate([arrays["head"].astype(np.int64), items.astype(np.int64)]), minlength=n_items)
-    return "an item has two rows" if distinct.max() > 1 else None
+    twice = len(np.unique(items)) < len(items) or np.isin(items, arrays["head"]).any()
+    return "an item has two rows" if twice else None
+
+
+def _norms(terms: NDArray[np.float32]) -> _Floats:
+    """The length of each term."""
+    found: _Floats = np.sqrt(np.square(terms, dtype=np.float64).sum(axis=1))
+    return found
 
 
 def _largest(
-    features: NDArray[np.intp], values: NDArray[np.float32], sizes: NDArray[np.float32], terms: NDArray[np.float32]
+    features: NDArray[np.int16], values: NDArray[np.float32], sizes: NDArray[np.float32], terms: NDArray[np.float32]
 ) -> float:
     """The largest size · Σ |value| · ‖term‖ of an item."""
-    norms = np.sqrt(np.square(terms, dtype=np.float64).sum(axis=1))
-    total = np.zeros(len(sizes))
+    norms = _norms(terms)
+    total = np.zeros(values.shape[1])
     for places, numbers in zip(features, values, strict=True):
         total += norms[places] * np.abs(numbers)
     return float((total * sizes).max())

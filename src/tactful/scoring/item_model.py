@@ -308,7 +308,8 @@ def _check_fit(arrays: Mapping[str, NDArray[Any]], bundles: int, beyond: Describ
         raise _refused("a bonus is below 0")
     largest_row = max(_largest_row(arrays["decoder"]), beyond.largest_out if beyond else 0.0)
     largest_in = max(_largest_row(arrays["encoder"]), beyond.largest_in if beyond else 0.0)
-    product = (n_head + (len(beyond) if beyond else 0)) * largest_in * largest_row + float(bonus.max())
+    largest_part = max(largest_row, beyond.largest_part if beyond else 0.0)
+    product = (n_head + (len(beyond) if beyond else 0)) * largest_in * largest_part + float(bonus.max())
     if not product + float(np.abs(arrays["base"]).max()) < _LARGEST_SCORE:
         raise _refused("the factors are so large that scores would not be finite")
     return largest_row

@@ -2,6 +2,8 @@
 
 Notes
 -----
+With an index (`tactful.scoring.candidate_index`) that holds of what it finds: what it misses is not there.
+
 A product in 32 bits finds the candidates; its last bits depend on how BLAS cuts up the matrix, so it does not decide.
 Every item whose 32-bit score could, within the rounding error bound (Higham 2002, section 3.1), belong to the best n is
 scored again in 64 bits, row by row, and the order is by that score, ties in catalogue order.
@@ -41,6 +43,8 @@ def rank_popular(model: ItemModel, history: History, offer: Offer, n: int) -> Ra
 
 def rank_personal(model: ItemModel, history: History, offer: Offer, n: int, *, taste: NDArray[np.float64]) -> Ranked:
     """The n items of the highest score that are on offer and not in the history; fewer if fewer are left.
+
+    With an index, of the items that it finds and those of the head.
 
     Parameters
     ----------
@@ -116,8 +120,10 @@ def exact_scores(model: ItemModel, slots: NDArray[np.intp], tastes: NDArray[np.f
 def error_bound(model: ItemModel, taste: NDArray[np.float64]) -> float:
     """How far a 32-bit score can be from the exact one, with room to spare for the rounding of the bound itself."""
     product = math.sqrt(np.dot(taste, taste)) * model.largest_row
-    terms = max(len(taste), 0 if model.described is None else len(model.described.features)) + 8
-    return _EPSILON * (terms * product + 2 * model.largest_base) + terms * _TINY
+    beyond = model.described
+    terms = max(len(taste), 0 if beyond is None else len(beyond.features)) + 8
+    size = 1.0 if beyond is None else max(1.0, float(beyond.sizes.max()))  # times what vanished before it
+    return _EPSILON * (terms * product + 2 * model.largest_base) + terms * _TINY * size
 
 
 def candidates(rough: NDArray[np.float32], n: int, error: float) -> NDArray[np.intp]:

@@ -177,7 +177,10 @@ class Recommender:
         every: float = 30.0,
         **options: Any,
     ) -> Follower[Recommender]:
-        """A recommender that takes over what is newly approved at an address; see `tactful.scoring.Follower`."""
+        """A recommender that takes over what is newly approved at an address; see `tactful.scoring.Follower`.
+
+        It has no index: a service that wants one makes it of each model that it loads.
+        """
         from tactful.scoring.following import Follower
 
         return Follower(address, load=cls.load, trusted_keys=trusted_keys, every=every, **options)
