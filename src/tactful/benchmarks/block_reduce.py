@@ -80,9 +80,16 @@ class Reduce:
         """Bytes written for others, if nothing compresses."""
         return (self.parts + self.groups) * (self.sum_bytes + PIECE_BYTES * self.pieces)
 
-    def worker_bytes(self, tasks: int) -> int:
-        """The most that a worker holds that adds up, beside what it holds when it does nothing; of so many tasks."""
-        mine = math.ceil(self.pieces / min(tasks, self.pieces)) * 8 * self.division.piece
+    def tasks(self, usual: int) -> tuple[int, ...]:
+        """How many tasks add up, in each of the one or two steps, where there usually are so many."""
+        steps = [self.pieces * self.groups] if self.groups else []
+        return tuple(self.division.tasks(parts, usual) for parts in (*steps, self.pieces))
+
+    def worker_bytes(self, usual: int) -> int:
+        """The most that a worker holds that adds up, beside what it holds when it does nothing."""
+        written = (self.pieces * self.groups, self.pieces) if self.groups else (self.pieces,)
+        each = max(math.ceil(parts / tasks) for parts, tasks in zip(written, self.tasks(usual), strict=True))
+        mine = each * 8 * self.division.piece
         coming = mine * min(self.parts, self.division.fan_in)
         return 4 * min(coming, BATCH_BYTES) + 2 * mine
 

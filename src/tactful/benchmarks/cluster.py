@@ -10,6 +10,7 @@ from typing import Any
 from tactful.benchmarks.block_reduce import BATCH_BYTES, Reduce
 from tactful.benchmarks.cluster_sizes import Cluster, Population
 from tactful.benchmarks.core_rates import MEASURED, Rates
+from tactful.personal.engines.spark_settings import partitions_of
 from tactful.personal.engines.sum_parts import Division
 from tactful.privacy.accountant import PrivacyBudget, mu_at
 
@@ -17,7 +18,6 @@ GIB = 1 << 30
 _READ = 128 << 20  # bytes a task: spark.sql.files.maxPartitionBytes
 _STORED = 15  # bytes of an interaction in Parquet, as `tactful.benchmarks.lakes` writes it
 _NAMED = 34  # bytes of a person who was named, in a shuffle: measured
-_SAID = 88  # bytes of an event of consent: a pseudonym, purpose, state and three instants
 _LOGGED = 64  # bytes of a row of the log as it is kept: that, the item's id, whether the person is held out
 _JUDGED = 49  # bytes of a judged row: a pseudonym of 32 characters and its length, item, instant, outcome
 _HELD_OUT = 140  # bytes of a row of an evaluation person in the driver: text and numbers of Python
@@ -127,13 +127,13 @@ def plan_cluster(
 
     *Name.* All N rows are read and named, and kept, 64 bytes each, until they are judged. A task that reads n rows sees
     U(1 − e^(−n/U)) different people of those that are spread over all files, and shuffles 34 bytes for each; the
-    seconds of a row are fitted. *Consents* are read, named and joined: U · consents events of 88 bytes. *Judge* joins
-    people's standing (whose windows over events are part of its rate, at the hundred interactions a person of the
-    runs), for which they are shuffled: people are too many to be sent to every task, and the runs that rates are fitted
-    to do not send them either. It keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person and ranks them.
-    *Popularity* goes through K items. *Gram map* counts pairs: a history of l items in the head has l(l+1)/2 of them,
-    and since lengths vary there are more than K · (kept + 1)/2; the rate takes the ratio of the two from the runs. Each
-    of the tasks writes the whole triangle once for each 32 MB of rows; *Gram reduce* adds them up, see
+    seconds of a row are fitted. *Consents* are read, named and joined: U · consents events. *Judge* joins people's
+    standing (whose windows over events are part of its rate, at the hundred interactions a person of the runs), for
+    which they are shuffled: people are too many to be sent to every task, and the runs that rates are fitted to do not
+    send them either. It keeps N · 49 bytes. *Bound* shuffles the A admitted rows by person and ranks them. *Popularity*
+    goes through K items. *Gram map* counts pairs: a history of l items in the head has l(l+1)/2 of them, and since
+    lengths vary there are more than K · (kept + 1)/2; the rate takes the ratio of the two from the runs. Each of the
+    tasks writes the whole triangle once for each 32 MB of rows; *Gram reduce* adds them up, see
     `tactful.benchmarks.block_reduce`, which a simulation checks. *Evaluation* brings U · evaluation share · kept rows
     to the driver.
 
@@ -148,18 +148,20 @@ def plan_cluster(
     *Workers.* A task that counts pairs holds 32 MB of rows, what it prepares of them, and a block; one that adds up
     holds what `Reduce.worker_bytes` says. *Executors.* For each core that, and three partitions of Java's, whose sorts
     spill beyond; the 1 GiB beside is Java's own. *Driver.* Java receives the sum in one piece, so that
-    ``spark.driver.maxResultSize`` has to hold 8 · M(M+1)/2 bytes; Python has it four times, then decomposes a matrix of
-    M². What evaluation people need comes on top, and is what forbids a usual evaluation share at this size.
+    ``spark.driver.maxResultSize`` has to hold 4 · (M + 1)(M + 2) bytes, and a hundred for each MB of them; Python has
+    it four times, then decomposes a matrix of M². What evaluation people need comes on top, and is what forbids a usual
+    evaluation share at this size.
 
     *Noise.* Were the whole budget spent on the Gram, its noise would have the edge 2√M/μ in units of one person's whole
     contribution: what fewer people than that share is lost in noise.
     """
     population, cluster = population or Population(), cluster or Cluster()
     reduce = Reduce(head=population.head, parts=_parts(population, cluster, rates), division=Division())
-    tasks = max(cluster.cores, math.ceil(reduce.pieces / Division().held))
     stages = tuple(_stages(population, cluster, rates, reduce))
     most = max(_READ, *(stage.shuffled / cluster.tasks(stage.shuffled) for stage in stages[:-3]))
-    worker = rates.idle_worker + max(_PREPARED * Division().at_once + 2 * BATCH_BYTES, reduce.worker_bytes(tasks))
+    worker = rates.idle_worker + max(
+        _PREPARED * Division().at_once + 2 * BATCH_BYTES, reduce.worker_bytes(partitions_of(cluster.cores))
+    )
     mu = mu_at(PrivacyBudget(epsilon=population.epsilon, delta=population.delta).epsilon, population.delta)
     return ClusterPlan(
         population=population,
@@ -201,7 +203,6 @@ def _stages(population: Population, cluster: Cluster, rates: Rates, reduce: Redu
     scan = math.ceil(events * _STORED / _READ)
     written = {
         "name": scan * _NAMED * _distinct(events / scan, population.people),
-        "consents": done["consents"] * _SAID,
     }
     for name, rows in done.items():
         rate = getattr(rates, name)
@@ -219,7 +220,7 @@ def _stages(population: Population, cluster: Cluster, rates: Rates, reduce: Redu
         name="gram reduce",
         rows=float(reduce.parts * reduce.pieces),
         shuffled=float(reduce.groups * reduce.sum_bytes),
-        tasks=max(1, reduce.groups) * min(reduce.pieces, max(cluster.cores, math.ceil(reduce.pieces / 16))),
+        tasks=sum(reduce.tasks(partitions_of(cluster.cores))),
         core_hours=reduce.shuffled * rates.byte_seconds / 3600,
     )
     held_out = population.people * population.evaluation_share * population.kept

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tactful.errors import UsageError
 from tactful.personal.engines.spark_settings import partitions_of
+from tactful.privacy.statistics import LARGEST_HEAD
 
 _RECEIVED = 64 << 20  # bytes that Spark advises a task to receive
 
@@ -37,7 +38,7 @@ class Population:
     consents: float = 1.4
     admitted: float = 0.5
     kept: float = 40.0
-    head: int = 8192
+    head: int = LARGEST_HEAD
     evaluation_share: float = 1e-4
     epsilon: float = 1.0
     delta: float = 1e-10

@@ -14,6 +14,7 @@ small catalogue asks for: rates of judging say too much rather than too little.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -49,11 +50,14 @@ class Rate:
     seconds : float
         Of one core.
     shuffled : float, bytes
-        Written for others, compressed.
+        Written for others, compressed. Of `Rates.name` the plan counts people instead.
     """
 
     seconds: float
     shuffled: float
+
+    def __post_init__(self) -> None:
+        _check(self.seconds, self.shuffled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,9 @@ class Rates:
     byte_seconds: float
     spread: float
     idle_worker: int = 340 << 20
+
+    def __post_init__(self) -> None:
+        _check(self.pair_seconds, self.byte_seconds, self.spread, self.idle_worker)
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Rates:
@@ -135,6 +142,12 @@ def measure_rates(*, progress: Progress = lambda _: None) -> list[EngineRun]:
         for interactions, head in _SIZES
         for run in measured("spark", lake_of(interactions), [head], settings=_SHUFFLED_JOINS, progress=progress)
     ]
+
+
+def _check(*numbers: float) -> None:
+    """Raise `UsageError` unless these are finite and at least 0."""
+    if not all(0 <= number < math.inf for number in numbers):
+        raise UsageError("rates are finite numbers from 0", given="one is not", do="Measure them again")
 
 
 def _rate(runs: Sequence[EngineRun], step: str, unit: str) -> Rate:

@@ -1,7 +1,8 @@
 """What a process and everything that it started take: memory now, and seconds of processors so far.
 
 Read from ``/proc``, which only Linux has; elsewhere there is nothing to read and both are 0. Memory is what is resident
-of each process, added up; what forked processes share counts in each of them, so that the figure is never too low.
+of each process, added up; what forked processes share counts in each of them. It is looked at four times a second: what
+was held for a shorter time may have been missed.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def watched(future: Future[T], root: Callable[[], int | None]) -> tuple[T, Taken
             return future.result(timeout=_EACH), most
         except TimeoutError:
             if future.done():
-                raise
+                return future.result(), most
 
 
 def _processes() -> dict[int, tuple[str, list[str]]]:

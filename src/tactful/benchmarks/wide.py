@@ -252,7 +252,8 @@ def _served(fitted: Fitted, catalogue: Catalogue, laps: _Laps) -> tuple[Recommen
 
 def _histories(rows: scipy.sparse.csr_array, catalogue: Catalogue) -> list[list[str]]:
     """The items of the first people."""
-    parts = np.split(rows.indices[: rows.indptr[_ASKED]], rows.indptr[1:_ASKED])
+    asked = min(_ASKED, rows.shape[0])
+    parts = np.split(rows.indices[: rows.indptr[asked]], rows.indptr[1:asked])
     return [catalogue.item_ids[part].tolist() for part in parts]
 
 

@@ -20,6 +20,7 @@ from tactful.cli import show
 from tactful.cli.benchmarking import benchmark
 from tactful.cli.commands import Json
 from tactful.errors import UsageError
+from tactful.privacy.statistics import LARGEST_HEAD
 
 _PEOPLE, _CLUSTER = Population(), Cluster()
 
@@ -187,4 +188,7 @@ def _show_plan(plan: ClusterPlan) -> None:
         f"at epsilon = {told.epsilon:g} the noise of the Gram, were the whole budget spent on it, hides a taste that a "
         f"share of fewer than {plan.noise_share:.2g} of people have"
     )
-    show.say("Rates are those of one core of the machine that tactful was measured on: a plan, and no promise.")
+    if told.head > LARGEST_HEAD:
+        show.say(f"a training run has a head of {LARGEST_HEAD:,} items at most")
+    whose = "the machine that tactful was measured on" if plan.rates == MEASURED else "the machine that the file is of"
+    show.say(f"Rates are those of one core of {whose}: a plan, and no promise.")

@@ -94,7 +94,7 @@ def with_bonus(model: ReleasedModel, lift: _Floats, *, cost: float, length: floa
             given=f"cost = {cost:g}, lifts from {lift.min():g} to {lift.max():g}",
             do="Choose e.g. 0.05",
         )
-    return replace(model, bonus=_Lists.of(model, length).usual * cost * lift)
+    return replace(model, bonus=_Lists.of(model, length, cost).usual * cost * lift)
 
 
 def toward_targets(
@@ -120,7 +120,7 @@ def toward_targets(
         If a target is out of range or about no item, or all of them add up to more than 1.
     """
     names, member = list(targets), _members(groups, targets)
-    wanted, lists = np.array([targets[name] for name in names]), _Lists.of(model, length)
+    wanted, lists = np.array([targets[name] for name in names]), _Lists.of(model, length, cost)
     margin, lifts = lists.usual * cost, np.zeros(len(names))
     before = seen = lists.exposure(np.zeros(len(model.base)), member)
     steps, before_that = np.full(len(names), _STEP), np.sign(wanted - before)
@@ -239,7 +239,7 @@ class _Lists:
     Attributes
     ----------
     items : int array
-        Catalogue positions, rising. A bonus is at most `usual`, so all others stay below the first ten whatever it is.
+        Catalogue positions, rising. A bonus is at most `usual` · cost: others stay below the first ten whatever it is.
     scores : float array of shape (n_histories, len(items))
     places : int
         Of a list.
@@ -253,13 +253,13 @@ class _Lists:
     usual: float
 
     @classmethod
-    def of(cls, model: ReleasedModel, length: float) -> _Lists:
+    def of(cls, model: ReleasedModel, length: float, cost: float) -> _Lists:
         """The lists of usual histories."""
         histories = _Histories.of(model, length)
         places = min(PLACES, len(model.base) - histories.held.shape[1])
         best = np.vstack([-np.sort(np.partition(-some, places - 1, axis=1)[:, :places]) for some in histories.scores()])
         usual = max(float((best @ _DISCOUNTS[:places]).mean()) / float(_DISCOUNTS[:places].sum()), 0.0)
-        lowest = iter(best[:, -1] - usual - 1e-9 * np.abs(best[:, 0]))
+        lowest = iter(best[:, -1] - usual * cost - 1e-9 * np.abs(best[:, 0]))
         items = np.flatnonzero(np.logical_or.reduce([_any_above(some, lowest) for some in histories.scores()]))
         scores = np.vstack([some[:, items] for some in histories.scores()])
         return cls(items=items, scores=scores, places=places, usual=usual)

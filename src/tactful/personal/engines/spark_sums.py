@@ -82,11 +82,12 @@ def total(
     if not size:
         return np.zeros(0, dtype=np.int64)
     parts = _mapped(frame, partial(_added, sums, division, __version__))
+    usual = int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
     groups = 1 if partitions is None else math.ceil(partitions / division.fan_in)
     if groups > 1:
-        parts = parts.repartition(_tasks(frame, pieces * groups, division), "start", "salt")
+        parts = parts.repartition(division.tasks(pieces * groups, usual), "start", "salt")
         parts = _mapped(parts, summed)
-    parts = _mapped(parts.repartition(_tasks(frame, pieces, division), "start"), summed)
+    parts = _mapped(parts.repartition(division.tasks(pieces, usual), "start"), summed)
     return whole(quietly(lambda: parts.toArrow().to_batches()), size=size, n_people=n_people)
 
 
@@ -105,12 +106,6 @@ def quietly(action: Callable[[], T]) -> T:
 def _mapped(frame: DataFrame, work: Callable[[Batches], Batches]) -> DataFrame:
     """What the work makes of each partition, in parts."""
     return mapped(frame, partial(_plainly, work), _PARTS)
-
-
-def _tasks(frame: DataFrame, parts: int, division: Division) -> int:
-    """How many tasks add up: as many as Spark shuffles into, or more, so that none holds many pieces."""
-    usual = int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
-    return min(parts, max(usual, math.ceil(parts / division.held)))
 
 
 def _added(sums: Sums, division: Division, version: str, batches: Batches) -> Batches:

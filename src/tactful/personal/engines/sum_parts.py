@@ -59,6 +59,10 @@ class Division:
         """How many parts make the sum."""
         return sum(math.ceil(size / self.piece) for size in sums.sizes)
 
+    def tasks(self, parts: int, usual: int) -> int:
+        """How many tasks add up so many parts: as many as there usually are, or more, so that none holds many."""
+        return min(parts, max(usual, math.ceil(parts / self.held)))
+
 
 def added(sums: Sums, batches: Iterable[pa.RecordBatch], *, division: Division, salt: int = 0) -> Batches:
     """What these rows add to each piece of the sum.
