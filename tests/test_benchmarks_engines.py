@@ -212,7 +212,7 @@ def test_the_plan_adds_up() -> None:
     ("wrong", "told"),
     [
         ({"head": 0}, "0 of 100000"),
-        ({"events": 9}, "9 of 100000000"),
+        ({"events": 9}, "9 events of 100000000"),
         ({"evaluation_share": 1.0}, "held out.* 1 was given"),
         ({"admitted": 0.0}, "admitted.* 0 was given"),
         ({"kept": 0.5}, "0.5 of 100000"),
@@ -224,10 +224,15 @@ def test_an_impossible_population_is_refused(wrong: dict[str, float], told: str)
         Population(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("cores", "each"), [(0, 0), (2, 4), (4, 0)])
+@pytest.mark.parametrize(("cores", "each"), [(2, 4), (4, 0)])
 def test_an_impossible_cluster_is_refused(cores: int, each: int) -> None:
     with pytest.raises(UsageError, match=f"{each} of {cores}"):
         Cluster(cores=cores, cores_each=each)
+
+
+def test_a_cluster_has_a_core() -> None:
+    with pytest.raises(UsageError, match="-3 were given"):
+        Cluster(cores=-3)
 
 
 def test_partitions_are_those_that_spark_makes() -> None:

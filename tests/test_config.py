@@ -192,6 +192,10 @@ def test_tables_that_say_too_little_or_too_much_are_refused(engine: str, table: 
         ('settings = { "spark.ui.enabled" = "false" }', "Spark's"),
         ('name = "spark"\nmemory = "6GiB"', "spark.executor.memory"),
         ('memory = "lots"', "engine.memory"),
+        (
+            'name = "spark"\n[engine.settings]\nspark.executor.memory = "8g"',
+            "name of a setting in quotes.*grocery-spark",
+        ),
     ],
 )
 def test_an_engine_gets_what_is_its_own(engine: str, says: str, tmp_path: Path) -> None:
@@ -325,3 +329,10 @@ def test_the_demo_on_spark_differs_in_its_engine_alone() -> None:
     usual, spark = (TrainingConfig.load(CONFIGS / f"{name}.toml") for name in ("grocery", "grocery-spark"))
     assert spark.engine.name == "spark"
     assert spark.model_copy(update={"engine": usual.engine}) == usual
+
+
+def test_switches_and_numbers_of_spark_need_no_quotes(tmp_path: Path) -> None:
+    """Whoever writes a configuration in TOML writes them so."""
+    told = '"spark.ui.enabled" = false\n"spark.task.cpus" = 2\n"spark.executor.memory" = "8g"\n'
+    settings = loaded(tmp_path, f"{SPARK}[engine.settings]\n{told}\n{SHIPPED}").engine.settings
+    assert settings == {"spark.ui.enabled": "false", "spark.task.cpus": "2", "spark.executor.memory": "8g"}

@@ -11,7 +11,7 @@ from tactful.cli import consent_files, keeping, suppressing
 from tactful.cli.commands import app
 from tactful.config import TrainingConfig
 from tactful.desk.person import Desk
-from tactful.errors import ConfigError
+from tactful.errors import ConfigError, NotFoundError
 from tactful.personal.engines import spark
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.keys import Keys
@@ -99,6 +99,13 @@ def test_what_spark_would_refuse_is_refused_before_it_starts(
     with pytest.raises(ConfigError, match=told):
         train(lake, dry_run=dry_run)
     assert [entry.kind for entry in Records.open().entries()] == []
+
+
+def test_a_dry_run_names_a_file_that_is_not_there(lake: Path) -> None:
+    """Though it opens none where Spark would have to start: a table whose braces were forgotten is such a file."""
+    lake.write_text(lake.read_text().replace(f"interactions = {LAKE}", 'interactions = "shop.purchases"'))
+    with pytest.raises(NotFoundError, match=r"file of interactions .* shop\.purchases.* a table of a lake is written"):
+        train(lake, dry_run=True)
 
 
 def test_a_table_of_a_forgotten_lake_is_a_problem_that_is_told(lake: Path) -> None:

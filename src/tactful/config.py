@@ -146,7 +146,10 @@ class LakeTable(_Section):
 def _of_this_machine(path: object) -> object:
     """The path, if it is one."""
     if isinstance(path, str) and "://" in path:
-        raise ValueError('an address is for Spark: write `{ format = "parquet", path = "…" }`')  # it may hold a secret
+        raise ValueError(  # without the address, which may hold a secret
+            'an address is for Spark: write `{ format = "parquet", path = "…" }`, and `name = "spark"` under [engine]; '
+            "a CSV file cannot be read from one"
+        )
     return path
 
 
@@ -185,6 +188,16 @@ class DataSection(_Section):
         return {role: table for role, table in named.items() if table is not None}
 
 
+def _as_texts(settings: object) -> object:
+    """Settings of Spark as texts, which switches and numbers may be in a configuration."""
+    if not isinstance(settings, dict):
+        return settings
+    if inner := [key for key, value in settings.items() if isinstance(value, dict)]:
+        raise ValueError(f'put the whole name of a setting in quotes: "{inner[0]}.…" = "…"')
+    plain = {key: value for key, value in settings.items() if isinstance(value, bool | int)}
+    return settings | {key: str(value).lower() for key, value in plain.items()}
+
+
 class EngineSection(_Section):
     """``[engine]``: what reads the tables about people and adds them up. Every engine gives the same answer."""
 
@@ -195,7 +208,7 @@ class EngineSection(_Section):
     memory: str | None = Field(default=None, pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?[MGT]i?B$")
     """The most that DuckDB's own buffers take, e.g. ``6GiB``; left out, four fifths of the machine's. Beside them
     lie about 0.4 kB a person, bounded rows and sums."""
-    settings: dict[str, Text] = {}
+    settings: Annotated[dict[str, Text], BeforeValidator(_as_texts)] = {}
     """Spark's own, e.g. ``"spark.executor.memory" = "8g"``. ``env:NAME`` is read from the environment."""
 
     @model_validator(mode="after")
@@ -516,10 +529,11 @@ def _explained(error: ValidationError, path: Path) -> ConfigError:
     key, section = ".".join(where), _section(where[:-1])
     if (kind := {"missing": "is missing", "extra_forbidden": "is not a key"}.get(problem["type"])) is None:
         said = problem["msg"].removeprefix("Value error, ")
+        example = "grocery-spark" if where[:1] == ["engine"] else "grocery"
         return ConfigError(
             f"{path} must be a configuration whose values are allowed",
             given=f"`{key}`: {said}" if key else said,
-            do="Correct it; see configs/grocery.toml for an example",
+            do=f"Correct it; see configs/{example}.toml for an example",
             key=key,
         )
     valid = (

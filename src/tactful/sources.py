@@ -200,6 +200,17 @@ def check_tables(data: DataSection, engine: Engine | None = None) -> None:
             _check_lake(table, engine, f"{role} ({place(table)})")
 
 
+def check_files(data: DataSection) -> None:
+    """Raise `NotFoundError` if a file about people is not there; to be asked where they are not opened."""
+    for role, table in data.tables.items():
+        if isinstance(table, Path) and not table.exists():
+            raise NotFoundError(
+                f"the file of {role} is there",
+                given=f"nothing is at {table}",
+                do='Correct the path; a table of a lake is written { table = "…" }',
+            )
+
+
 def _check_lake(table: LakeTable, engine: Engine | None, name: str) -> Engine:
     """The engine, if it may read the table; raises `ConfigError` otherwise."""
     if engine is None:

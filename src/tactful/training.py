@@ -58,7 +58,7 @@ from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.signing import public_text
-from tactful.sources import Sources, check_tables, policy_of, running
+from tactful.sources import Sources, check_files, check_tables, policy_of, running
 from tactful.training_record import note_training
 
 Progress = Callable[[str], None]
@@ -115,6 +115,7 @@ def train(
     settings = TrainingConfig.load(config)
     actor = key or os.environ.get("TACTFUL_ACTOR_KEY")
     with running(settings.engine) as engine:
+        check_tables(settings.data, engine)
         run = _Run(
             settings,
             config=Path(config),
@@ -125,7 +126,7 @@ def train(
         )
         try:
             if dry_run and settings.in_a_lake:
-                check_tables(settings.data, engine)  # to open a lake starts Spark
+                check_files(settings.data)  # to open a lake starts Spark
             else:
                 run.open()
             run.price()

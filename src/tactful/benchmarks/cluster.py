@@ -137,9 +137,10 @@ def plan_cluster(
     `tactful.benchmarks.block_reduce`, which a simulation checks. *Evaluation* brings U · evaluation share · kept rows
     to the driver.
 
-    Core-hours are rows by rate; nothing is allowed for stragglers, retries or a slow disk, so count on more. Rates are
-    those of Python, Java and Parquet on one machine's memory and disk: a network slower than what the cores shuffle
-    stretches the hours and not the core-hours.
+    Core-hours are rows by rate, and what writing and adding up the Gram's bytes takes stands with its reduce; nothing
+    is allowed for stragglers, retries or a slow disk, so count on more. Rates are those of Python, Java and Parquet on
+    one machine's memory and disk: a network slower than what the cores shuffle stretches the hours and not the
+    core-hours.
 
     *Partitions.* A task reads 128 MiB of files and receives 64 MiB of a shuffle, which are Spark's own sizes, but there
     are never more partitions than tactful asks for, four for each core (`spark_settings.partitions_of`): the more

@@ -45,11 +45,20 @@ class Population:
 
     def __post_init__(self) -> None:
         told = (
-            ("each of the people has an event", 0 < self.people <= self.events, f"{self.events} of {self.people}"),
-            ("the head is of items", 0 < self.head <= self.items, f"{self.head} of {self.items}"),
+            ("there is somebody", self.people > 0, f"{self.people} people were given"),
+            (
+                "everybody has an event at least",
+                self.people <= self.events,
+                f"{self.events} events of {self.people} people were given",
+            ),
+            (
+                "the head is some of the items",
+                0 < self.head <= self.items,
+                f"{self.head} of {self.items} items were given",
+            ),
             ("a share of events is admitted", 0 < self.admitted <= 1, f"{self.admitted:g} was given"),
             ("less than everybody is held out", 0 <= self.evaluation_share < 1, f"{self.evaluation_share:g} was given"),
-            ("whoever trains keeps an item", 1 <= self.kept <= self.items, f"{self.kept:g} of {self.items}"),
+            ("whoever trains keeps an item", 1 <= self.kept <= self.items, f"{self.kept:g} of {self.items} were given"),
         )
         for holds, true, given in told:
             if not true:
@@ -73,11 +82,13 @@ class Cluster:
     price: float = 0.05
 
     def __post_init__(self) -> None:
+        if self.cores < 1:
+            raise UsageError("there is a core at least", given=f"{self.cores} were given", do="Correct --cores")
         if not 1 <= self.cores_each <= self.cores:
             raise UsageError(
                 "an executor has some of the cores",
-                given=f"{self.cores_each} of {self.cores}",
-                do="Correct one of them",
+                given=f"{self.cores_each} of {self.cores} were given",
+                do="Correct --cores-each",
             )
         if self.price < 0:
             raise UsageError("a price is at least 0", given=f"{self.price:g} was given", do="Correct it")

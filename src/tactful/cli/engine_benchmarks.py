@@ -145,7 +145,8 @@ def _read(path: Path) -> Rates:
     try:
         told = loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError("the file of rates can be read", given=f"{path}: {error.strerror}", do="Name it") from None
+        do = "Correct the path, or write it with: tactful benchmark rates --json > FILE"
+        raise UsageError("the file of rates can be read", given=f"{path}: {error.strerror}", do=do) from None
     except ValueError:
         told = None
     if not isinstance(told, dict) or "rates" not in told:
@@ -170,13 +171,17 @@ def _show_plan(plan: ClusterPlan) -> None:
     """The stages, and what they need."""
     told, machine = plan.population, plan.cluster
     show.say(f"{told.people:,} people, {told.events:,} interactions, a head of {told.head:,}, {machine.cores:,} cores")
+    show.say(
+        f"{told.admitted:.0%} of interactions admitted, {told.kept:g} items kept a person, and "
+        f"{told.evaluation_share:.2%} of people held out, who come to the driver"
+    )
     show.say(f"{'stage':12s} {'rows':>10s} {'shuffled GiB':>13s} {'tasks':>9s} {'core-hours':>11s}")
     for stage in plan.stages:
         gib = stage.shuffled / 2**30
         show.say(f"{stage.name:12s} {stage.rows:10.2g} {gib:13,.1f} {stage.tasks:9,d} {stage.core_hours:11,.1f}")
     show.say(
         f"together {plan.shuffled_tib:.2f} TiB shuffled, {plan.core_hours:,.0f} core-hours, {plan.hours:.1f} hours if "
-        f"all cores are busy; at an assumed {machine.price:g} a core-hour {plan.cost:,.0f}"
+        f"all cores are busy and the network keeps up; at --price {machine.price:g} it costs {plan.cost:,.0f}"
     )
     show.say(
         f"executors: {plan.executor_gib:.1f} GiB for {machine.cores_each} cores, of which Python workers "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from tactful.benchmarks.plan_table import make_plan_table
 from tactful.cli import show
 from tactful.cli.benchmarking import benchmark
 from tactful.cli.commands import Json, app
-from tactful.forecast import DELTA, HISTORY_LENGTH, Forecast
+from tactful.forecast import DELTA, HISTORY_LENGTH, TARGETS, Forecast
 
 _WORLDS = {
     "low": "tastes are faint, as with groceries",
@@ -73,10 +74,9 @@ def _show(found: Forecast) -> None:
         show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}; {without} if there were no noise")
     show.say(f"from a head of about {found.head:,} items, of which the model keeps {found.rank:,} directions")
     for share, people in found.people_needed.items():
-        epsilons = found.epsilon_needed[share]
-        show.say(
-            f"for {share} of it: people at this epsilon: {_range(people)}; epsilon with your people: {_range(epsilons)}"
-        )
+        nowhere = {world: most < TARGETS[share] for world, most in found.share_without_noise.items()}
+        epsilons = _range(found.epsilon_needed[share], nowhere)
+        show.say(f"for {share} of it: people at this epsilon: {_range(people)}; epsilon with your people: {epsilons}")
     for note in found.notes:
         show.say(f"note: {note}")
     if min(found.share_of_gain.values()) <= 0:
@@ -94,9 +94,10 @@ def _share(value: float) -> str:
     return "none" if value <= 0 else f"{value:.0%}"
 
 
-def _range(by_world: Mapping[str, float | None]) -> str:
-    """What is needed: typically, and from the kindest to the least kind of the worlds."""
-    words = {world: "beyond the table" if n is None else f"{n:,g}" for world, n in by_world.items()}
+def _range(by_world: Mapping[str, float | None], nowhere: Mapping[str, bool] = MappingProxyType({})) -> str:
+    """What is needed: as with films, and from the kindest to the least kind of the worlds."""
+    beyond = {world: "out of reach" if nowhere.get(world) else "beyond the table" for world in by_world}
+    words = {world: beyond[world] if n is None else f"{n:,g}" for world, n in by_world.items()}
     if len(set(words.values())) == 1:
         return words["typical"]
     return f"{words['typical']} ({words['high']} to {words['low']})"

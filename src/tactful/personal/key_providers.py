@@ -49,6 +49,7 @@ DEFAULT_FILE = Path("models/secrets.toml")
 """Where the keys are looked for when the environment says nothing."""
 ADVICE = (
     f"Set TACTFUL_PSEUDONYM_KEY, TACTFUL_STORAGE_KEY and TACTFUL_ASSIGNMENT_KEY, or {SECRET_FILE}, or {SECRET_COMMAND}"
+    "; `tactful keys secrets` makes them, once for a population"
 )
 _OLDER_VARIABLE = "TACTFUL_STORAGE_KEY_OLDER"
 _SECONDS = 30

@@ -112,7 +112,7 @@ def checked_options(
         raise ConfigError(
             "no row is passed over when a table is read",
             given=f"{name} has the format {format}; there are {', '.join(_OPTIONS)}",
-            do="Write the table as Parquet and look at what was written; a CSV file is named without a format",
+            do="Write the table as Parquet and look at what was written; a CSV file here is named by its path",
         )
     allowed = _OPTIONS[format]
     _check(

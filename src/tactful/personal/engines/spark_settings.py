@@ -205,7 +205,7 @@ def _check_encrypted(said: str) -> None:
         raise ConfigError(
             "Spark encrypts what it writes to its disks",
             given=f"{ENCRYPTED} is not true",
-            do=f"Set {ENCRYPTED} to true before Spark starts",
+            do="Leave it out under [engine.settings]; of a context that is started by others, set it before they start",
         )
 
 
