@@ -11,10 +11,10 @@ demo: $(READY)
 	$(BIN)/tactful demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not prove"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not prove"
 
 prove: $(PROVE)
-	$(BIN)/python -m pytest -n 2 -m prove
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m prove
 
 lint: $(READY)
 	$(BIN)/ruff check .
