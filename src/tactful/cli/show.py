@@ -81,7 +81,7 @@ def _came_to(found: TrainingOutcome) -> str:
     if found.status == "refused":
         return f"refused: {found.reason}"
     if found.status == "dry run":
-        tried = "; tables of a lake were not tried, since Spark was not started" if found.engine == "spark" else ""
+        tried = "; Spark was not started, and no table of a lake was tried" if found.engine == "spark" else ""
         return f"dry run: it fits the budget; nothing was read or debited{tried}"
     shown = f"candidate: {found.model} version {found.version}, MLflow run {found.run_id} (see: mlflow ui)"
     if not found.attributed:
