@@ -36,7 +36,7 @@ Texts = tuple[Text, ...]
 class _Section(BaseModel):
     """A table of the file: frozen, and every key known. No error repeats a value, which may be a secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 class ModelSection(_Section):
@@ -168,7 +168,9 @@ class DataSection(_Section):
     items: _File
     """The public catalogue, a file."""
     interactions: TableOf | None = None
-    """What people did; left out, what `tactful ingest` brought into the vault."""
+    """What people did: a Parquet or CSV file, a folder of Parquet files, or with Spark ``{ table = "shop.purchases" }``
+    or ``{ format = "delta", path = "s3a://…", options = { … } }``, as the other tables about people. Left out, what
+    `tactful ingest` brought into the vault."""
     consents: TableOf | None = None
     """Consent events. Those of the consent store count in any case; left out, they alone do."""
     attributes: TableOf | None = None
@@ -274,7 +276,10 @@ class PrivacySection(_Section):
     """``[privacy]``: the guarantee of one training run."""
 
     epsilon: float
+    """What one training run may cost each person, above 0 and at most 30: how much more likely anything that leaves can
+    become because somebody's rows are in it, as a factor of e to the ε. `tactful plan` says what it buys."""
     delta: float = 1e-6
+    """The chance with which that bound may fail, between 0 and 1; it must be far below 1 over the number of people."""
     max_items: int = Field(default=200, ge=1, le=2000)
     """The most distinct items that one person contributes."""
     evaluation_share: float = Field(default=0.2, gt=0, lt=1)
@@ -307,7 +312,10 @@ class BudgetSection(_Section):
     """``[budget]``: the most that may ever be learned about these people, over all runs of the records store."""
 
     epsilon: float = Field(gt=0)
+    """The most that all runs together may cost each person. Losses add as μ², not as ε: after a run at 5, one at 10.28
+    still fits into 12."""
     delta: float = Field(default=1e-6, gt=0, lt=1)
+    """The δ at which that limit is told."""
     period_days: int | None = Field(default=None, ge=1)
     """Renew the budget after so many days; ε since the first debit is always shown beside it."""
 
@@ -337,10 +345,13 @@ class RuleSection(_Section):
     """``[[fairness.rules]]``: one declared rule."""
 
     name: Name
+    """What reviewers call it: they pass or override it by this name."""
     attribute: str
+    """A declared attribute, or two of ``intersections`` as ``age × income``."""
     metric: str = "ndcg@10"
     """One of the metrics in `tactful.assurance.metrics`; it must be among those measured."""
     statistic: Literal["ratio", "difference"] = "ratio"
+    """``ratio``: the worst-served group over the best-served. ``difference``: the best less the worst."""
     at_least: float | None = None
     """For a ratio: the smallest that passes."""
     at_most: float | None = None
@@ -416,9 +427,11 @@ class FairnessSection(_Section):
     """``[fairness]``: which groups are compared, on what, and when that is good enough."""
 
     attributes: dict[str, AttributeSection] = {}
+    """Columns of the table of attributes that are read, and their levels. No other column is."""
     intersections: tuple[tuple[str, str], ...] = ()
     """Pairs of attributes; their groups are those after all declared merges."""
     items: dict[str, ItemGroupsSection] = {}
+    """Columns of the catalogue by whose values it is told what is shown, beside what is used and what there is."""
     category: str | None = None
     """Column of the catalogue whose mixture in a list is held against that in the person's history."""
     metrics: Texts | None = None
@@ -430,6 +443,7 @@ class FairnessSection(_Section):
     mitigation: MitigationSection | None = None
     exposure: ExposureSection | None = None
     rules: tuple[RuleSection, ...] = ()
+    """What a candidate is held against. Each gets a verdict: pass, fail or insufficient evidence."""
     minimum_people: int = Field(default=30, ge=2)
     """Groups of fewer (released) people are merged as declared or shown as too small."""
 
