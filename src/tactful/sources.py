@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from tactful.catalogue import Catalogue
 from tactful.config import DataSection, EngineSection, LakeTable, PolicySection
 from tactful.errors import ConfigError, JournalBrokenError, NotFoundError
 from tactful.personal.engines.base import Engine
 from tactful.personal.engines.choice import check_table, engine_of, stop, table_of
+from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.policy import Policy
 from tactful.personal.source import Tabular
@@ -134,6 +136,27 @@ class Sources:
             erased=subjects.erased(),
             names=names(data, store_holds=not store.empty),
             read_point=point,
+        )
+
+    def gate(
+        self,
+        *,
+        catalogue: Catalogue,
+        policy: Policy,
+        keys: Keys,
+        evaluation_share: float,
+        engine: Engine | None = None,
+    ) -> ConsentGate:
+        """The consent gate over these tables; see `tactful.personal.gate.ConsentGate`."""
+        return ConsentGate(
+            consents=self.consents,
+            subjects=self.subjects,
+            erased=self.erased,
+            catalogue=catalogue,
+            policy=policy,
+            keys=keys,
+            evaluation_share=evaluation_share,
+            engine=engine,
         )
 
 

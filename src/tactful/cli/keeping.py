@@ -11,8 +11,8 @@ import typer
 from tactful.actors import Actors
 from tactful.catalogue import Catalogue
 from tactful.cli import show
+from tactful.cli.application import Json, app, vault
 from tactful.cli.asked_time import asked_time
-from tactful.cli.commands import Json, app
 from tactful.config import LakeTable, TrainingConfig
 from tactful.errors import NotFoundError, RefusedError, UsageError
 from tactful.personal.attributes import AttributeSpec, Demographics
@@ -32,9 +32,6 @@ from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 from tactful.sources import STORE, Sources, as_tabular, check_tables, place, policy_of
-
-vault = typer.Typer(help="The encrypted store of interactions.", no_args_is_help=True)
-app.add_typer(vault, name="vault")
 
 Key = Annotated[Path | None, typer.Option(help="Private key of whoever does it, where roles are given to people.")]
 _INGESTED = "vault.ingested"
@@ -72,10 +69,7 @@ def ingest(
         check_found(records)
     with show.steps("ingesting") as say:
         sources, policy = Sources.open(data, records=records, keys=secrets), policy_of(settings.policy)
-        gate = ConsentGate(
-            consents=sources.consents,
-            subjects=sources.subjects,
-            erased=sources.erased,
+        gate = sources.gate(
             catalogue=Catalogue.open(data.items),
             policy=policy,
             keys=secrets,

@@ -214,10 +214,7 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
 
 def _gate(settings: TrainingConfig, sources: Sources, policy: Policy, keys: Keys, engine: Engine) -> ConsentGate:
     """The gate of these tables and rules."""
-    return ConsentGate(
-        consents=sources.consents,
-        subjects=sources.subjects,
-        erased=sources.erased,
+    return sources.gate(
         catalogue=Catalogue.open(settings.data.items),
         policy=policy,
         keys=keys,
