@@ -43,7 +43,8 @@ def signature() -> Any:
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array, Object, Property
 
-    part = Object([Property("item_id", DataType.string, required=False), Property("contribution", DataType.double)])
+    named = [Property(name, DataType.string, required=False) for name in ("item_id", "title")]
+    part = Object([*named, Property("contribution", DataType.double)])
     item = [Property(name, DataType.string) for name in ("item_id", "title")]
     item += [Property("score", DataType.double), Property("because", Array(part), required=False)]
     texts, counts = ("reason", "model", "version", "approval_id"), ("unknown", "withheld")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tactful.assurance.candidates import KINDS, replay
-from tactful.catalogue import Catalogue
 from tactful.desk.dossier_rows import RECOMMENDING, Judging
 from tactful.errors import TactfulError
 from tactful.personal.consent import SENSITIVE
@@ -45,10 +44,10 @@ def offered(judging: Judging, rows: Sequence[dict[str, Any]], states: Mapping[st
     agreed = states.get(RECOMMENDING) == "allowed"
     history = sorted({row["item_id"] for row in rows if row.get("recommending") == "admitted"}) if agreed else []
     opted = [name for name in judging.policy.sensitive if states.get(f"{SENSITIVE}.{name}") == "allowed"]
-    return [_of_model(judging, name, history, opted, agreed) for name in champions(judging.desk.records)]
+    return [_of_model(name, history, opted, agreed) for name in champions(judging.desk.records)]
 
 
-def _of_model(judging: Judging, model: str, history: list[str], opted: list[str], agreed: bool) -> dict[str, Any]:
+def _of_model(model: str, history: list[str], opted: list[str], agreed: bool) -> dict[str, Any]:
     """What one champion recommends; or why it does not answer."""
     try:
         recommender = Recommender.load(f"models:/{model}@champion")
@@ -62,17 +61,16 @@ def _of_model(judging: Judging, model: str, history: list[str], opted: list[str]
         "personalised": answer.personalised,
         "reason": answer.reason,
         "from_items": len(history),
-        "items": [_item(judging.catalogue, answer, each) for each in answer.items],
+        "items": [_item(answer, each) for each in answer.items],
     }
 
 
-def _item(catalogue: Catalogue, answer: Answer, item: Recommendation) -> dict[str, Any]:
+def _item(answer: Answer, item: Recommendation) -> dict[str, Any]:
     """One recommended item, with what of the history spoke most for it."""
-    titles = dict(zip(catalogue.item_ids.tolist(), catalogue.titles.tolist(), strict=True))
     parts = [part for part in item.because or () if part.item_id is not None and part.contribution > 0]
     because = parts[:_REASONS] if answer.personalised else []
     return {
         "item_id": item.item_id,
         "title": item.title,
-        "because": [{"item_id": part.item_id, "title": titles.get(str(part.item_id))} for part in because],
+        "because": [{"item_id": part.item_id, "title": part.title} for part in because],
     }

@@ -85,7 +85,8 @@ def parts(model: ItemModel, history: History, position: int) -> tuple[Contributi
     places = model.places[history.slots].tolist()
     values = added.tolist()
     order = np.argsort(-added, kind="stable").tolist()
-    said = [Contribution(item_id=model.item_ids[places[i]], contribution=values[i]) for i in order]
+    titles = model.titles[places].tolist()
+    said = [Contribution(item_id=model.item_ids[places[i]], contribution=values[i], title=titles[i]) for i in order]
     return (*said, Contribution(item_id=None, contribution=float(model.base[position])))
 
 

@@ -15,14 +15,17 @@ class Contribution:
     item_id : str or None
         The item; None for the base term, which does not depend on the history.
     contribution : float
+    title : str or None
+        What people are shown; None for the base term.
     """
 
     item_id: str | None
     contribution: float
+    title: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contribution as plain JSON."""
-        return {"item_id": self.item_id, "contribution": self.contribution}
+        return {"item_id": self.item_id, "title": self.title, "contribution": self.contribution}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
