@@ -26,7 +26,7 @@ from tactful.benchmarks.lakes import Lake
 from tactful.benchmarks.process_tree import taken, watched
 from tactful.benchmarks.timed_engine import Step, Stopwatch
 from tactful.cli import engine_benchmarks
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.errors import UsageError
 from tactful.personal.engines.choice import engine_of
 from tactful.personal.engines.sum_parts import Division

@@ -14,7 +14,7 @@ from tactful.benchmarks.coverage import benchmark_coverage
 from tactful.benchmarks.fairness_speed import measure_fairness
 from tactful.benchmarks.verdict_rates import WORLDS, verdict_rates
 from tactful.cli import fairness_benchmarks
-from tactful.cli.benchmarking import benchmark
+from tactful.cli.application import benchmark
 from tactful.errors import UsageError
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from threadpoolctl import threadpool_limits
 
+from cli_calls import exit_code
 from tactful.assurance import evidence
 from tactful.assurance.attacks import MembershipFacts
 from tactful.assurance.leakage import leakage
@@ -23,7 +24,6 @@ from tactful.benchmarks.attack import Questions, likelihood_ratios
 from tactful.benchmarks.membership import Membership, benchmark_membership, measure_membership
 from tactful.benchmarks.victims import Victims, as_served
 from tactful.benchmarks.worlds import SyntheticWorld, World
-from tactful.cli import main
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError, MissingExtraError, NotFoundError, SchemaError, UsageError
 from tactful.personal.contributions import SCALE
@@ -356,10 +356,7 @@ def test_the_whole_attack(epsilon: float, tmp_path: Path, record_property: Calla
 
 def tactful(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit code of the command."""
-    monkeypatch.setattr(sys, "argv", ["tactful", "benchmark", "membership", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
+    return exit_code(monkeypatch, "benchmark", "membership", *arguments)
 
 
 def test_the_command_measures_and_keeps_evidence(

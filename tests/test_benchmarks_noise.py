@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cli_calls import exit_code
 from tactful.benchmarks import noise as benchmark
 from tactful.benchmarks.noise import NoiseSpeed, measure_noise
-from tactful.cli import main
 from tactful.errors import UsageError
 from tactful.privacy.noise import SystemNoise
 
@@ -31,10 +30,7 @@ FIELDS = {
 
 def tactful(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit code of the command."""
-    monkeypatch.setattr(sys, "argv", ["tactful", "benchmark", "noise", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
+    return exit_code(monkeypatch, "benchmark", "noise", *arguments)
 
 
 def test_the_command_prints_one_object_and_a_line_for_people(

@@ -14,6 +14,7 @@ import pyarrow.csv
 import pytest
 import scipy.sparse
 
+from cli_calls import exit_code
 from tactful import fitting, mitigating
 from tactful.benchmarks import private, references
 from tactful.benchmarks.plot import Panel, plot_quality
@@ -24,7 +25,6 @@ from tactful.benchmarks.references import REFERENCES
 from tactful.benchmarks.served import as_served
 from tactful.benchmarks.worlds import World
 from tactful.catalogue import Catalogue
-from tactful.cli import main
 from tactful.config import TrainingConfig
 from tactful.errors import ConfigError, MissingExtraError, NotFoundError, UsageError
 from tactful.personal.contributions import item_popularity
@@ -260,10 +260,7 @@ def test_the_command_prints_the_rows_and_a_table(
 
 def tactful(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit code of the command."""
-    monkeypatch.setattr(sys, "argv", ["tactful", "benchmark", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
+    return exit_code(monkeypatch, "benchmark", *arguments)
 
 
 def test_without_public_data_nothing_is_read(
@@ -357,7 +354,7 @@ def test_the_picture_has_a_panel_a_file_and_is_the_same_again(
     drawn = [tmp_path / "one.svg", tmp_path / "folder" / "two.svg"]
     for out in drawn:
         assert tactful(monkeypatch, "plot", *map(str, files), "--out", str(out)) == 0
-    assert "drawn into" in capsys.readouterr().err
+    assert "drawn into" in capsys.readouterr().out
     text = drawn[0].read_text()
     assert text == drawn[1].read_text()
     for words in ("films", "pages", "tactful", "dpals", "ease, without privacy", "popularity", ">0.5<", ">8<"):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tactful.benchmarks import scoring
 from tactful.benchmarks.approved import approved_model, ids_of
 from tactful.cli import scoring_benchmark  # noqa: F401  (it adds the command)
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.errors import UsageError
 from tactful.scoring import Answer, Recommender
 

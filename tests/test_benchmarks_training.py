@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tactful.benchmarks import training
 from tactful.benchmarks.crowd import ITEMS_EACH, TASTES, crowd
 from tactful.benchmarks.training import TrainingSpeed, benchmark_growth, benchmark_training, measure
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from tactful.benchmarks import wide
 from tactful.benchmarks.wide import benchmark_wide
 from tactful.cli import wide_benchmark  # noqa: F401  (it adds the command)
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.released import reach
 
 

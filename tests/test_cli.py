@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from tactful.cli import main
+from cli_calls import Called, called
 from tactful.privacy.events import GaussianEvent, SamplerSlack
 from tactful.privacy.ledger import BudgetLedger, BudgetLimit
 from tactful.records.store import Records
-
-
-class Called(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The object on the last line of standard output."""
-        return json.loads(self.out.strip().splitlines()[-1])
-
 
 Tactful = Callable[..., Called]
 
@@ -39,11 +23,7 @@ def tactful(workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     """Calls the command line inside the known world."""
 
     def call(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["tactful", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return Called(int(stopped.value.code or 0), captured.out, captured.err)
+        return called(monkeypatch, capsys, *arguments)
 
     return call
 
@@ -195,7 +175,7 @@ def test_what_a_dead_run_never_opened_is_given_back(tactful: Tactful, workspace:
     ]
     debit = ledger.debit("a run that died", events)
     ledger.open(debit, "people")
-    assert f"--give-back {debit.id}" in tactful("budget").err
+    assert f"--give-back {debit.id}" in tactful("budget").out
     returned = tactful("budget", "--give-back", debit.id, "--json")
     assert "given back: gram" in returned.err
     assert {line["name"]: line["state"] for line in returned.json["debits"]} == {
@@ -203,8 +183,8 @@ def test_what_a_dead_run_never_opened_is_given_back(tactful: Tactful, workspace:
         "gram": "cancelled",
     }
     again = tactful("budget", "--give-back", debit.id)
-    assert "nothing" in again.err
-    assert "--give-back" not in again.err
+    assert "nothing" in again.out
+    assert "--give-back" not in again.out
     assert tactful("budget", "--give-back", "unknown").code == 2
 
 
@@ -217,6 +197,7 @@ def test_an_interrupted_run_says_what_it_cost(tactful: Tactful, monkeypatch: pyt
     monkeypatch.setattr("tactful.planning.choose_head", interrupted)
     called = tactful("train", "shop.toml")
     assert called.code == 130
+    assert re.search(r"no candidate was registered; ε = [0-9.]+ of this run's \d", called.err)
     assert "tactful budget" in called.err
     states = {debit["name"]: debit["state"] for debit in tactful("budget", "--json").json["debits"]}
     assert (states["popularity"], states["gram"]) == ("released", "cancelled")
@@ -238,7 +219,7 @@ def test_a_bug_shows_no_message(tactful: Tactful, monkeypatch: pytest.MonkeyPatc
         raise ValueError("could not convert CANARY-00001-person")
 
     monkeypatch.delenv("TACTFUL_DEBUG", raising=False)
-    monkeypatch.setattr("tactful.training.train", broken)
+    monkeypatch.setattr("tactful.cli.training.train", broken)
     called = tactful("train", "shop.toml")
     assert called.code == 1
     assert "CANARY" not in called.err

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from tactful.cli import main
+from cli_calls import called
 from tactful.config import DataSection
 from tactful.errors import JournalBrokenError
 from tactful.personal.keys import Keys
@@ -56,11 +55,7 @@ def tactful(books: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
     def call(*arguments: str) -> tuple[int, str, str]:
         """What the command left."""
-        monkeypatch.setattr(sys, "argv", ["tactful", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        told = capsys.readouterr()
-        return int(stopped.value.code or 0), told.out, told.err
+        return called(monkeypatch, capsys, *arguments)
 
     return call
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scoring_world import publish
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.scoring import recommender
 from tactful.scoring.seen import SeenSequences
 from tactful.scoring.signing import new_key, public_text

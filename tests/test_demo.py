@@ -62,7 +62,7 @@ def test_the_demo_ends_with_a_recommendation_and_where_to_look(
     _, printed = demo
     assert printed.returncode == 0, printed.stderr
     for expected in ("admitted", "verdict ndcg_by_age", "popularity", "remaining", "mlflow ui", "TACTFUL_TRUSTED_KEYS"):
-        assert expected in printed.stderr
+        assert expected in printed.stdout
 
 
 def test_the_readmes_session_runs(demo: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
@@ -72,7 +72,7 @@ def test_the_readmes_session_runs(demo: tuple[Run, subprocess.CompletedProcess[s
     done = run("bash", "-euc", "\n".join(commands[1:]))  # the first one sets the path, which the runner does
     assert done.returncode == 0, done.stderr
     for line in ("popularity", "ranked by what the items of the history say", "since first", "releases debited"):
-        assert line in done.stderr
+        assert line in done.stdout
 
 
 def test_the_readmes_python_runs(demo: tuple[Run, subprocess.CompletedProcess[str]]) -> None:

@@ -83,7 +83,7 @@ def test_loops_work_where_the_package_cannot_be_written(home_is_writable: bool, 
     assert home_is_writable == any(tmp_path.glob("home/**/*.nbc"))
 
 
-@pytest.mark.parametrize("module", ["tactful", "tactful.personal.contributions", "tactful.cli.commands"])
+@pytest.mark.parametrize("module", ["tactful", "tactful.personal.contributions", "tactful.cli.training"])
 def test_who_asks_for_help_waits_for_no_compiler(module: str) -> None:
     """The facade, the statistics and the command line load neither numba nor implicit."""
     loaded = f"import sys, {module}; sys.exit(' '.join(sorted({{'numba', 'implicit'}} & set(sys.modules))) or 0)"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import tactful.cli.forecasting  # noqa: F401  (adds the command)
 from tactful import forecast
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.errors import TactfulError, UsageError
 from tactful.forecast import plan
 from tactful.privacy.accountant import epsilon_at, mu_at
@@ -157,7 +157,7 @@ def test_the_command_says_that_it_lies_outside() -> None:
     """In text as well."""
     done = CliRunner().invoke(app, ["plan", "--people", "40", "--items", "1000", "--epsilon", "1"])
     assert done.exit_code == 0
-    assert "fewer people than the table holds (500)" in done.stderr
+    assert "fewer people than the table holds (500)" in done.stdout
 
 
 def test_no_data_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tactful.benchmarks.plan_table import Cell, cells, fingerprint, make_plan_ta
 from tactful.benchmarks.populations import WORLDS, Habits, Population
 from tactful.benchmarks.protocol import hold_out, judge
 from tactful.benchmarks.references import popularity
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.errors import ConfigError, UsageError
 from tactful.forecast import plan
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tactful.cli import consent_files, keeping, suppressing
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.config import TrainingConfig
 from tactful.desk.person import Desk
 from tactful.errors import ConfigError, NotFoundError

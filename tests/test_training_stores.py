@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import world
 from tactful.cli import consenting, keeping, subject
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.errors import NotFoundError
 from tactful.records.reads import noted_reads
 from tactful.records.store import Records

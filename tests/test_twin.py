@@ -19,7 +19,7 @@ from tactful.benchmarks.protocol import hold_out, judge
 from tactful.benchmarks.public import PublicData
 from tactful.benchmarks.quality import benchmark_quality
 from tactful.benchmarks.references import ease, popularity
-from tactful.cli.commands import app
+from tactful.cli.application import app
 from tactful.config import TrainingConfig
 from tactful.datasets.twin import twin
 from tactful.datasets.twin_tables import MARK

@@ -16,6 +16,7 @@
     │   ├── ApprovalRefusedError
     │   ├── ModelRefusedError                 an artifact is altered, unsigned, expired or not approved
     │   └── JournalBrokenError
+    ├── StoppedError                 exit 130 somebody stopped a training
     └── ClosedDoorError              exit 1   code tried to make by hand what only a gate may make
 
 A message says what must hold, what was given, and what to do. The numbers are fields, so that programs need not parse
@@ -141,7 +142,7 @@ class BudgetExceededError(RefusedError):
         super().__init__(
             f"everything released about these people must stay within epsilon = {limit:g} at delta = {delta:g}",
             given=f"Requested: {requested:.4g}  Spent: {spent:.4g}  Remaining: {remaining:.4g}",
-            do="Ask for a smaller epsilon, wait if the budget renews, or have the limit changed by who answers for it",
+            do="Ask for a smaller epsilon, wait if the budget renews, or change the limit: tactful budget --limit",
             requested=requested,
             spent=spent,
             remaining=remaining,
@@ -160,6 +161,12 @@ class ModelRefusedError(RefusedError):
 
 class JournalBrokenError(RefusedError):
     """The hash chain of the journal does not hold."""
+
+
+class StoppedError(TactfulError):
+    """Somebody stopped a training at the command line; the message says what it had spent by then."""
+
+    exit_code = 130
 
 
 class ClosedDoorError(TactfulError, TypeError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from math import inf, sqrt
 from pathlib import Path
@@ -44,10 +44,10 @@ from tactful.personal.consent import GateCounts
 from tactful.personal.consented import ConsentedInteractions
 from tactful.personal.contributions import SCALE
 from tactful.personal.engines.base import Engine
-from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.planning import Planned, noise_cost_told
+from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
@@ -65,6 +65,14 @@ Progress = Callable[[str], None]
 _READINGS = 3
 """How often the tables are read because somebody changed their mind meanwhile, before a run is refused."""
 _PARTITIONS: tuple[Partition, ...] = ("training", "evaluation")
+_STEPS = (
+    "reading interactions through the consent gate",
+    "bounding what each person adds",
+    "releasing counts of people through noise",
+    "releasing what the model is fitted to, and fitting it",
+    "judging it on people it has not seen",
+    "registering the candidate",
+)
 _NO_GUARANTEE = (
     "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
     "meant for public or synthetic data only, and can never be approved."
@@ -178,10 +186,7 @@ class _Run:
         """The tables are opened as they are now, and what people have said by now counts."""
         settings = self.settings
         self.sources = Sources.open(settings.data, records=self.records, keys=self.keys, engine=self.engine)
-        self.gate = ConsentGate(
-            consents=self.sources.consents,
-            subjects=self.sources.subjects,
-            erased=self.sources.erased,
+        self.gate = self.sources.gate(
             catalogue=self.catalogue,
             policy=self.policy,
             keys=self.keys,
@@ -220,9 +225,25 @@ class _Run:
         door = self._pay()
         try:
             return self._release(door, consented, bounded)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._spent_told(door.give_back())) from None
         except BaseException:
             door.give_back()
             raise
+
+    def _step(self, number: int) -> None:
+        """Say what begins, and how many steps there are."""
+        self.say(f"{number} of {len(_STEPS)}: {_STEPS[number - 1]}")
+
+    def _spent_told(self, returned: Collection[str]) -> str:
+        """What an interrupted run keeps of the budget: what it had opened, as ε at the run's δ."""
+        opened = [event for event in self.plan.events if event.name not in returned]
+        losses = (PrivacyLoss.total(PrivacyLoss.of(e) for e in opened if part in e.partitions) for part in _PARTITIONS)
+        spent = max(loss.epsilon(self.budget.delta) for loss in losses)
+        return (
+            f"ε = {spent:.3g} of this run's {self.budget.epsilon:g} had been opened and stays spent, the rest was "
+            "given back"
+        )
 
     def _read(self) -> tuple[ConsentedInteractions, BoundedInteractions]:
         """What people agree to at the moment at which the journal says that it was read, admitted and bounded."""
@@ -241,10 +262,10 @@ class _Run:
 
     def _admit(self) -> tuple[ConsentedInteractions, BoundedInteractions]:
         """The rows that pass the gate, and what of them counts."""
-        self.say("reading interactions through the consent gate")
+        self._step(1)
         consented = self.gate.admit(self.log, self.settings.model.purpose, self.as_of)
         self.counts = consented.counts
-        self.say("bounding what each person adds")
+        self._step(2)
         self.judge.check()  # what cannot be read shows now, not after paying
         bounded = self.mitigation.bound(
             consented,
@@ -305,21 +326,21 @@ class _Run:
         self, door: PrivateRelease, consented: ConsentedInteractions, bounded: BoundedInteractions
     ) -> TrainingOutcome:
         """Everything after the debit."""
-        self.say("releasing statistics through noise")
+        self._step(3)
         people = door.people(bounded)
         self._check_people(people)
         consent = door.consent(consented)
-        self.say("releasing what the model is fitted to, and fitting it")
+        self._step(4)
         fitted = self._fit(door, bounded, people)
         with tempfile.TemporaryDirectory(prefix="tactful-") as folder:
             artifact = Path(folder) / self.settings.model.name
             digest = self._write(fitted.model, artifact)
-            self.say("judging it on people it has not seen")
+            self._step(5)
             noisier = self._noisier(fitted, Path(folder) / "noisier")
             judged = self.judge.judge(door, consented, read_artifact(artifact), noisier=noisier, as_of=self.as_of)
             door.give_back()  # what released values left unasked
             summary = self._summary(fitted, people, consent, judged)
-            self.say("registering the candidate")
+            self._step(6)
             candidate = self._register(summary, judged, artifact, digest)
         return self.outcome("candidate", candidate=candidate, judged=judged)
 

@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import traceback
+from typing import Any
 
 from tactful.errors import MissingExtraError, TactfulError
 
-_INTERRUPTED = "interrupted: it is not done. Run the same command again; it finishes what was begun"
+_INTERRUPTED = "stopped: it is not done. Run the same command again; it finishes what was begun"
 _TRAINING_INTERRUPTED = (
-    "interrupted: nothing half-made was registered. What had been opened stays spent, the rest of the run was given "
-    "back; `tactful budget` says how much"
+    "stopped: no candidate was registered. What had been opened stays spent, the rest of the run was given back; "
+    "`tactful budget` says how much"
 )
 
 
@@ -27,29 +28,7 @@ def main() -> None:
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        from tactful.cli import (  # noqa: F401  (they add commands)
-            consent_files,
-            consenting,
-            deciding,
-            engine_benchmarks,
-            fairness_benchmarks,
-            forecasting,
-            gate_benchmark,
-            journalling,
-            keeping,
-            mitigating,
-            officer,
-            papers,
-            replaying,
-            rotating,
-            scoring_benchmark,
-            subject,
-            suppressing,
-            twins,
-            verifying,
-            wide_benchmark,
-        )
-        from tactful.cli.commands import app
+        from tactful.cli.application import app
 
         code = app(prog_name="tactful", standalone_mode=False)
         if interrupted:
@@ -64,13 +43,19 @@ def main() -> None:
         _stop(_interrupted(), 130)
     except Exception as bug:
         if hasattr(bug, "format_message"):  # the command line parser's own errors: a wrong option or argument
-            command = " ".join(["tactful", *sys.argv[1:2]])
-            _stop(f"{bug.format_message()} Run `{command} --help` for what it takes.", 2)
+            _stop(f"{bug.format_message().rstrip('.')}. {_how_to_go_on(bug)}", 2)
         if interrupted:  # another library may turn the signal into an error of its own
             _stop(_interrupted(), 130)
         _stop(_described(bug), 1)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _how_to_go_on(wrong: Any) -> str:
+    """Where to read what the command takes that was called wrongly."""
+    context = getattr(wrong, "ctx", None)
+    called = context.command_path if context else "tactful"
+    return f"Run `{called} --help` for what it takes."
 
 
 def _interrupted() -> str:

@@ -14,10 +14,7 @@ from tactful.benchmarks.plot import plot_quality
 from tactful.benchmarks.quality import DELTA, HOLDOUT, METHODS, SEEDS, Comparison, benchmark_quality
 from tactful.benchmarks.training import HEAD, ITEMS, USERS, TrainingSpeed, benchmark_growth, benchmark_training
 from tactful.cli import show
-
-benchmark = typer.Typer(help="Measure speed and leakage on public or synthetic data.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of standard output.")]
+from tactful.cli.application import Json, benchmark
 
 
 @benchmark.command()

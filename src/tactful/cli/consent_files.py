@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tactful.cli import show
-from tactful.cli.commands import Json
-from tactful.cli.consenting import Config, Key, User, consent, desk_of
+from tactful.cli.application import Json, consent
+from tactful.cli.consenting import Config, Key, User, desk_of
 from tactful.cli.subject import person_id
 from tactful.desk import consent_papers
 

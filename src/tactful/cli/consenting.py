@@ -13,7 +13,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
-from tactful.cli.commands import Json, app
+from tactful.cli.application import Json, consent
 from tactful.cli.consent_words import Look, tell_added, tell_effect, tell_models, tell_standing
 from tactful.cli.subject import person_id
 from tactful.desk.consent_standing import consent_standing, is_known, models_of, one_standing
@@ -28,9 +28,6 @@ from tactful.records.consent_added import Added
 from tactful.records.consent_times import micros, read_times
 from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
-
-consent = typer.Typer(help="What people agreed to.", no_args_is_help=True)
-app.add_typer(consent, name="consent")
 
 User = Annotated[
     str, typer.Argument(help="The person's user_id; - reads it from standard input, out of the shell's history.")

@@ -12,12 +12,13 @@ import typer
 from tactful.assurance import approval
 from tactful.assurance.registry import Registry
 from tactful.cli import show
-from tactful.cli.commands import Json, Model, Version, app
+from tactful.cli.application import Json, Model, app
 from tactful.errors import UsageError
 from tactful.records.store import Records
 from tactful.scoring.address import sqlite_file, store_uri
 from tactful.scoring.trust import Reviewers
 
+Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")]
 Key = Annotated[Path, typer.Option(help="File of the reviewer's private key, from `tactful keys new`.")]
 Reason = Annotated[str, typer.Option(help="Why, in words; it is journalled and shown. Name nobody.")]
 Override = Annotated[

@@ -8,6 +8,9 @@ from pathlib import Path
 from tactful.assurance import approval
 from tactful.assurance.registry import Registry
 from tactful.cli import show
+from tactful.cli.budgeting import tell_budget
+from tactful.cli.recommending import tell_answer
+from tactful.cli.training import tell_outcome
 from tactful.datasets.complete_journey import write_demo
 from tactful.errors import RefusedError
 from tactful.outcome import TrainingOutcome
@@ -46,13 +49,13 @@ def run() -> None:
         _approve(found)
         say("loading the champion, as a service would")
         recommender = Recommender.load(f"models:/{found.model}@champion", trusted_keys=TRUSTED)
-    show.outcome(found)
-    show.console.rule("A basket, and what goes with it")
+    tell_outcome(found)
+    show.heading("A basket, and what goes with it")
     show.say(", ".join(BASKET))
-    show.recommendations(recommender.recommend(BASKET, 5, profiling=True, because=True))
-    show.console.rule("Budget of this population")
+    tell_answer(recommender.recommend(BASKET, 5, profiling=True, because=True))
+    show.heading("Budget of this population")
     records = Records.open()
-    show.budget(BudgetLedger(records).status().as_json(), records.address)
+    tell_budget(BudgetLedger(records).status().as_json(), records.address)
     _where_to_look(found)
 
 
@@ -86,10 +89,13 @@ def _approve(found: TrainingOutcome) -> None:
 def _where_to_look(found: TrainingOutcome) -> None:
     """The commands that go on from here."""
     uri, asked = Registry().uri, ",".join(BASKET[:2])
-    show.console.rule("Where to look")
-    show.say(
-        f"the report, the card and the statement:  mlflow ui --backend-store-uri {uri}   (run {found.run_id})\n"
-        f"ask it yourself:  export TACTFUL_TRUSTED_KEYS={TRUSTED}\n"
-        f'                  tactful recommend {found.model} --history "{asked}" -n 5 --profiling --because\n'
-        f"who decided what, and whether it still is so:  tactful models {found.model};  tactful verify {found.model}",
+    show.heading("Where to look")
+    show.table(
+        {
+            "report, card, statement": f"mlflow ui --backend-store-uri {uri}  (run {found.run_id})",
+            "first, in this shell": f"export TACTFUL_TRUSTED_KEYS={TRUSTED}",
+            "ask it yourself": f'tactful recommend {found.model} --history "{asked}" -n 5 --profiling --because',
+            "who decided what": f"tactful models {found.model}",
+            "is it still so": f"tactful verify {found.model}",
+        }
     )

@@ -17,8 +17,7 @@ from tactful.benchmarks.core_rates import MEASURED, UNITS, Rates, measure_rates
 from tactful.benchmarks.engine_growth import HEAD, QUICK, benchmark_engines, lake_of, measured
 from tactful.benchmarks.engine_run import EngineRun
 from tactful.cli import show
-from tactful.cli.benchmarking import benchmark
-from tactful.cli.commands import Json
+from tactful.cli.application import Json, benchmark
 from tactful.errors import UsageError
 from tactful.privacy.statistics import LARGEST_HEAD
 

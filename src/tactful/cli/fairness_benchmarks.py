@@ -11,8 +11,7 @@ from tactful.benchmarks.coverage import NARROW, WORLDS, Row, benchmark_coverage
 from tactful.benchmarks.fairness_speed import ATTRIBUTES, MEASURES, PEOPLE, RESAMPLES, measure_fairness
 from tactful.benchmarks.verdict_rates import REPETITIONS, VerdictRates, verdict_rates
 from tactful.cli import show
-from tactful.cli.benchmarking import benchmark
-from tactful.cli.commands import Json
+from tactful.cli.application import Json, benchmark
 
 
 @benchmark.command()

@@ -12,8 +12,7 @@ import typer
 from tactful import forecast
 from tactful.benchmarks.plan_table import make_plan_table
 from tactful.cli import show
-from tactful.cli.benchmarking import benchmark
-from tactful.cli.commands import Json, app
+from tactful.cli.application import Json, app, benchmark
 from tactful.forecast import DELTA, HISTORY_LENGTH, TARGETS, Forecast
 
 _WORLDS = {

@@ -8,8 +8,7 @@ import typer
 
 from tactful.benchmarks.gate import ROWS, RUNS, benchmark_gate
 from tactful.cli import show
-from tactful.cli.benchmarking import benchmark
-from tactful.cli.commands import Json
+from tactful.cli.application import Json, benchmark
 
 
 @benchmark.command()

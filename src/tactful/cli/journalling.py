@@ -11,7 +11,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
-from tactful.cli.commands import Json, journal
+from tactful.cli.application import Json, journal
 from tactful.desk.journal_check import JournalCheck, check_journal
 from tactful.errors import JournalBrokenError, SecretError, UsageError
 from tactful.personal.keys import Keys

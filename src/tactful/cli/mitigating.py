@@ -13,7 +13,7 @@ from tactful.benchmarks.populace import Population
 from tactful.benchmarks.quality import DELTA, HOLDOUT
 from tactful.benchmarks.unfair import UnfairWorld
 from tactful.cli import show
-from tactful.cli.benchmarking import Json, benchmark
+from tactful.cli.application import Json, benchmark
 from tactful.errors import UsageError
 from tactful.personal.weights import FLOOR
 

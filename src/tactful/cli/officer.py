@@ -10,8 +10,8 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
+from tactful.cli.application import Json, app
 from tactful.cli.asked_time import asked_time
-from tactful.cli.commands import Json, app
 from tactful.config import ControllerSection
 from tactful.desk.breach import Breach, breach, check_times, write_people
 from tactful.desk.breach_letters import to_authority, to_people

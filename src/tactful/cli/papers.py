@@ -10,7 +10,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
-from tactful.cli.commands import Json, app
+from tactful.cli.application import Json, app
 from tactful.config import TrainingConfig
 from tactful.desk.assessment_inputs import assessment_inputs
 from tactful.desk.measures import Measure, measures

@@ -10,9 +10,8 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
+from tactful.cli.application import Json, consent
 from tactful.cli.asked_time import asked_time
-from tactful.cli.commands import Json
-from tactful.cli.consenting import consent
 from tactful.desk.retracing import Retraced, retrace, retrace_training
 from tactful.errors import RefusedError, UsageError
 from tactful.personal.keys import Keys

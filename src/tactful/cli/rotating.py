@@ -10,7 +10,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
-from tactful.cli.commands import Json, keys
+from tactful.cli.application import Json, keys
 from tactful.errors import SecretError
 from tactful.personal.key_providers import FileSecrets, SecretProvider, provider
 from tactful.personal.keys import Keys

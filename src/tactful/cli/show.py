@@ -1,46 +1,127 @@
-"""What a person sees: tables and steps on standard error, one JSON object on standard output when asked for."""
+"""What a person sees, and where: results on standard output, steps on standard error, and one JSON object if asked for.
+
+With ``--json`` the object alone is on standard output, and what is said to people goes beside the steps; with
+``--quiet`` there are no steps. Colours are left out where nobody looks (a file, a pipe), unless ``FORCE_COLOR`` is set;
+``NO_COLOR`` leaves them out everywhere.
+"""
 
 from __future__ import annotations
 
-import json
+import json as json_text
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from tactful.outcome import TrainingOutcome
-from tactful.privacy.audit import Audit
-from tactful.scoring.answers import Answer
-from tactful.training import Progress
+Progress = Callable[[str], None]
+"""Told what is being done, in a few words."""
 
-console = Console(stderr=True, highlight=False)
+
+class _Manner(NamedTuple):
+    """What the command that runs was asked for."""
+
+    json: bool = False
+    quiet: bool = False
+
+
+_manner: ContextVar[_Manner] = ContextVar("manner", default=_Manner())  # noqa: B039  (a tuple)
+_results, _beside = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def manner(*, json: bool, quiet: bool) -> Iterator[None]:
+    """Speak in this manner for a while."""
+    token = _manner.set(_Manner(json, quiet))
+    try:
+        yield
+    finally:
+        _manner.reset(token)
+
+
+def _console() -> Console:
+    """Where results for people go."""
+    return _beside if _manner.get().json else _results
 
 
 def say(text: str) -> None:
     """Print a line as it is: nothing in it is markup, and it is not wrapped."""
-    console.print(text, markup=False, soft_wrap=True)
+    _console().print(text, markup=False, soft_wrap=True)
+
+
+def heading(text: str) -> None:
+    """Print a line that begins something else."""
+    _console().rule(Text(text), align="left")
+
+
+def remark(text: str) -> None:
+    """Print a line that is no result: it goes where the steps go, and not at all with ``--quiet``."""
+    if not _manner.get().quiet:
+        _beside.print(text, markup=False, soft_wrap=True)
+
+
+def table(rows: Mapping[str, RenderableType | None]) -> None:
+    """Print names and values; what has no value is left out, what is long goes on under itself."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value is not None:
+            grid.add_row(Text(name), Text(value) if isinstance(value, str) else value)
+    _console().print(grid)
+
+
+def block(content: RenderableType) -> None:
+    """Print what was laid out elsewhere."""
+    _console().print(content)
+
+
+def verdict(word: str) -> Text:
+    """A verdict in its colour, which says nothing that the word does not."""
+    return Text(word, style={"pass": "green", "fail": "bold red"}.get(word, "yellow"))
+
+
+def number(value: float | None) -> str:
+    """A figure for people."""
+    return "no finite one" if value is None else f"{value:.4g}"
+
+
+def grid(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table with a head."""
+    table = Table(*heads, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _console().print(table)
 
 
 def as_json(value: Mapping[str, Any]) -> None:
     """Print exactly one JSON object, on one line."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    print(json_text.dumps(value, ensure_ascii=False, allow_nan=False))  # noqa: T201
 
 
 @contextmanager
 def steps(title: str) -> Iterator[Progress]:
-    """A spinner that says what is being done, and a line with the seconds for each step that is over."""
+    """A line that says what is being done and for how long, and one with the seconds of each step that is over."""
+    if _manner.get().quiet:
+        yield lambda _: None
+        return
     began, current = time.monotonic(), ""
-    with console.status(title) as status:
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Bar(*columns, console=_beside, transient=True, disable=not _beside.is_terminal) as bar:
+        task = bar.add_task(title)
 
         def say(step: str) -> None:
             """Close the step before and name this one."""
             nonlocal began, current
             _done(current, began)
             began, current = time.monotonic(), step
-            status.update(f"{step} …")
+            bar.reset(task, description=f"{step} …")
 
         yield say
         _done(current, began)
@@ -49,102 +130,5 @@ def steps(title: str) -> Iterator[Progress]:
 def _done(step: str, began: float) -> None:
     """The line of a step that is over."""
     if step:
-        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/dim]  {step}")
-
-
-def outcome(found: TrainingOutcome) -> None:
-    """The summary of a training run, and what it came to."""
-    if found.counts:
-        left_out = [f"{n:,} {reason}" for reason, n in found.counts.excluded.items() if n]
-        _row("rows read", f"{found.counts.read:,}, by {found.engine}")
-        _row("admitted", f"{found.counts.admitted:,}")
-        _row("excluded", ", ".join(left_out) or "none")
-    _row("privacy", f"epsilon = {found.epsilon:g}, delta = {found.delta:g} a person, noise: {found.noise}")
-    if found.price:
-        _row("budget before", "  ".join(f"{name}: {value:.3g}" for name, value in found.price.items()))
-    _row("records", found.records)
-    for name, value in found.metrics.items():
-        low, high = found.intervals[name]
-        _row(name, f"{value:.4f}  ({low:.4f} to {high:.4f}, released)")
-    for rule, verdict in found.verdicts.items():
-        _row(f"verdict {rule}", verdict)
-    say(_came_to(found))
-
-
-def _row(name: str, value: str, *, width: int = 26) -> None:
-    """A name and its value."""
-    say(f"{name:{width}s} {value}")
-
-
-def _came_to(found: TrainingOutcome) -> str:
-    """What the run came to, and the next command."""
-    if found.status == "refused":
-        return f"refused: {found.reason}"
-    if found.status == "dry run":
-        tried = "; Spark was not started, and no table of a lake was tried" if found.engine == "spark" else ""
-        return f"dry run: it fits the budget; nothing was read or debited{tried}"
-    shown = f"candidate: {found.model} version {found.version}, MLflow run {found.run_id} (see: mlflow ui)"
-    if not found.attributed:
-        return (
-            f"{shown}\nNobody's key answers for it, so it can never be approved. Train with --key or TACTFUL_ACTOR_KEY."
-        )
-    return shown
-
-
-def what_next(found: TrainingOutcome) -> None:
-    """The command with which a reviewer goes on."""
-    if found.status == "candidate" and found.attributed:
-        words = "".join(f' --override {rule}="why"' for rule, verdict in found.verdicts.items() if verdict != "pass")
-        say(f'next, by a reviewer: tactful approve {found.model} {found.version} --key FILE --reason "why"{words}')
-
-
-def audit(found: Audit) -> None:
-    """What the attacker got from each person, and from releases that are broken on purpose."""
-    say(f"claimed: epsilon = {found.claim.epsilon:g} at delta = {found.claim.delta:g}")
-    for attacked in found.people:
-        _row(f"  {attacked.person}", f"at least {attacked.epsilon_lower_bound:.3f}", width=50)
-    for control in found.controls:
-        seen = f"caught by {' and '.join(control.caught_by)}" if control.caught else control.outcome
-        _row(f"  broken: {control.mutant}", f"at least {control.epsilon_lower_bound:.3f}, {seen}", width=50)
-    say(f"lower bounds, together at {found.confidence:.0%} confidence, {found.trials:,} trials")
-    for objection in found.not_as_stated:
-        say(f"NOT as stated: {objection}")
-    if found.contradicts or found.not_as_stated:
-        what = "more is seen than is claimed" if found.contradicts else "the noise is not what is stated"
-        say(f"DOES NOT HOLD: {what}. Release nothing, and report this with the installed versions")
-    elif not found.sees:
-        say("DOES NOT HOLD: the audit missed what it should have seen, so it is blind. Report this")
-    elif not found.tells:
-        say("too few trials: nothing speaks against the claim, but not all that is broken was seen. Raise --trials")
-    else:
-        say("holds: nothing exceeds the claim, the noise is as stated, and what is broken is seen")
-
-
-def recommendations(answer: Answer) -> None:
-    """A list of recommendations, with what each score is made of where asked for."""
-    for place, item in enumerate(answer.items, 1):
-        named = "" if item.title == item.item_id else f"  {item.title}"
-        say(f"{place:3d}. {item.item_id}{named}  {item.score:.4f}")
-        for part in item.because or ():
-            say(f"       {part.contribution:+.4f}  {part.item_id or 'popularity'}")
-    say(f"{answer.reason} ({answer.model} version {answer.version}; unknown items: {answer.unknown})")
-
-
-def budget(status: Mapping[str, Any], records: str) -> None:
-    """The books of the population."""
-    if not status["limit"]:
-        say(f"no budget has been declared and nothing has been spent in {records}")
-        return
-    table = Table("", "epsilon", "delta", box=None, pad_edge=False)
-    for name in ("limit", "spent", "remaining", "since_first"):
-        table.add_row(name.replace("_", " "), _number(status[name]["epsilon"]), _number(status[name]["delta"]))
-    console.print(table)
-    spent = [line for line in status["debits"] if line["state"] != "cancelled"]
-    say(f"{len(spent)} releases debited in {records}")
-    for debit in dict.fromkeys(line["id"] for line in status["debits"] if line["state"] == "debited"):
-        say(f"not opened yet: {debit}. If its run is over: tactful budget --give-back {debit}")
-
-
-def _number(value: float | None) -> str:
-    """A figure for people."""
-    return "no finite one" if value is None else f"{value:.4g}"
+        line = Text.assemble((f"{time.monotonic() - began:6.1f} s", "dim"), f"  {step}")
+        _beside.print(line, soft_wrap=True)

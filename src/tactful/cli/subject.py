@@ -10,7 +10,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
-from tactful.cli.commands import Json, app
+from tactful.cli.application import Json, subject
 from tactful.desk import handing_out
 from tactful.desk.erasure import Erasure, Told, before, erase
 from tactful.desk.impact import Impact
@@ -19,9 +19,6 @@ from tactful.desk.work_order import as_text
 from tactful.errors import RefusedError, UsageError
 from tactful.personal.keys import Keys
 from tactful.records.store import Records
-
-subject = typer.Typer(help="One person: what is held, what it was used for, and erasure.", no_args_is_help=True)
-app.add_typer(subject, name="subject")
 
 User = Annotated[
     str, typer.Argument(help="The person's user_id; - reads it from standard input, out of the shell's history.")

@@ -10,7 +10,7 @@ import typer
 
 from tactful.actors import Actors
 from tactful.cli import show
-from tactful.cli.commands import Json, app, keys
+from tactful.cli.application import Json, app, keys
 from tactful.config import TrainingConfig
 from tactful.errors import UsageError
 from tactful.personal.announced_lists import carry_over, check_key, confirm_list, note_list

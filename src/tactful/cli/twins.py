@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tactful.cli import show
-from tactful.cli.commands import Json, app
+from tactful.cli.application import Json, app
 from tactful.datasets.twin import HISTORY_LENGTH
 from tactful.datasets.twin import twin as make_twin
 

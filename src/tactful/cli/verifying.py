@@ -11,7 +11,7 @@ import typer
 from tactful.assurance.registry import Registry
 from tactful.assurance.verification import Verification, verify
 from tactful.cli import show
-from tactful.cli.commands import Json, Model, app
+from tactful.cli.application import Json, Model, app
 from tactful.errors import ModelRefusedError, RefusedError, UsageError
 from tactful.records.store import Records
 from tactful.scoring.address import sqlite_file, store_uri

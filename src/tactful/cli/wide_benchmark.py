@@ -8,8 +8,7 @@ import typer
 
 from tactful.benchmarks.wide import ITEMS, PEOPLE, Indexed, Lists, Wide, benchmark_wide
 from tactful.cli import show
-from tactful.cli.benchmarking import benchmark
-from tactful.cli.commands import Json
+from tactful.cli.application import Json, benchmark
 from tactful.scoring.candidate_index import CANDIDATES
 
 

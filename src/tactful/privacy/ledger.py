@@ -277,7 +277,7 @@ def _agreed(known: BudgetLimit | None, given: BudgetLimit | None) -> BudgetLimit
         raise ConfigError(
             "everyone who uses these records shares one budget limit",
             given=f"the records have {known}, the configuration {given}",
-            do="Correct the configuration, or have the limit changed, with a reason, by BudgetLedger.change_limit",
+            do="Correct the configuration, or have the limit changed: tactful budget --limit EPSILON --reason TEXT",
             known=known,
             asked=given,
         )

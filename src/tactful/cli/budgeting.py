@@ -1,0 +1,81 @@
+"""``tactful budget``: the books of the population."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tactful.actors import Actors
+from tactful.cli import show
+from tactful.cli.application import Json, app
+from tactful.errors import UsageError
+from tactful.privacy.ledger import BudgetLedger
+from tactful.records.store import Records
+
+
+@app.command()
+def budget(
+    give_back: Annotated[
+        str | None, typer.Option(help="Debit of a run that died: return what it never opened. The run must be over.")
+    ] = None,
+    limit: Annotated[
+        float | None, typer.Option(help="Change the population's limit to this epsilon, by a decision: give --reason.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why the limit changes, in words; it is journalled. Name nobody.")] = "",
+    key: Annotated[Path | None, typer.Option(help="Private key of the officer who changes the limit.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what was spent of the population's privacy budget, and what remains.
+
+    All models of one records store share it, so it is asked for without a model's name. The limit is the guarantee: to
+    raise it is to promise people less, so it takes a reason, and the privacy officer where officers are listed.
+
+    Example: tactful budget --json
+    """
+    records = Records.open(create=False)
+    if limit is not None:
+        _change(records, limit, reason, key)
+    ledger = BudgetLedger(records)
+    if give_back is not None:
+        returned = ledger.cancel(ledger.find(give_back))
+        show.say(f"given back: {', '.join(returned) or 'nothing, all of it was opened or given back before'}")
+    status = ledger.status().as_json()
+    tell_budget(status, records.address)
+    if json:
+        show.as_json(status)
+
+
+def _change(records: Records, epsilon: float, reason: str, key: Path | None) -> None:
+    """The limit that people are promised, at the δ and over the period that it had."""
+    if not epsilon > 0:
+        raise UsageError("a limit is above 0", given=f"{epsilon:g}", do="Give --limit an epsilon above 0")
+    books, actor = Actors.load().act(records, "officer", key)
+    ledger = BudgetLedger(books)
+    before = ledger.status().limit
+    if before is None:
+        raise UsageError(
+            "a limit is declared before it is changed", given="none", do="Write it under [budget]: the first run does"
+        )
+    ledger.change_limit(replace(before, epsilon=epsilon), reason=reason, actor=actor)
+    show.say(f"the limit is {epsilon:g} now, it was {before.epsilon:g}; write it under [budget] in each configuration")
+
+
+def tell_budget(status: Mapping[str, Any], records: str) -> None:
+    """The books of the population."""
+    if not status["limit"]:
+        show.say(f"no budget has been declared and nothing has been spent in {records}")
+        return
+    names = ("limit", "spent", "remaining", "since_first")
+    rows = [
+        (name.replace("_", " "), show.number(status[name]["epsilon"]), show.number(status[name]["delta"]))
+        for name in names
+    ]
+    show.grid(("", "epsilon", "delta"), rows)
+    spent = [line for line in status["debits"] if line["state"] != "cancelled"]
+    show.say(f"{len(spent)} releases debited in {records}")
+    for debit in dict.fromkeys(line["id"] for line in status["debits"] if line["state"] == "debited"):
+        show.say(f"not opened yet: {debit}. If its run is over: tactful budget --give-back {debit}")
