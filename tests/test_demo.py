@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from readme_commands import ROOT, Run, block, commands, runner
 from tactful.assurance.registry import Registry
 from tactful.personal.keys import Keys
-
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def block(language: str, containing: str) -> str:
-    """The README's code block of a language that holds a text."""
-    found = [b for b in re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL) if containing in b]
-    assert len(found) == 1
-    return found[0]
-
-
-def runner(folder: Path) -> Run:
-    """Runs the command line, or Python, as a user in `folder` would: nothing set but what the README exports."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TACTFUL_", "MLFLOW_"))}
-    environment |= {
-        "HOME": str(folder),
-        "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}",
-        "TACTFUL_TRUSTED_KEYS": "models/demo/reviewers.toml",
-    }
-
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            arguments, cwd=folder, env={**environment, **more}, capture_output=True, text=True, check=False
-        )
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +39,9 @@ def test_the_demo_ends_with_a_recommendation_and_where_to_look(
 def test_the_readmes_session_runs(demo: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
     """The commands of the first screen, word for word, and every line of their output but its figures and items."""
     run, _ = demo
-    commands = [line[2:] for line in block("console", "tactful budget").splitlines() if line.startswith("$ ")]
-    done = run("bash", "-euc", "\n".join(commands[1:]))  # the first one sets the path, which the runner does
+    done = run(
+        "bash", "-euc", "\n".join(commands(block("console", "tactful budget"))[1:])
+    )  # the first one sets the path, which the runner does
     assert done.returncode == 0, done.stderr
     for line in ("popularity", "ranked by what the items of the history say", "since first", "releases debited"):
         assert line in done.stdout
@@ -84,20 +56,31 @@ def test_the_readmes_python_runs(demo: tuple[Run, subprocess.CompletedProcess[st
 
 
 @pytest.mark.prove
-def test_the_readmes_own_data_commands_run(workspace: Path) -> None:
-    """Word for word on other tables, but with fewer trials; then the command that `train` ends with."""
-    (workspace / "configs").mkdir()
-    mine = (workspace / "shop.toml").read_text().replace('name = "shop"', 'name = "mine"').replace("0.5", "0.99")
-    (workspace / "configs/mine.toml").write_text(mine)
-    commands = [line[2:] for line in block("console", "keys secrets").splitlines() if line.startswith("$ ")]
-    assert len(commands) == 9
-    run, exports = runner(workspace), "; ".join(commands[:3])
-    for command in commands[3:]:
-        done = run("bash", "-euc", f"{exports}; {command.replace('audit', 'audit --trials 100')}")
-        assert done.returncode == 0, done.stderr
-    (approve,) = re.findall("next, by a reviewer: (.*)", done.stderr)
-    done = run("bash", "-euc", f"{exports}; {approve.replace('--key FILE', '--key models/mine/ada.key')}")
-    assert "champion until" in done.stderr, done.stderr
+def test_the_readmes_services_run(demo: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
+    """The list of who may be profiled, and MLflow's server with a request: word for word, but for the port."""
+    run, _ = demo
+    listed = run("bash", "-euc", "\n".join(commands(block("console", "keys suppression"))))
+    assert listed.returncode == 0, listed.stderr
+    with socket.create_server(("localhost", 0)) as free:
+        port = str(free.getsockname()[1])
+    *first, serve, ask = (line.replace("5001", port) for line in commands(block("console", "mlflow models serve")))
+    waiting = f"timeout 120 bash -c 'until curl -sf localhost:{port}/ping; do sleep 1; done'"
+    script = "\n".join([*first, f"setsid {serve} > served.log 2>&1 &", "trap 'kill -- -$!' EXIT", waiting, ask])
+    served = run("bash", "-euc", script)
+    assert '"version": "' in served.stdout, served.stderr
+    assert '"personalised": true' in served.stdout
+
+
+@pytest.mark.prove
+def test_the_readmes_desk_runs(demo: tuple[Run, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    """What a privacy officer does, word for word, in a copy of the demo's folder: somebody is erased in it."""
+    run, _ = demo
+    shutil.copytree(Path(run("pwd").stdout.strip()), tmp_path / "copy")
+    officer = runner(tmp_path / "copy")
+    for line in commands(block("console", "subject export")):
+        done = officer("bash", "-euc", line)
+        assert done.returncode == 0, (line, done.stderr)
+    assert officer("tactful", "subject", "export", "718", "--out", "again.json", "--json").returncode == 0
 
 
 def test_the_demo_can_be_forgotten_and_nothing_else(
