@@ -132,7 +132,9 @@ def test_init_writes_once_and_says_what_comes_next(call: Call, tmp_path: Path) -
     before = file.read_bytes()
     assert call("init", "films", *options(tables(tmp_path)), "--intended-use", "Another").code == 2
     assert file.read_bytes() == before
-    for command in made.json["next"][:-1]:
+    assert made.json["next"][0] == "mkdir -p models"
+    (tmp_path / "models").mkdir()
+    for command in made.json["next"][1:-1]:
         words, _, into = command.removeprefix("tactful ").partition(" >> ")
         done = call(*words.split())
         assert done.code == 0, (command, done.err)

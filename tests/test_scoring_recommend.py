@@ -271,7 +271,7 @@ def test_the_json_of_an_answer(board: Recommender) -> None:
     """The fields that the command `tactful recommend` promises."""
     plain = board.recommend(["100", "x"], 1, profiling=True, because=True).as_json()
     assert plain["items"][0].keys() == {"item_id", "score", "title", "because"}
-    assert plain["items"][0]["because"][-1].keys() == {"item_id", "contribution"}
+    assert plain["items"][0]["because"][-1].keys() == {"item_id", "title", "contribution"}
     assert {k: v for k, v in plain.items() if k not in ("items", "reason")} == {
         "personalised": True,
         "unknown": 1,

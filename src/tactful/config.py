@@ -491,6 +491,13 @@ class TrainingConfig(_Section):
         """Which tables about people only Spark reads, by what they are for."""
         return tuple(role for role, table in self.data.tables.items() if isinstance(table, LakeTable))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the configuration leaves open that somebody might take for granted; every document repeats it."""
+        if "subjects" in self.data.tables:
+            return ()
+        return ("No table says who is a minor (`subjects` under [data]), so no row was left out as a minor's.",)
+
     @model_validator(mode="after")
     def _read_by_its_engine(self) -> TrainingConfig:
         if self.in_a_lake and self.engine.name != "spark":

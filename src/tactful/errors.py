@@ -142,7 +142,7 @@ class BudgetExceededError(RefusedError):
         super().__init__(
             f"everything released about these people must stay within epsilon = {limit:g} at delta = {delta:g}",
             given=f"Requested: {requested:.4g}  Spent: {spent:.4g}  Remaining: {remaining:.4g}",
-            do="Ask for a smaller epsilon, wait if the budget renews, or change the limit: tactful budget --limit",
+            do="Ask for a smaller epsilon, or change the limit by a decision: tactful budget --limit",
             requested=requested,
             spent=spent,
             remaining=remaining,

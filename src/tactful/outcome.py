@@ -33,6 +33,10 @@ class TrainingOutcome:
     verdicts : mapping of str to str
     price : mapping of str to float
         ε requested, spent and remaining in the ledger before this run, at the limit's δ.
+    spent : float
+        ε that the run has cost each person: less than `epsilon` where it was refused on the way, 0 for a dry run.
+    warnings : tuple of str
+        What the configuration or the call leaves open that somebody might take for granted.
     records : str
         Where the ledger is kept.
     attributed : bool
@@ -54,6 +58,8 @@ class TrainingOutcome:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
     price: Mapping[str, float] = field(default_factory=dict)
+    spent: float = 0.0
+    warnings: tuple[str, ...] = ()
     records: str = ""
     attributed: bool = False
     engine: str = "duckdb"
@@ -77,6 +83,8 @@ class TrainingOutcome:
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "verdicts": dict(self.verdicts),
             "price": dict(self.price),
+            "spent": self.spent,
+            "warnings": list(self.warnings),
             "records": self.records,
             "attributed": self.attributed,
             "engine": self.engine,

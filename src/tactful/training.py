@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf, sqrt
 from pathlib import Path
@@ -77,6 +77,7 @@ _NO_GUARANTEE = (
     "The noise of this run came from a seed. Whoever has the seed can take it away again: the run protects nobody, is "
     "meant for public or synthetic data only, and can never be approved."
 )
+_UNATTRIBUTED = "Nobody's key answers for this run, so it can never be approved; give --key, or set TACTFUL_ACTOR_KEY."
 
 
 def train(
@@ -166,6 +167,7 @@ class _Run:
         self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
         self.counts: GateCounts | None = None
         self.prices: dict[str, float] = {}
+        self.spent = 0.0
         privacy, self.planned = settings.privacy, Planned.of(settings)
         self.budget, self.plan = self.planned.budget, self.planned.plan
         seed = privacy.reproducible_seed
@@ -226,24 +228,23 @@ class _Run:
         try:
             return self._release(door, consented, bounded)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(self._spent_told(door.give_back())) from None
+            self._give_back(door)
+            told = f"ε = {self.spent:.3g} of this run's {self.budget.epsilon:g} had been opened and stays spent"
+            raise KeyboardInterrupt(told) from None
         except BaseException:
-            door.give_back()
+            self._give_back(door)
             raise
 
     def _step(self, number: int) -> None:
         """Say what begins, and how many steps there are."""
         self.say(f"{number} of {len(_STEPS)}: {_STEPS[number - 1]}")
 
-    def _spent_told(self, returned: Collection[str]) -> str:
-        """What an interrupted run keeps of the budget: what it had opened, as ε at the run's δ."""
+    def _give_back(self, door: PrivateRelease) -> None:
+        """What was not opened returns to the budget; what was is what the run has cost, as ε at its δ."""
+        returned = door.give_back()
         opened = [event for event in self.plan.events if event.name not in returned]
         losses = (PrivacyLoss.total(PrivacyLoss.of(e) for e in opened if part in e.partitions) for part in _PARTITIONS)
-        spent = max(loss.epsilon(self.budget.delta) for loss in losses)
-        return (
-            f"ε = {spent:.3g} of this run's {self.budget.epsilon:g} had been opened and stays spent, the rest was "
-            "given back"
-        )
+        self.spent = max(loss.epsilon(self.budget.delta) for loss in losses)
 
     def _read(self) -> tuple[ConsentedInteractions, BoundedInteractions]:
         """What people agree to at the moment at which the journal says that it was read, admitted and bounded."""
@@ -290,6 +291,8 @@ class _Run:
             noise=self.noise.kind,
             counts=self.counts,
             price=self.prices,
+            spent=self.spent,
+            warnings=(*self.settings.warnings, *([] if self.actor else [_UNATTRIBUTED])),
             records=self.records.address,
             attributed=self.actor is not None,
             engine=self.settings.engine.name,
@@ -338,7 +341,7 @@ class _Run:
             self._step(5)
             noisier = self._noisier(fitted, Path(folder) / "noisier")
             judged = self.judge.judge(door, consented, read_artifact(artifact), noisier=noisier, as_of=self.as_of)
-            door.give_back()  # what released values left unasked
+            self._give_back(door)  # what released values left unasked
             summary = self._summary(fitted, people, consent, judged)
             self._step(6)
             candidate = self._register(summary, judged, artifact, digest)
@@ -401,7 +404,11 @@ class _Run:
             tactful=__version__,
             unit=told.unit,
             purpose=told.purpose,
-            notes=(*told.notes, *([_NO_GUARANTEE] if self.noise.kind == "reproducible" else [])),
+            notes=(
+                *told.notes,
+                *self.settings.warnings,
+                *([_NO_GUARANTEE] if self.noise.kind == "reproducible" else []),
+            ),
             intended_use=told.intended_use,
             not_covered=told.not_covered,
             budget=self.budget,
@@ -447,7 +454,8 @@ class _Run:
             raise TooFewPeopleError(
                 f"a model needs at least {minimum} training people",
                 given=f"about {people.value:.0f} were counted (released, ± {2 * people.sigma:.0f})",
-                do="Look at the consent events, wait for more, or lower `minimum_people` and accept a model of noise",
+                do="See which rows count, and why others do not: tactful gate CONFIG. Or lower `minimum_people` and "
+                "accept a model of noise",
                 minimum=minimum,
                 people=people.value,
             )

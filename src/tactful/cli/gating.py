@@ -11,6 +11,7 @@ from tactful.cli import show
 from tactful.cli.application import Json, app
 from tactful.cli.asked_time import asked_time
 from tactful.cli.gate_words import admitted
+from tactful.config import TrainingConfig
 from tactful.gating import gate
 
 
@@ -31,6 +32,8 @@ def gate_command(
         say("reading interactions through the consent gate")
         found = gate(config, key=key, as_of=asked_time(as_of))
     show.block(admitted(found, explained=True))
+    for warning in TrainingConfig.load(config).warnings:
+        show.say(f"note: {warning}")
     if not found.admitted:
         show.say(
             "a training on this would spend its budget and find nobody: mend the tables or the configuration first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +20,16 @@ from tactful.scoring.trust import DEFAULT_FILE as REVIEWERS
 
 @keys.command("secrets")
 def keys_secrets(
-    out: Annotated[Path, typer.Option(help="File for the secrets; only its owner can read it.")] = SECRETS,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the secrets, of its owner alone; else TACTFUL_SECRET_FILE, else models/."),
+    ] = None,
 ) -> None:
     """Make the secrets for pseudonyms, storage, assignment and suppression lists, once for a population.
 
     Example: tactful keys secrets
     """
+    out = out or Path(os.environ.get("TACTFUL_SECRET_FILE", SECRETS))
     if out.exists():
         older = Keys.load(out).suppression is None
         Keys.complete(out)

@@ -42,6 +42,8 @@ def recommend(
         deny_items=_listed(deny),
         because=because,
     )
+    if answer.unknown:
+        show.say(f"{answer.unknown} of the items given are not in the catalogue: --history takes ids, not titles")
     tell_answer(answer)
     if json:
         show.as_json(answer.as_json())

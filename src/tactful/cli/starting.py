@@ -15,7 +15,7 @@ from tactful.config import TrainingConfig
 from tactful.config_draft import draft
 from tactful.errors import UsageError
 
-_RECORDS, _SECRETS = Path("models/records.db"), "models/secrets.toml"
+_RECORDS = Path("models/records.db")
 
 
 @app.command()
@@ -83,18 +83,18 @@ def _write(file: Path, text: str) -> None:
 
 
 def _next(name: str, file: Path) -> list[str]:
-    """The commands from here to a recommendation. A population that has books of its own gets others."""
+    """The commands from here to a candidate. A population that is not the one of these books gets books of its own."""
     folder, commands = "models", []
-    if "TACTFUL_RECORDS" not in os.environ and _RECORDS.exists():
-        folder = f"models/{name}"  # one records store is one population, and the one here may be another's
-        commands = [
-            f"mkdir -p {folder}",
-            f"export TACTFUL_RECORDS=sqlite:///{folder}/records.db TACTFUL_SECRET_FILE={folder}/secrets.toml",
-        ]
-    secrets = os.environ.get("TACTFUL_SECRET_FILE", f"{folder}/secrets.toml" if folder != "models" else _SECRETS)
+    if "TACTFUL_RECORDS" in os.environ:
+        folder = f"models/{name}"
+    elif _RECORDS.exists():
+        folder = f"models/{name}"
+        commands = [f"export TACTFUL_RECORDS=sqlite:///{folder}/records.db TACTFUL_SECRET_FILE={folder}/secrets.toml"]
+    if not Path(folder).is_dir():
+        commands = [f"mkdir -p {folder}", *commands]
     return [
         *commands,
-        f"tactful keys secrets --out {secrets}",
+        "tactful keys secrets",
         f"tactful keys new trainer --role trainer --out {folder}/trainer.key",
         f"tactful keys new reviewer --out {folder}/reviewer.key >> configs/reviewers.toml",
         f"tactful gate {file}",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tactful.assurance.model_book import NO_RULES
 from tactful.cli import show
 from tactful.cli.application import Json, app
 from tactful.cli.asked_time import asked_time
@@ -65,6 +66,8 @@ def tell_outcome(found: TrainingOutcome) -> None:
         show.table({f"  {name}": _measured(found, name) for name in found.metrics})
         show.say(_against_popularity(found))
     show.table({f"  verdict {rule}": show.verdict(verdict) for rule, verdict in found.verdicts.items()})
+    for warning in found.warnings:
+        show.say(f"note: {warning}")
     show.say(_came_to(found))
 
 
@@ -76,7 +79,9 @@ def _budget(found: TrainingOutcome) -> str | None:
     if not status["limit"]:
         return "nothing was spent"
     left, limit = status["remaining"]["epsilon"], status["limit"]["epsilon"]
-    return f"{show.number(left)} of {show.number(limit)} remain for later runs on these people"
+    return (
+        f"this run spent {show.number(found.spent)}; {show.number(left)} of {show.number(limit)} remain for later ones"
+    )
 
 
 def _measured(found: TrainingOutcome, name: str) -> str:
@@ -115,8 +120,10 @@ def _tell_what_next(found: TrainingOutcome, config: Path) -> None:
     show.say(f"look at report.html, the card and the statement of run {found.run_id}:")
     show.say(f"  mlflow ui --backend-store-uri {store_uri()}")
     if not found.attributed:
-        show.say("it can never be approved: nobody's key answers for it. Train with --key or TACTFUL_ACTOR_KEY")
         return
-    words = "".join(f' --override {rule}="why"' for rule, verdict in found.verdicts.items() if verdict != "pass")
+    if not found.verdicts:
+        show.say("no rule was declared under [fairness], so nobody was compared: whoever approves it says why")
+    unsettled = [rule for rule, verdict in found.verdicts.items() if verdict != "pass"]
+    words = "".join(f' --override {rule}="why"' for rule in (unsettled if found.verdicts else [NO_RULES]))
     show.say("next, by a reviewer:")
     show.say(f'  tactful approve {found.model} {found.version} --key FILE --reason "why"{words}')
