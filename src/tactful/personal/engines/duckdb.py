@@ -86,10 +86,16 @@ class DuckDBSession:
         limit = {} if memory is None else {"memory_limit": memory}
         self._database = duckdb.connect(":memory:", config=SETTINGS | limit)
         self._database.execute("SET TimeZone = 'UTC'")
-        self._database.execute("SET enable_progress_bar = false")
+        if self._setting("enable_progress_bar"):  # in a notebook it may be off, and then it may not be named
+            self._database.execute("SET enable_progress_bar = false")
 
     def __repr__(self) -> str:
         return "DuckDBSession()"
+
+    def _setting(self, name: str) -> object:
+        """What DuckDB has for a setting."""
+        ((value,),) = self._database.execute("SELECT current_setting(?)", [name]).fetchall()
+        return value
 
     def stage(self, name: str, source: Source | None, kinds: Mapping[str, Kind]) -> None:
         """See `Session.stage`."""
