@@ -180,6 +180,5 @@ def summary(**changes: Any) -> RunSummary:
         "audit": AuditFacts.of_json(None),
         "membership": MembershipFacts.of_json(None),
         "actor": "ed25519:" + "ab" * 32,
-        "trainer": "The demo's trainer",
     }
     return RunSummary(**{**facts, **changes})

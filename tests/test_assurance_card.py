@@ -118,9 +118,7 @@ def test_every_table_row_has_as_many_cells_as_its_header() -> None:
 
 def test_no_name_becomes_markup() -> None:
     """Neither HTML nor markdown: headings, links and code of a name are text."""
-    card = model_card(
-        summary(model=CANARY, notes=(CANARY,), intended_use=CANARY, trainer=CANARY, features=(CANARY,)), ASSESSED
-    )
+    card = model_card(summary(model=CANARY, notes=(CANARY,), intended_use=CANARY, features=(CANARY,)), ASSESSED)
     assert "<b>" not in card
     assert "\n# head" not in card
     assert "[x](y)" not in card

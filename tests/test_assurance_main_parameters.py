@@ -121,7 +121,7 @@ def test_what_was_done_and_what_is_for_tests_is_said() -> None:
 
 def test_no_name_breaks_out_of_its_line() -> None:
     """Names of a configuration stay in the sentence that they are in."""
-    text = main_parameters(summary(model="shop\n\nHow you can change it\n", trainer="a\nb"), FOUND)
+    text = main_parameters(summary(model="shop\n\nHow you can change it\n"), FOUND)
     assert text.count("\nHow you can change it\n") == 1
 
 

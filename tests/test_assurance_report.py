@@ -287,12 +287,12 @@ def test_a_number_of_people_below_zero_is_shown_as_none() -> None:
 def test_the_largest_of_many_gaps_is_said_to_be_chosen() -> None:
     """One gap that was looked at alone may be called a gap; the same one as the largest of 41 cannot."""
     uneven, even = {"young": (3000, 0.30), "old": (3000, 0.265)}, {"young": (3000, 0.30), "old": (3000, 0.30)}
-    chosen, perhaps = "It was chosen as the largest of", "That it is no gap at all cannot be ruled out."
+    chosen, perhaps = "It was chosen as the largest of", "No gap is certain here"
     for others, alone in ((0, True), (40, False)):
         worlds = {"age": uneven, **{f"a{i}": even for i in range(others)}}
         levels = dict.fromkeys(worlds, ("young", "old"))
         told = worst_gap(assess(planted(worlds, metrics=("ndcg@10",)), [], levels=levels, minimum_people=50))
-        assert told.startswith("nDCG@10 by age.")
+        assert "nDCG@10 by age." in told
         assert (chosen in told) is not alone
         assert (perhaps in told) is not alone
         assert alone or f"{chosen} 41 gaps: among so many some look like this by chance alone" in told

@@ -19,9 +19,9 @@ from tactful.config import ControllerSection
 from tactful.desk.breach import Breach, breach, check_times, with_stores
 from tactful.desk.breach_letters import to_authority, to_people
 from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Period
-from tactful.desk.plain_risk import plain_risk
 from tactful.errors import UsageError
 from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.plain_risk import plain_risk
 from tactful.records.reads import noted_reads
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects

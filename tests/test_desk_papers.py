@@ -20,10 +20,10 @@ from tactful.desk.assessment_inputs import assessment_inputs
 from tactful.desk.measures import Measure, measures
 from tactful.desk.notice import notice, promised_risk
 from tactful.desk.paper import Paper, Section, blank, grid, points, stated
-from tactful.desk.plain_risk import plain_risk
 from tactful.desk.processing import processing_record
 from tactful.errors import UsageError
 from tactful.planning import Planned
+from tactful.privacy.plain_risk import plain_risk
 from tactful.records.store import Records
 
 PROJECT = Path(__file__).parents[1]

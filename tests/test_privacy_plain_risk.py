@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tactful.desk.plain_risk import in_words, plain_risk
 from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.plain_risk import in_words, plain_risk
 
 SLACK = {"slack_epsilon": 1e-3, "tail": 1e-20}
 

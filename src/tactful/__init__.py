@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from tactful.auditing import audit
     from tactful.datasets.twin import twin
     from tactful.forecast import plan
+    from tactful.gating import gate
     from tactful.outcome import TrainingOutcome
     from tactful.scoring import Recommender
     from tactful.training import train
 
-__all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "plan", "train", "twin"]
+__all__ = ["Recommender", "TrainingOutcome", "__version__", "audit", "gate", "plan", "train", "twin"]
 __version__: str
 
 _HOME = {
     "Recommender": "tactful.scoring",
     "TrainingOutcome": "tactful.outcome",
     "audit": "tactful.auditing",
+    "gate": "tactful.gating",
     "plan": "tactful.forecast",
     "train": "tactful.training",
     "twin": "tactful.datasets.twin",

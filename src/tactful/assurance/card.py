@@ -113,8 +113,7 @@ def _lead(summary: RunSummary) -> str:
     """Who made it, when, and what every reader must see first."""
     made = f"Made {summary.created:%Y-%m-%d} with tactful {plain(summary.tactful)}"
     by = f", started with the key `{code(summary.actor)}`" if summary.actor else ", by nobody who gave a key"
-    who = f"; {plain(summary.trainer)} answers for it" if summary.trainer else ""
-    lines = [f"{made}{by}{who}. A candidate: this card approves nothing."]
+    lines = [f"{made}{by}. A candidate: this card approves nothing."]
     if summary.noise == "reproducible":
         lines.append("**Made with reproducible noise, for tests. It protects nobody and cannot be approved.**")
     lines += [f"> {plain(note)}" for note in summary.notes]

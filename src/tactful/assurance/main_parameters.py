@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from tactful.assurance.influence import Influence
 from tactful.assurance.report_mitigation import MitigationFacts
 from tactful.assurance.summary import RunSummary, about, readable
+from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.plain_risk import to_you
 
 MAIN_PARAMETERS = "main_parameters.txt"
 _WIDTH = 72  # what MLflow's page shows without a scroll to the side
@@ -61,9 +63,8 @@ def main_parameters(
 
 def _lead(summary: RunSummary) -> str:
     made = f"{summary.created.day} {summary.created:%B %Y}"
-    who = f" {_line(summary.trainer)} answers for it." if summary.trainer else ""
     return (
-        f"This is about the model {_line(summary.model)}, made on {made}.{who} The text was made together with the "
+        f"This is about the model {_line(summary.model)}, made on {made}. The text was made together with the "
         "model, from its settings and from measurements of the model itself. The service that shows you the list adds "
         "which of your data it passes to the model, and where you find the choices below."
     )
@@ -132,7 +133,7 @@ def _never(summary: RunSummary, attributes: Sequence[str], mitigated: Mitigation
         if told
         else ""
     )
-    sensitive = ", ".join(_line(name) for name in summary.policy.sensitive_categories)
+    sensitive = ", ".join(_line(readable(name)) for name in summary.policy.sensitive_categories)
     lines = [
         "Who you are: no name, no attribute such as age or sex or income is used when a list is made." + compared,
         "Anybody else's identity or history: the model holds numbers about items, none about a person.",
@@ -184,8 +185,27 @@ def _protected(summary: RunSummary) -> list[str]:
             "What anybody can learn from the model about any one person who agreed "
             f"({_line(summary.unit).rstrip('.')}) is limited: it is differentially private with epsilon = "
             f"{summary.budget.epsilon:g} and delta = {summary.budget.delta:g}. The privacy statement has every figure."
-        )
+        ),
+        f"In plain words: {_first_lower(to_you(_loss(summary)))}",
     ]
+
+
+def _loss(summary: RunSummary) -> PrivacyLoss:
+    """What the run costs somebody in it, on whichever side they are."""
+    sides = (
+        PrivacyLoss(
+            mu_squared=sum(release.noise_multiplier**-2 for release in part),
+            slack_epsilon=sum(release.slack_epsilon for release in part),
+            tail=sum(release.tail for release in part),
+        )
+        for side in ("training", "evaluation")
+        if (part := [release for release in summary.losses if side in release.partitions])
+    )
+    return max(sides, key=lambda loss: loss.delta(0.0))
+
+
+def _first_lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _percent(share: float) -> str:

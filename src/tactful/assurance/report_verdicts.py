@@ -95,7 +95,8 @@ def _worst(result: AttributeResult, name: str, metric: str, *, looked_at: int, c
     """One gap in a sentence, with what it means that it was chosen as the largest."""
     low_group, high_group = result.extremes(metric)
     ratio: Estimate = result.ratio[metric]
-    perhaps = "That it is no gap at all cannot be ruled out. " if _may_be_none(ratio, looked_at, confidence) else ""
+    perhaps = _may_be_none(ratio, looked_at, confidence)
+    lead = "No gap is certain here; this one looks largest, and may be none: " if perhaps else ""
     chosen = (
         f"It was chosen as the largest of {looked_at} gaps: among so many some look like this by chance alone, and the "
         "range does not allow for the choice. "
@@ -103,10 +104,10 @@ def _worst(result: AttributeResult, name: str, metric: str, *, looked_at: int, c
         else ""
     )
     return (
-        f"{metric_name(metric)} by {readable(name)}. The group that looks worst served (“{low_group}”, "
+        f"{lead}{metric_name(metric)} by {readable(name)}. The group that looks worst served (“{low_group}”, "
         f"{about(result.by_group[low_group].people)} people) reaches {ratio.value:.0%} of the one that looks best "
         f"served (“{high_group}”, {about(result.by_group[high_group].people)} people). Between worst and best it "
-        f"could be anything from {percents(ratio.interval)}. {chosen}{perhaps}Gaps whose interval "
+        f"could be anything from {percents(ratio.interval)}. {chosen}Gaps whose interval "
         "leaves nearly everything open are not ranked."
     )
 

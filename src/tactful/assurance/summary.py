@@ -158,8 +158,6 @@ class RunSummary:
         The configuration as TOML.
     actor : str or None
         Public key that the run was started with.
-    trainer : str or None
-        Who answers for the run, in their own words.
     tuning : {"not stated", "none", "public data", "paid trials"}
     evaluation_share : float
         Share of people who are set aside, by keyed hash.
@@ -201,7 +199,6 @@ class RunSummary:
     membership: MembershipFacts | Unmeasured
     curator: Curator = Curator()
     actor: str | None = None
-    trainer: str | None = None
 
     @property
     def mu(self) -> float:

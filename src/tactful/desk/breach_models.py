@@ -10,10 +10,10 @@ from typing import Any
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.desk.person import Desk
-from tactful.desk.plain_risk import in_words, to_you
 from tactful.desk.trainings import Training, composed, trainings
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.plain_risk import in_words, to_you
 
 _SEEDED = "Its noise came from a seed, for tests: it protects nobody. Whoever has the seed can take the noise away."
 

@@ -23,11 +23,11 @@ from tactful.desk.impact import Impact, ModelImpact, impact
 from tactful.desk.listed import lists_about
 from tactful.desk.offering import offered
 from tactful.desk.person import Desk, Person, Reader
-from tactful.desk.plain_risk import yours
 from tactful.desk.requests import requests_of
 from tactful.desk.standing import asked_about, standing
 from tactful.desk.tables import Held
 from tactful.errors import TactfulError
+from tactful.privacy.plain_risk import yours
 from tactful.sources import VAULT, place
 
 SCHEMA = 1

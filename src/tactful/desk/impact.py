@@ -27,10 +27,10 @@ from typing import Any, Literal
 
 from tactful.desk.judged_again import Admissible, admissible
 from tactful.desk.person import Desk, Person, Reader
-from tactful.desk.plain_risk import in_words, to_you, yours
 from tactful.desk.trainings import Training, composed, trainings
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.events import Partition
+from tactful.privacy.plain_risk import in_words, to_you, yours
 
 Part = Literal["trained on", "used to judge", "not used", "not known"]
 """What a training did with the person's rows."""

@@ -13,8 +13,8 @@ from datetime import datetime
 from tactful.assurance.summary import readable
 from tactful.config import ControllerSection, TrainingConfig
 from tactful.desk.paper import Paper, Part, Points, Section, blank, points, sentence, stated
-from tactful.desk.plain_risk import plain_risk
 from tactful.planning import Planned
+from tactful.privacy.plain_risk import plain_risk
 
 RECOMMENDING = "personalization.recommendations"
 _ASSESSMENT, _MITIGATION = "fairness.assessment", "fairness.mitigation"
