@@ -57,7 +57,7 @@ def _listed(ids: str) -> list[str]:
 def tell_answer(answer: Answer) -> None:
     """A list of recommendations, with what each score is made of where asked for."""
     for place, item in enumerate(answer.items, 1):
-        named = "" if item.title == item.item_id else f"  {item.title}"
+        named = "" if item.title.casefold() == item.item_id.casefold() else f"  {item.title}"
         show.say(f"{place:3d}. {item.item_id}{named}  {item.score:.4f}")
         for part in item.because or ():
             show.say(f"       {part.contribution:+.4f}  {part.title or part.item_id or 'popularity'}")
