@@ -140,6 +140,14 @@ def plan(
     -----
     **Privacy.** *Reads* no data. *Returns* what follows from its arguments and a published table. *Costs* nothing.
     *Assumes* that the arguments are public or released.
+
+    Examples
+    --------
+    >>> forecast = tactful.plan(4000, 1000, epsilon=1)
+    >>> round(forecast.share_of_gain["typical"], 2)  # where tastes are as with films
+    0.51
+    >>> round(forecast.people_needed["50%"]["typical"], -2)  # for half of what lists gain without privacy
+    3900
     """
     if people < 1 or items < 1 or not (1 <= history_length < math.inf) or not (0 < epsilon <= MOST_EPSILON):
         raise UsageError(

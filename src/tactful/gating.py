@@ -45,6 +45,12 @@ def gate(config: str | Path, *, key: str | Path | None = None, as_of: datetime |
     whoever holds the rows and for nobody else: settings chosen by them are a release that nobody paid for. *Costs*
     nothing; nothing leaves, and the reading stands in the journal. *Assumes* what
     `tactful.personal.gate.ConsentGate.admit` assumes.
+
+    Examples
+    --------
+    >>> counts = tactful.gate("configs/shop.toml")
+    >>> counts.admitted + sum(counts.excluded.values()) == counts.read
+    True
     """
     settings, keys = TrainingConfig.load(config), Keys.load()
     purpose, privacy = settings.model.purpose, settings.privacy

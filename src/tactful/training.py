@@ -120,6 +120,27 @@ def train(
     released values.
     *Costs* the run's (ε, δ), debited to the ledger of the records store. *Assumes* what
     `tactful.privacy.release` says, and that one ``user_id`` is one person.
+
+    **Stores.** Records, secrets and MLflow are where ``TACTFUL_RECORDS``, ``TACTFUL_SECRET_FILE`` and
+    ``MLFLOW_TRACKING_URI`` say, else under models/ in the working folder. Report, card, statement, notice of the main
+    parameters and the artifact lie with the run in MLflow.
+
+    **Interrupted.** Ctrl-C leaves no candidate; what was not opened returns to the budget, and the exception says what
+    was spent.
+
+    See Also
+    --------
+    tactful.gate : Which rows would count, for nothing.
+    tactful.plan : What to expect, before anything is spent.
+
+    Examples
+    --------
+    >>> outcome = tactful.train("configs/shop.toml", key="models/trainer.key")
+    >>> outcome.status
+    'candidate'
+    >>> sorted(outcome.metrics)
+    ['lift@20', 'ndcg@10', 'popularity_recall@20', 'recall@10']
+    >>> low, high = outcome.intervals["lift@20"]  # above 0: personal lists are better than popular items
     """
     settings = TrainingConfig.load(config)
     actor = key or os.environ.get("TACTFUL_ACTOR_KEY")

@@ -71,5 +71,6 @@ def _tell(found: Verification) -> None:
     for note in found.notes:
         show.say(f"note: {note}")
     show.say(f"head of the journal: {found.head}")
-    words = "everything agrees" if found.ok else f"{len(found.mismatches)} mismatches"
+    count = len(found.mismatches)
+    words = "everything agrees" if found.ok else f"{count} mismatch{'es' if count > 1 else ''}"
     show.say(f"{found.model}: {words}")

@@ -55,6 +55,18 @@ class Recommender:
     Notes
     -----
     Made by `Recommender.load`, which checks the approval. `Recommender.unapproved` is for looking at a candidate.
+
+    Examples
+    --------
+    >>> recommender = Recommender.load("models:/shop@champion")
+    >>> answer = recommender.recommend(["item-00", "item-02"], n=3, profiling=True, because=True)
+    >>> len(answer.items), answer.personalised
+    (3, True)
+    >>> first = answer.items[0]
+    >>> abs(sum(part.contribution for part in first.because) - first.score) < 1e-5
+    True
+    >>> recommender.recommend(["item-00"], n=3, profiling=False).personalised  # the history is not read
+    False
     """
 
     __slots__ = ("_by", "_clock", "_everything", "_items", "expires_at")
