@@ -105,6 +105,11 @@ def test_the_journal_carries_the_signed_decision(world: World) -> None:
         ({"noise": "reproducible"}, {}, "reproducible"),
         ({}, {"reason": "  "}, "empty"),
         ({}, {"reviewers": Reviewers(names={})}, "not listed"),
+        (
+            {},
+            {"reviewers": Reviewers(names={"k": "Ada"}, file=Path("r.toml"))},
+            "not listed in r.toml, which lists Ada. ",
+        ),
         ({"verdicts": PASSES | {"ndcg_by_age": "fail"}}, {}, "ndcg_by_age: fail"),
         ({"verdicts": {"a": "insufficient evidence"}}, {}, "a: insufficient evidence"),
         ({"verdicts": {"a": "fail", "b": "fail"}}, {"overrides": {"a": "known"}}, "b: fail"),

@@ -364,20 +364,37 @@ def test_in_the_wrong_folder_nothing_succeeds(tactful: Tactful, folder: Path, ar
 
 
 def test_a_purpose_that_tactful_does_not_ask_for_is_told(imported: Tactful, folder: Path) -> None:
-    """To give or withdraw it is refused; an import stores it and says so."""
+    """To give or withdraw it is refused, with what may be meant; an import stores another's purpose and says so."""
     for command in ("give", "withdraw"):
         for purpose in ("personalisation", "personalization.recommendation", "all"):
             refused = imported(command, ANN, "--purpose", purpose)
             assert (refused.code, "personalization (training, recommendations, sensitive)" in refused.err) == (2, True)
+            meant = {"personalisation": "personalization.", "all": "e.g. personalization.recommendations."}
+            assert f"Write {meant.get(purpose, 'personalization.recommendations.')}" in refused.err
     (folder / "more.csv").write_text(
         "user_id,purpose,state,event_time\n"
-        f"{ANN},personalisation,withdrawn,2026-05-01\n{BOB},personalization.ads,given,2026-05-01\n"
+        f"{ANN},marketing,withdrawn,2026-05-01\n{BOB},personalization.ads,given,2026-05-01\n"
         f"{BOB},personalization.training.shop,given,2026-05-01\n"
     )
     found = imported("import", "more.csv")
     assert (found.code, found.json["added"]) == (0, 3)
-    assert found.json["unknown_purposes"] == {"personalisation": 1, "personalization.ads": 1}
-    assert "NOT a purpose that tactful asks for: personalisation (1 events)" in found.err
+    assert found.json["unknown_purposes"] == {"marketing": 1, "personalization.ads": 1}
+    assert "NOT a purpose that tactful asks for: marketing (1 events)" in found.err
+
+
+@pytest.mark.parametrize("more", [[], [ACCEPT], ["--dry-run"]])
+def test_an_import_with_a_misspelt_purpose_is_refused_whole(imported: Tactful, folder: Path, more: list[str]) -> None:
+    """Nothing of it is written, whatever is accepted: the store could not be mended."""
+    before = [entry.sequence for entry in records(folder).entries()]
+    (folder / "more.csv").write_text(
+        f"user_id,purpose,state,event_time\n{BOB},personalization,given,2026-05-01\n"
+        f"{ANN},Personalisation.Training,withdrawn,2026-05-01\n"
+    )
+    found = imported("import", "more.csv", *more)
+    assert (found.code, found.json) == (2, None)
+    assert "personalisation.training may mean personalization.training. Call it personalization.training" in found.err
+    assert [entry.sequence for entry in records(folder).entries()] == before
+    assert ConsentStore.open(records(folder), keys(folder)).events().num_rows == 3
 
 
 @pytest.mark.prove
@@ -385,7 +402,7 @@ def test_an_export_tells_of_what_tactful_asks_for(imported: Tactful, folder: Pat
     """A purpose that is another's is not said to stand somehow for everybody."""
     (folder / "more.csv").write_text(
         "user_id,purpose,state,event_time\n"
-        f"{ANN},personalisation,withdrawn,2026-05-01\n{BOB},personalization.ads,given,2026-05-01\n"
+        f"{ANN},marketing,withdrawn,2026-05-01\n{BOB},personalization.ads,given,2026-05-01\n"
         f"{BOB},personalization.training.shop,given,2026-05-01\n"
     )
     assert imported("import", "more.csv").code == 0

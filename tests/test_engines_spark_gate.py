@@ -7,12 +7,13 @@ import pyarrow as pa
 import pytest
 
 from engines_spark import spark
-from personal_reference import KEYS, PURPOSE, event, expected, gate, log, moment, outcomes
+from personal_reference import KEYS, PURPOSE, event, expected, gate, log, moment, outcomes, world
+from tactful.errors import SchemaError
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.split import hold_out
 from test_personal_gate_cases import CASES
 from test_personal_gate_reference import crowd
-from test_personal_gate_spelling import ABSURD, CLEAN, NO, SOUND, STRANGE, UNCLEAN
+from test_personal_gate_spelling import ABSURD, CANARY, CLEAN, HELD, NO, SOUND, STRANGE, UNCLEAN, fates_held, held
 
 pytestmark = pytest.mark.prove
 
@@ -119,3 +120,22 @@ def test_duckdb_agrees_with_the_rules_on_the_crowd():
     """So that both agree with a third; of unclean ids and absurd times other tests speak."""
     made, rows = crowd(8, 300)
     assert outcomes(made, rows, THEN, NOW) == expected(made, rows, THEN, NOW)
+
+
+def test_a_misspelt_purpose_stops_spark_as_it_stops_duckdb():
+    """Before any row is judged, and nobody is named; a business's own purpose does not."""
+    for purpose in (f"personalisation.training.{CANARY}", "personalisation.email"):
+        said = [event(CANARY, "given", 1), event(CANARY, "withdrawn", 2, purpose)]
+        judge = gate(world(said), NOW, engine=spark())
+        if "email" in purpose:
+            assert judge.admit(log([(CANARY, "bread", 4)]), PURPOSE).counts.admitted == 1
+            continue
+        with pytest.raises(SchemaError, match="may mean personalization") as stopped:
+            judge.admit(log([(CANARY, "bread", 4)]), PURPOSE)
+        assert CANARY not in f"{stopped.value} {stopped.value.fields}"
+
+
+def test_what_the_store_holds_counts_as_it_was_meant_on_spark(tmp_path, monkeypatch):
+    """Each case has the outcome that it has on DuckDB."""
+    events = held(tmp_path, monkeypatch).events(evidence=False)
+    assert fates_held(events, engine=spark()) == {who: outcome for who, (outcome, _) in HELD.items()}

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
-from personal_reference import KEYS, PURPOSE, event, gate, log, moment, outcomes, texts, world
+from personal_reference import KEYS, PURPOSE, day, event, gate, log, moment, outcomes, texts, world
+from records_people import Clock, opened
 from tactful.errors import SchemaError
+from tactful.personal import books
 from tactful.personal.books import consents as open_consents
 from tactful.personal.books import subjects as open_subjects
 from tactful.personal.consent import GateCounts
+from tactful.personal.consent_state import everybody
 from tactful.personal.ids import is_clean
 from tactful.personal.log import InteractionLog
+from tactful.personal.objections import standings
+from tactful.personal.one_person import judge, rows_of
+from tactful.records import consent_rows
+from tactful.records.consents import ConsentStore
 
 A = "ann"
 NO = ("refused", "withdrawn", "withdrawm")
@@ -74,6 +86,154 @@ def test_capitals_and_spaces_around_a_purpose_are_no_misspelling():
     consents += [event(f"back-{n}", "given", 3) for n in range(3)]
     out, back = ([f"{user}-{n}" for n in range(3)] for user in ("out", "back"))
     assert fates(consents, [*out, *back]) == dict.fromkeys(out, "withdrawn") | dict.fromkeys(back, "admitted")
+
+
+MISSPELT = {
+    PURPOSE: ("personalisation.training", " Personalization.Trainning", "personalization_training"),
+    "personalization": ("personalisation", "PERSONALIZATON"),
+    "personalization.sensitive": ("personalization.sensitve.family", "personalisation.sensitive.family"),
+    "fairness.assessment": ("fairness.assesment",),
+}
+"""By what was meant."""
+ALL = [(meant, purpose) for meant, purposes in MISSPELT.items() for purpose in purposes]
+CANARY = "canary_ann_7391"
+
+
+def table_of(consents: list[dict]) -> pa.Table:
+    """Consents as a file has them."""
+    columns = ["user_id", "purpose", "state", "event_time", "recorded_time", "valid_until"]
+    times = {"event_time": "event", "recorded_time": "recorded", "valid_until": "until"}
+    return texts([{c: day(e[times[c]]) if c in times else e[c] for c in columns} for e in consents], " ".join(columns))
+
+
+def questions(consents: list[dict]) -> dict[str, Callable[[], Any]]:
+    """All that reads consents, asked of these."""
+    made, rows, table = world(consents), log([(CANARY, "bread", 4)]), table_of(consents)
+    options = {"catalogue": gate(made, 7)._catalogue, "policy": gate(made, 7)._policy, "keys": KEYS}
+    mine = [rows_of(CANARY, table, "consents", keys=KEYS).table]
+    used = pa.table({"user_id": [CANARY], "item_id": ["bread"], "timestamp": [day(4)]})
+    return {
+        "admit": lambda: gate(made, 7).admit(rows, PURPOSE).counts.admitted,
+        "replay": lambda: gate(made, 7).replay(rows, PURPOSE, moment(7)).admitted,
+        "retrace": lambda: gate(made, 7).retrace(rows, PURPOSE, moment(7)).counts.admitted,
+        "willing": lambda: len(gate(made, 7).willing(KEYS.pseudonyms([CANARY]), PURPOSE)),
+        "suppressions": lambda: len(standings(consents=table, keys=replace(KEYS, suppression=b"l" * 32)).marks),
+        "export": lambda: everybody(consents=table, keys=KEYS).num_rows,
+        "one person": lambda: judge(
+            interactions=used, consents=mine, subjects=[], purpose=PURPOSE, now=lambda: moment(7), **options
+        ),
+    }
+
+
+ASKING = list(questions([event(CANARY, "given", 1)]))
+
+
+@pytest.mark.parametrize("asking", ASKING)
+@pytest.mark.parametrize("state", ["given", "withdrawn"])
+def test_a_misspelt_purpose_stops_whoever_reads_consents(asking, state):
+    """Before any row is judged; both names are told, and nobody's."""
+    said = [event(CANARY, "given", 1), event(CANARY, state, 2, f"personalisation.training.{CANARY}")]
+    with pytest.raises(SchemaError, match=r"personalisation\.training may mean personalization\.training\.") as stopped:
+        questions(said)[asking]()
+    assert CANARY not in f"{stopped.value} {stopped.value.fields}"
+    questions([event(CANARY, "given", 1), event(CANARY, state, 2, "personalisation.email")])[asking]()
+
+
+@pytest.mark.parametrize(("meant", "purpose"), ALL)
+def test_each_spelling_is_told_with_what_was_meant(meant, purpose):
+    """In the one of two tables that has it, by its name."""
+    said = [table_of([event(A, "given", 1)]), table_of([event(A, "withdrawn", 2, purpose)])]
+    with pytest.raises(SchemaError, match=f"may mean {meant}") as stopped:
+        gate(world(), 7, consents=said).replay(log([(A, "bread", 4)]), PURPOSE, moment(7))
+    assert list(stopped.value.fields["purposes"].values()) == [meant]
+
+
+def test_without_the_stop_a_misspelt_withdrawal_protects_nobody(monkeypatch):
+    """Why it is there: a gate that is broken so admits the row, and the tests above would see it."""
+    monkeypatch.setattr(books, "check_spelling", lambda *_: None)
+    said = [event(A, "given", 1), event(A, "withdrawn", 2, "personalisation.training")]
+    assert counted(said, [(A, "bread", 4)]).admitted == 1
+
+
+def test_a_purpose_of_the_businesss_own_changes_nothing():
+    """Whatever is said of it."""
+    own = ["marketing.email", "personalisation.email", "personalization.tracking", "analytics", "personalization.ads"]
+    said = [event(A, "given", 1), *(event(A, state, 2, purpose) for purpose in own for state in ("given", "refused"))]
+    assert counted(said, [(A, "bread", 4)]).admitted == 1
+
+
+HELD = {
+    "withdrawn": ("withdrawn", [("given", 1, PURPOSE), ("withdrawn", 2, "personalisation.training")]),
+    "refused above": ("refused", [("given", 1, PURPOSE), ("refused", 2, "personalisation")]),
+    "no state": ("refused", [("given", 1, PURPOSE), ("withdrawm", 2, "personalization.trainning")]),
+    "no time": ("refused", [("given", 1, PURPOSE), ("withdrawn", "soon", "personalization.trainning")]),
+    "given": ("no_record", [("given", 1, "personalisation.training")]),
+    "lifts nothing": (
+        "withdrawn",
+        [("given", 1, PURPOSE), ("withdrawn", 2, "personalisation.training"), ("given", 3, "personalisation.training")],
+    ),
+    "given again": (
+        "admitted",
+        [("given", 1, PURPOSE), ("withdrawn", 2, "personalisation.training"), ("given", 3, PURPOSE)],
+    ),
+    "another's": ("admitted", [("given", 1, PURPOSE), ("refused", 2, "fairness.assesment")]),
+}
+"""What holds of whom the store holds such events of."""
+
+
+def said_by_held() -> list[dict]:
+    """All of it."""
+    return [event(who, *rest) for who, (_, told) in HELD.items() for rest in told]
+
+
+def held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ConsentStore:
+    """A store that took them when it took any name."""
+    store = opened(f"sqlite:///{folder}/records.db", Clock(moment(400)), KEYS)[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(consent_rows, "check_spelling", lambda *_: None)
+        store.add(table_of(said_by_held()), source="x")
+    return store
+
+
+def fates_held(events: pa.Table, **options: object) -> dict[str, str]:
+    """What becomes of one row of each."""
+    names = dict(zip(KEYS.pseudonyms(HELD), HELD, strict=True))
+    rows = [(who, "bread", 4) for who in HELD]
+    return {names[name]: outcome for name, _, _, outcome in outcomes(world(), rows, 7, 7, consents=events, **options)}
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_what_the_store_holds_counts_as_it_was_meant_and_stops_nobody(tmp_path, monkeypatch, evidence):
+    """What does not give counts for the purpose that was meant; what gives counts for none. What was said stays."""
+    events = held(tmp_path, monkeypatch).events(evidence=evidence)
+    assert fates_held(events) == {who: outcome for who, (outcome, _) in HELD.items()}
+    assert "personalisation.training" in events["purpose"].to_pylist()
+    with pytest.raises(SchemaError, match="may mean"):  # the same in a table
+        fates_held(table_of(said_by_held()))
+
+
+def test_one_person_is_told_what_the_store_holds_as_the_gate_judges_it(tmp_path, monkeypatch):
+    """Beside a table of the business in which all is well."""
+    store, made = held(tmp_path, monkeypatch), gate(world(), 7)
+    told = {}
+    for who in HELD:
+        events = store.events(user_ids=[who])
+        mine = [
+            rows_of(who, source, "consents", keys=KEYS).table for source in (events, table_of([event("x", "given", 1)]))
+        ]
+        assert mine[0]["purpose"].to_pylist() == events["purpose"].to_pylist()
+        used = pa.table({"user_id": [who], "item_id": ["bread"], "timestamp": [day(4)]})
+        options = {"catalogue": made._catalogue, "policy": made._policy, "keys": KEYS, "purpose": PURPOSE}
+        found = judge(interactions=used, consents=mine, subjects=[], now=lambda: moment(7), **options)
+        [told[who]] = found.outcomes
+    assert told == {who: outcome for who, (outcome, _) in HELD.items()}
+
+
+def test_a_store_that_is_read_as_it_is_spelt_protects_nobody(tmp_path, monkeypatch):
+    """A gate that is broken so is found out by the cases."""
+    events = held(tmp_path, monkeypatch).events(evidence=False)
+    monkeypatch.setattr(books, "as_meant", lambda table: table)
+    assert fates_held(events)["withdrawn"] == "admitted"
 
 
 UNCLEAN = ["ann ", " ann", "ann\t", "\rann", "ann\u00a0", "\u200bann", "ann\ufeff"]

@@ -15,6 +15,7 @@ from tactful.errors import ConfigError, NotFoundError, SchemaError
 from tactful.personal.gate import ConsentGate
 from tactful.personal.log import InteractionLog
 from tactful.personal.moments import moments
+from tactful.personal.source import Source
 
 CANARY = "canary-4711"
 CONSENT = texts(
@@ -176,6 +177,22 @@ def test_a_missing_column_is_named_with_those_found(column, form, tmp_path):
     with pytest.raises(SchemaError, match=column) as stopped:
         InteractionLog.open(written(interactions(["7"]).drop_columns([column]), form, tmp_path))
     assert "it has" in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (("user_id", "price"), "log needs the columns item_id and timestamp; it has user_id, price. "),
+        (("user_id", "item_id"), "log needs the column timestamp; it has user_id, item_id. "),
+        (("a",), "log needs the columns user_id, item_id and timestamp; none of its 1 columns is one of "),
+    ],
+)
+def test_all_that_is_missing_is_named_at_once(found, says):
+    """So that a table is mended in one go."""
+    with pytest.raises(SchemaError) as stopped:
+        Source.open(texts([], " ".join(found)), role="log", required=("user_id", "item_id", "timestamp"))
+    assert str(stopped.value).startswith(says)
+    assert stopped.value.fields["missing"] == tuple(n for n in ("user_id", "item_id", "timestamp") if n not in found)
 
 
 def test_files_that_are_not_there_or_not_tables(tmp_path):

@@ -230,6 +230,16 @@ def test_a_time_column_that_is_not_times_stops_and_one_bad_value_does_not(worksp
     assert found.counts.excluded["malformed"] == 1
 
 
+def test_a_misspelt_purpose_stops_the_run_before_it_costs(workspace: Path) -> None:
+    """It would pay for nobody's consents, or train on who refused under that name."""
+    path = workspace / "consents.csv"
+    path.write_text(path.read_text().replace("personalization.training", "personalisation.training"))
+    with pytest.raises(SchemaError, match="Call it personalization") as stopped:
+        train(workspace / "shop.toml")
+    assert "consents.csv" in str(stopped.value)
+    assert BudgetLedger(Records.open()).status().as_json()["debits"] == []
+
+
 def test_a_missing_column_names_those_there_are(workspace: Path) -> None:
     """Without timestamps nothing can be judged."""
     pd.read_parquet(workspace / "interactions.parquet").drop(columns="timestamp").to_parquet(

@@ -25,7 +25,7 @@ the message. No error carries a person's id.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Self
 
 
@@ -182,3 +182,9 @@ def columns_given(found: Collection[str], known: Collection[str]) -> str:
     if not found or set(found) & set(known):
         return f"it has {', '.join(found) or 'none'}"
     return f"none of its {len(found)} columns is one of {', '.join(known)}; perhaps the header is missing"
+
+
+def columns_named(missing: Sequence[str]) -> str:
+    """The columns that a table lacks, all of them, in words."""
+    *first, last = missing
+    return f"the columns {', '.join(first)} and {last}" if first else f"the column {last}"

@@ -72,7 +72,9 @@ class Case:
         public = public_text(private)
         if public not in reviewers.keys:
             refuse(
-                "a decision is a listed reviewer's", given="this key is not listed", do="Have a listed reviewer decide"
+                "a decision is a listed reviewer's",
+                given=f"this key is not listed{reviewers.listed}",
+                do="Have a listed reviewer decide",
             )
         if not reviewers.may(public, role, model):
             refuse(

@@ -32,7 +32,7 @@ UNPROTECTED = (
     "The catalogue of items and their features: declared by the business, public by assumption.",
     "Configuration: purposes, retention, bounds, levels of demographic attributes, metrics and rules.",
     "That a run took place, when, how long it took and how much memory it used.",
-    "That a run did not start because a table cannot be read or a record names nobody.",
+    "That a run did not start because a table cannot be read, a record names nobody or a purpose is misspelt.",
     "The memory of the process while it runs, where exact sums, noise and keys are.",
     "Two ids of one person: each id is protected as a person of its own.",
     "Groups of people: k people together are protected at k times mu.",

@@ -4,7 +4,8 @@ Notes
 -----
 Whether it is in force says the gate, and only where it says no is this asked. The gate's rules are told back here in
 few words: of each purpose on the path the last event counts, and one that is no grant, or cannot be read, stands
-against it. The event that is named is the latest of those that fit the gate's reason.
+against it. The event that is named is the latest of those that fit the gate's reason, with the purpose that it counts
+for: to a misspelt one that the consent store holds, that is the one that was meant.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tactful.personal.consent import path_of
+from tactful.personal.consent import misspelt, path_of
 from tactful.personal.one_person import UNREADABLE
 
 _STATES = ("given", "refused", "withdrawn")
@@ -42,7 +43,8 @@ def deciding(
     Assumes: the events are all of one person.
     """
     path = {node for node, _ in path_of(purpose)}
-    bearing = [event for event in history if event.get("purpose") is None or event["purpose"] in path]
+    counted: list[Mapping[str, Any]] = [{**event, "purpose": _counts_for(event)} for event in history]
+    bearing = [event for event in counted if event["purpose"] is None or event["purpose"] in path]
     if state == "expired":
         ended = [event for event in bearing if _ended(event, now)]
         last = max(ended, key=lambda event: _time(event, "valid_until"), default=None)
@@ -51,6 +53,12 @@ def deciding(
     against = against or [event for event in bearing if _fits(event, state)]
     last = max(against, key=lambda event: _time(event, "event_time"), default=None)
     return last, None if last is None else _since(last, now)
+
+
+def _counts_for(event: Mapping[str, Any]) -> str | None:
+    """The purpose that the gate counts an event for, see `tactful.records.stored_purposes`."""
+    purpose: str | None = event.get("purpose")
+    return purpose if purpose is None or event.get("state") == "given" else misspelt([purpose]).get(purpose, purpose)
 
 
 def _last_of_each(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 from tactful import __version__
 from tactful.catalogue import Catalogue
 from tactful.config import ControllerSection, TrainingConfig
-from tactful.desk.dossier_rows import RECOMMENDING, Judging, attributes, flags, history, interactions
+from tactful.desk.dossier_rows import RECOMMENDING, Judging, attributes, flags, history, interactions, tables_of
 from tactful.desk.dossier_words import NOT_JUDGED, NOT_TOLD, next_words
 from tactful.desk.impact import Impact, ModelImpact, impact
 from tactful.desk.listed import lists_about
@@ -27,6 +27,7 @@ from tactful.desk.requests import requests_of
 from tactful.desk.standing import asked_about, standing
 from tactful.desk.tables import Held
 from tactful.errors import TactfulError
+from tactful.personal.one_person import check_said
 from tactful.privacy.plain_risk import yours
 from tactful.sources import VAULT, place
 
@@ -130,6 +131,8 @@ def _judging(desk: Desk, person: Person, held: tuple[Held, ...]) -> tuple[Judgin
         return None, "No configuration is known, so it cannot be said what each row is used for."
     try:
         catalogue = Catalogue.open(desk.settings.data.items)
+        for table in tables_of(held, "consents"):
+            check_said(table)
     except TactfulError as error:
         return None, str(error)
     return Judging(desk=desk, person=person, held=held, catalogue=catalogue, policy=policy), ""

@@ -16,7 +16,7 @@ from tactful.config import TrainingConfig
 from tactful.desk.person import Desk, Person, Reader
 from tactful.desk.tables import Held, Table, named_tables
 from tactful.desk.trainings import Training
-from tactful.errors import TactfulError
+from tactful.errors import SchemaError, TactfulError
 from tactful.personal.one_person import UNREADABLE, agreed, judge
 from tactful.personal.policy import Policy
 from tactful.records.read_point import ReadPoint
@@ -122,11 +122,16 @@ def _judged(
         "as_of": _time(facts.get("as_of")),
         "now": lambda: now,
     }
-    rows = [judge(interactions=table, **asked).admitted for table in parts["interactions"]]
+    notes += _changed(desk, facts, now)
+    try:
+        rows = [judge(interactions=table, **asked).admitted for table in parts["interactions"]]
+        agrees = None if "consents" in lost else agreed(person.user_id, **asked)
+    except SchemaError as error:  # a purpose in a table is misspelt: what it counted for then is not known
+        return _unknown(*notes, f"What they agreed to could not be read: {error}")
     return Admissible(
         rows=None if "interactions" in lost else sum(rows),
-        agreed=None if "consents" in lost else agreed(person.user_id, **asked),
-        notes=(*notes, *_changed(desk, facts, now)),
+        agreed=agrees,
+        notes=tuple(notes),
     )
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from tactful.catalogue import Catalogue
 from tactful.desk.dossier_rows import RECOMMENDING, Judging, tables_of
-from tactful.personal.consent import SENSITIVE, path_of
+from tactful.personal.consent import SENSITIVE, misspelt, path_of
 from tactful.personal.one_person import UNREADABLE, judge
 from tactful.personal.policy import Policy
 
@@ -31,8 +31,9 @@ def asked_about(judging: Judging, training: str) -> list[str]:
     """The purposes that a person is told about: those that tactful asks for, and those that they spoke of."""
     sensitive = [f"{SENSITIVE}.{name}" for name in sorted(judging.policy.sensitive)]
     known = [training, RECOMMENDING, "fairness.assessment", "fairness.mitigation", *sensitive]
-    spoken = sorted({word for word in _values(judging, "purpose") if word and _is_purpose(word)})
-    return list(dict.fromkeys([*known, *spoken]))
+    spoken = {word for word in _values(judging, "purpose") if word and _is_purpose(word)}
+    meant = misspelt(spoken)
+    return list(dict.fromkeys([*known, *sorted(meant.get(word, word) for word in spoken)]))
 
 
 def standing(judging: Judging, purposes: Iterable[str]) -> list[dict[str, Any]]:
@@ -88,9 +89,9 @@ def _outcomes(judging: Judging, purpose: str, times: Sequence[datetime], now: da
 
 
 def _said_something(judging: Judging, purpose: str) -> bool:
-    """Whether any record of theirs may bear on a purpose; one that names no purpose may."""
-    path = {node for node, _ in path_of(purpose)}
-    return any(not _is_purpose(word) or word in path for word in _values(judging, "purpose"))
+    """Whether any record of theirs may bear on a purpose; one that names none, or a misspelt one, may."""
+    path, words = {node for node, _ in path_of(purpose)}, set(_values(judging, "purpose"))
+    return any(not word or not _is_purpose(word) or word in path or misspelt([word]) for word in words)
 
 
 def _is_purpose(word: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from tactful.personal.engines.base import Census, Kind, Session
 from tactful.personal.source import Source, Tabular, each
 from tactful.personal.statement import CONSENTS, SUBJECTS
 from tactful.personal.times import micros
+from tactful.records.purposes import check_spelling
+from tactful.records.stored_purposes import as_meant, is_stored
 
 LOG: dict[str, Kind] = {"user_id": "person", "item_id": "id", "timestamp": "time"}
 _CONSENTS: dict[str, Kind] = {
@@ -28,9 +31,10 @@ _CONSENTS: dict[str, Kind] = {
 _SUBJECTS: dict[str, Kind] = {"user_id": "person", "minor": "flag", "erased_at": "time"}
 _ERASED = {"pseudonym": pa.string(), "erased_at": pa.int64()}
 _SAID = """
-SELECT COUNT(event_time) AS times,
+SELECT purpose, COUNT(event_time) AS times,
   COUNT(CASE WHEN LOWER(state) IN ('given', 'refused', 'withdrawn') THEN 1 END) AS states
 FROM {}
+GROUP BY purpose
 """
 
 
@@ -55,7 +59,7 @@ def _consents(source: Tabular) -> Source:
     required = ("user_id", "purpose", "state", "event_time")
     found = Source.open(source, role="consents", required=required, optional=("recorded_time", "valid_until"))
     headers.check_header(found.header, headers.CONSENTS, found.name)
-    return found
+    return replace(found, table=as_meant(found.table)) if is_stored(found.table) else found
 
 
 def subjects(source: Tabular) -> Source:
@@ -83,8 +87,9 @@ def stage(session: Session, consent_events: Sequence[Source], subject_rows: Sour
     Raises
     ------
     SchemaError
-        If a column has the wrong type, a row names nobody or hides whom it names, no state is one, or no time can be
-        read.
+        If a column has the wrong type, a row names nobody or hides whom it names, no state is one, no time can be
+        read, or a purpose may have been meant as one that tactful asks for. Events of the consent store, which cannot
+        be mended, do not stop at that: see `tactful.records.stored_purposes`.
     """
     names = [f"consent_rows_{number}" for number in range(len(consent_events))]
     for name, source in zip(names, consent_events, strict=True):
@@ -114,15 +119,17 @@ def settle(session: Session, erased: Mapping[str, datetime]) -> None:
 
 
 def _check_said(session: Session, name: str, source: Source) -> None:
-    """Raise `SchemaError` unless these consent events name people, times and states."""
+    """Raise `SchemaError` unless these consent events name people, times, states, and purposes by their names."""
     census = session.census(name)
     check_names(source, census)
     said = session.query(_SAID.format(name))
-    check_times(source, "event_time", rows=census.rows, times=int(said["times"][0]))
-    if census.rows and not said["states"][0]:
+    check_times(source, "event_time", rows=census.rows, times=int(said["times"].sum()))
+    if census.rows and not said["states"].sum():
         raise SchemaError(
             f"states in {source.name} are given, refused or withdrawn", given="no row has one", do="Map them"
         )
+    if not is_stored(source.table):
+        check_spelling((str(name) for name in said["purpose"] if name is not None), source.name)
 
 
 def check_times(source: Source, column: str, *, rows: int, times: int) -> None:

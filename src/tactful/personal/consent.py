@@ -5,9 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from tactful.errors import TactfulError, UsageError
+from tactful.records.purposes import ASKED, PURPOSE, is_asked, misspelt
+
+__all__ = [
+    "ASKED",
+    "OUTCOMES",
+    "PURPOSE",
+    "REASONS",
+    "SENSITIVE",
+    "GateCounts",
+    "asked_purpose",
+    "checked_purpose",
+    "is_asked",
+    "misspelt",
+    "path_of",
+]
 
 REASONS = (
     "malformed",
@@ -29,17 +43,6 @@ OUTCOMES = ("admitted", *REASONS)
 
 SENSITIVE = "personalization.sensitive"
 """The parent of every opt-in to a sensitive category."""
-
-ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "personalization": ("training", "recommendations", "sensitive"),
-        "fairness": ("assessment", "mitigation"),
-    }
-)
-"""The purposes that tactful asks for: each root, and the words that follow it. What is below those is a business's."""
-
-PURPOSE = r"[a-z0-9_]+(\.[a-z0-9_]+)*"
-"""A purpose is lower-case words joined by dots. A regular expression that every engine understands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +87,6 @@ def checked_purpose(purpose: str) -> str:
     return purpose
 
 
-def is_asked(purpose: str) -> bool:
-    """Whether tactful asks for this purpose, or for what it is part of or has as its parts."""
-    root, *below = purpose.split(".")
-    return root in ASKED and (not below or below[0] in ASKED[root])
-
-
 def asked_purpose(purpose: str) -> str:
     """The purpose, if it is one that tactful asks for: to record another would change nothing, and look as if it did.
 
@@ -103,7 +100,7 @@ def asked_purpose(purpose: str) -> str:
         raise UsageError(
             f"a purpose is one that tactful asks for, or below one: {'; '.join(known)}",
             given=repr(purpose),
-            do="Write e.g. personalization.recommendations",
+            do=f"Write {misspelt([purpose]).get(purpose, 'e.g. personalization.recommendations')}",
         )
     return purpose
 

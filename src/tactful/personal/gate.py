@@ -21,7 +21,9 @@ What the gate decides where the rules leave room, always toward using less:
   may lie later.
 - A record whose person is missing, or whose id hides blanks or control characters, stops the run, since nobody knows
   whom it protects; an interaction of such an id is ``malformed``. So does a column that may be a misspelt
-  `valid_until`, `recorded_time`, `minor` or `erased_at`.
+  `valid_until`, `recorded_time`, `minor` or `erased_at`, and a purpose that may be a misspelt one of those that tactful
+  asks for (`tactful.records.purposes.misspelt`): to refuse it would protect nobody. In the consent store, where nothing
+  can be mended, such a refusal counts for the purpose that was meant, and such a grant for nothing.
 - To give `personalization` does not opt in to a sensitive category; see `tactful.personal.consent.path_of`.
 - A minor flag that is neither yes nor no is a yes. An erasure counts now even when it is dated in the future.
 """
@@ -130,7 +132,8 @@ class ConsentGate:
         UsageError
             If `as_of` is in the future, or the purpose is not one.
         SchemaError
-            If a column has the wrong type, no time can be read, or a record names nobody or hides whom.
+            If a column has the wrong type, no time can be read, a record names nobody or hides whom, or a purpose may
+            be a misspelt one of those that tactful asks for.
 
         Privacy
         -------

@@ -32,6 +32,8 @@ from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.source import Source, Tabular
 from tactful.personal.times import micros, utc_now
+from tactful.records.purposes import check_spelling
+from tactful.records.stored_purposes import STORED, is_stored
 
 Role = Literal["interactions", "consents", "subjects", "attributes"]
 """What a table about people is for."""
@@ -164,7 +166,8 @@ def rows_of(
     session.drop("rows", "wanted")
     values["user_id"] = np.full(len(values["user_id"]), user_id, dtype=object)
     text = {name: pa.array(_texts(kind, values, name), pa.string()) for name, kind in kept.items()}
-    return PersonRows(table=pa.table(text), not_read=tuple(sorted(set(found.header) - set(kept))))
+    told = pa.table(text, metadata=STORED if is_stored(found.table) else None)
+    return PersonRows(table=told, not_read=tuple(sorted(set(found.header) - set(kept))))
 
 
 def judge(
@@ -245,6 +248,12 @@ def agreed(
     return bool(gate.willing(keys.pseudonyms([user_id]), purpose, as_of))
 
 
+def check_said(consents: pa.Table) -> None:
+    """Raise `SchemaError` if the gate would stop at a purpose in a person's consents, of `rows_of`."""
+    if not is_stored(consents):
+        check_spelling({purpose for purpose in consents["purpose"].to_pylist() if purpose}, "consents")
+
+
 def checked_id(user_id: str) -> str:
     """The id, if it may be one.
 
@@ -274,8 +283,11 @@ def _gate(
     """The gate over what one person said, and a refusal of somebody made up."""
     refused = {"user_id": nobody, "purpose": "nothing", "state": "refused", "event_time": now().isoformat()}
     flagged = _joined(subjects, "subjects")
+    stored, others = ([table for table in consents if is_stored(table) == one] for one in (True, False))
+    said = [_joined(others, "consents")]
+    said += [_joined(stored, "consents").replace_schema_metadata(STORED)] if stored else []
     return ConsentGate(
-        consents=_with(_joined(consents, "consents"), refused),
+        consents=[_with(table, refused) for table in said],
         subjects=flagged if flagged.num_rows else None,
         catalogue=catalogue,
         policy=policy,
@@ -324,4 +336,4 @@ def _column(table: pa.Table, name: str) -> list[str | None]:
 def _with(table: pa.Table, row: Mapping[str, str]) -> pa.Table:
     """The table with one more row; what it does not say is missing."""
     more = pa.table({name: pa.array([row.get(name)], pa.string()) for name in table.column_names})
-    return pa.concat_tables([table, more])
+    return pa.concat_tables([table, more.replace_schema_metadata(table.schema.metadata)])

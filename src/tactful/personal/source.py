@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from tactful.errors import NotFoundError, SchemaError, columns_given
+from tactful.errors import NotFoundError, SchemaError, columns_given, columns_named
 
 
 class SparkFrame(Protocol):
@@ -172,9 +172,9 @@ def _chosen(found: list[str], required: tuple[str, ...], optional: tuple[str, ..
     missing = [column for column in required if column not in found]
     if missing:
         raise SchemaError(
-            f"{name} needs the column {missing[0]}",
+            f"{name} needs {columns_named(missing)}",
             given=columns_given(found, (*required, *optional)),
-            do="Rename or add the column",
+            do="Rename or add what is missing",
             missing=tuple(missing),
         )
     chosen = {column: found.index(column) for column in (*required, *optional) if column in found}

@@ -65,7 +65,8 @@ noise drawn. If anything fails in between, budget is lost and nothing has leaked
 `PrivateRelease._release` and nowhere else.
 
 *What is not covered.* Time, memory, the terminal's exact row counts; that a run did not start because a table cannot be
-read or a record names nobody. A log in which nobody consented pays, and is refused by the released count.
+read, a record names nobody or a purpose is misspelt. A log in which nobody consented pays, and is refused by the
+released count.
 
 The file is longer than others: everything that leaves, leaves here.
 """

@@ -15,15 +15,17 @@ from tactful.records.consent_rows import COLUMNS, EVIDENCE, read_rest
 from tactful.records.consent_times import UNREADABLE, micros
 from tactful.records.people_tables import CONSENTS
 from tactful.records.read_point import ReadPoint
+from tactful.records.stored_purposes import STORED
 from tactful.records.subject_key import SubjectKey
 from tactful.records.subjects import Subjects, erased_in
 
 _TIME = pa.timestamp("us", tz="UTC")
 _JUDGED = ("user_id", "purpose", "state", "event_time", "recorded_time", "valid_until", "stored_time")
 SCHEMA = pa.schema(
-    [(name, _TIME if name.endswith(("_time", "_until")) else pa.string()) for name in (*COLUMNS, "stored_time")]
+    [(name, _TIME if name.endswith(("_time", "_until")) else pa.string()) for name in (*COLUMNS, "stored_time")],
+    metadata=STORED,
 )
-"""What `read` returns: the contract's columns, times in UTC, and ``stored_time``."""
+"""What `read` returns: the contract's columns, times in UTC, and ``stored_time``; it says that they are the store's."""
 _PERSON, _PURPOSE, _STATE = (list(CONSENTS.columns.keys()).index(name) for name in ("person", "purpose", "state"))
 _CLOCKS = ("state", "recorded_time", "stored_time")
 _AT_ONCE = 500
@@ -41,7 +43,7 @@ def read(
     evidence: bool,
 ) -> pa.Table:
     """The events of these people, or of all, that were stored by then; see `ConsentStore.events`."""
-    schema = SCHEMA if evidence else pa.schema([SCHEMA.field(name) for name in _JUDGED])
+    schema = SCHEMA if evidence else pa.schema([SCHEMA.field(name) for name in _JUDGED], metadata=STORED)
     if not people_tables.are_there(connection):
         return schema.empty_table()
     gone = erased_in(connection)

@@ -22,9 +22,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from tactful.errors import SchemaError, columns_given
+from tactful.errors import SchemaError, columns_given, columns_named
 from tactful.records.clean_ids import is_clean
 from tactful.records.consent_times import Column, read_times
+from tactful.records.purposes import PURPOSE, check_spelling
 
 NEEDED = ("user_id", "purpose", "state", "event_time")
 TIMES = ("event_time", "recorded_time", "valid_until")
@@ -46,7 +47,7 @@ STATES = ("given", "refused", "withdrawn")
 
 _SHOWN = 5
 _quoted = json.encoder.encode_basestring
-_PURPOSE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)
+_PURPOSE = re.compile(PURPOSE, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -88,8 +89,8 @@ def read_rows(events: pa.Table) -> Given:
     Raises
     ------
     SchemaError
-        If a required column is missing, one has a type that is none of its kind, a row names nobody or hides whom, or
-        no state or no time at all can be read.
+        If a required column is missing, one has a type that is none of its kind, a row names nobody or hides whom, no
+        state or no time at all can be read, or a purpose may have been meant as one that tactful asks for.
 
     Privacy
     -------
@@ -101,9 +102,9 @@ def read_rows(events: pa.Table) -> Given:
     missing = [name for name in NEEDED if name not in events.column_names]
     if missing:
         raise SchemaError(
-            f"consent events need the column {missing[0]}",
+            f"consent events need {columns_named(missing)}",
             given=columns_given(events.column_names, COLUMNS),
-            do="Rename or add the column",
+            do="Rename or add what is missing",
             missing=tuple(missing),
         )
     users = _people(_texts(events, "user_id"))
@@ -111,6 +112,7 @@ def read_rows(events: pa.Table) -> Given:
     state = _words(_texts(events, "state"), lambda word: word in STATES)
     times = {name: read_times(events, name) for name in TIMES}
     _check_any(users, state, times["event_time"])
+    check_spelling({name for name in purpose.values if name is not None}, "consent events")
     columns = {"purpose": purpose, "state": state, **times}
     strange = [name for name in columns if columns[name].strange]
     lost = {name: set(columns[name].strange) for name in columns}

@@ -29,6 +29,8 @@ grant at the instant another ends           in force without a break
 grant after a withdrawal                    in force from then on; what happened in between stays out
 grant of a child                            the child alone
 grant that cannot be read                   refused for good, until the record is repaired
+refusal of a misspelt purpose               of the purpose that was meant (an import refuses such events now)
+grant of a misspelt purpose                 gives nothing
 ==========================================  =====================================================================
 
 Notes
@@ -132,7 +134,8 @@ class ConsentStore:
         ------
         SchemaError
             If a required column is missing, one has a type that is none of its kind, a row names nobody or hides whom,
-            or no state or no time at all can be read.
+            no state or no time at all can be read, or a purpose may have been meant as one that tactful asks for: it
+            could not be mended here, so nothing at all is stored.
         """
         progress("reading events")
         given = read_rows(events)
@@ -177,7 +180,8 @@ class ConsentStore:
         -------
         pyarrow.Table
             The contract's columns and ``stored_time``; times are UTC, ``recorded_time`` is never missing. A time that
-            could not be read is 1970-01-01, which to the gate is none.
+            could not be read is 1970-01-01, which to the gate is none. They are told as they were given; the schema
+            says that they are the store's, see `tactful.records.stored_purposes`.
         """
         names = None if user_ids is None else list(self._subjects.named(user_ids))
         with self._records.engine.connect() as connection:

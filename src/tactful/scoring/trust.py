@@ -31,6 +31,7 @@ from tactful.scoring.signing import is_public_text
 DEFAULT_FILE = Path("configs/reviewers.toml")
 DEFAULT_VALID_DAYS = 180
 _VARIABLE = "TACTFUL_TRUSTED_KEYS"
+_TOLD = 5
 
 Role = Literal["approve", "reject", "retire"]
 ROLES: frozenset[str] = frozenset({"approve", "reject", "retire"})
@@ -53,6 +54,8 @@ class Reviewers:
         The same for single models, by name.
     roles, models : mapping of str to frozenset of str
         By public key, what a reviewer may decide and about which models; everything, where a key is missing here.
+    file : Path or None
+        Where they are listed, for errors.
     """
 
     names: Mapping[str, str]
@@ -61,11 +64,20 @@ class Reviewers:
     needed_for: Mapping[str, int] = field(default_factory=dict)
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     models: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    file: Path | None = field(default=None, compare=False)
 
     @property
     def keys(self) -> frozenset[str]:
         """Their public keys."""
         return frozenset(self.names)
+
+    @property
+    def listed(self) -> str:
+        """In which file they are listed, and the names of the first five; nothing where no file lists them."""
+        if self.file is None:
+            return ""
+        more = ", …" if len(self.names) > _TOLD else ""
+        return f" in {self.file}, which lists {', '.join(list(self.names.values())[:_TOLD])}{more}"
 
     def needed(self, model: str) -> int:
         """How many keys must have signed before this model is served."""
@@ -162,6 +174,7 @@ def _parse(path: Path) -> Reviewers:
         needed_for=MappingProxyType({name: rule["approvals_needed"] for name, rule in models.items()}),
         roles=_limits(listed, "roles"),
         models=_limits(listed, "models"),
+        file=path,
     )
 
 
