@@ -77,7 +77,6 @@ def test_from_the_first_name_on_only_they_may(tmp_path: Path, monkeypatch: pytes
         '[[actor]]\nname = "Ada"',
         '[[actor]]\nname = "Ada"\npublic_key = "x"\nroles = ["officer"]',
         '[[actor]]\nname = ""\npublic_key = "{key}"\nroles = ["officer"]',
-        '[[actor]]\nname = "Ada"\npublic_key = "{key}"\nroles = []',
         '[[actor]]\nname = "Ada"\npublic_key = "{key}"\nroles = ["reviewer"]',
         '[[actor]]\nname = "Ada"\npublic_key = "{key}"\nroles = "officer"',
         '[[actor]]\nname = "A"\npublic_key = "{key}"\nroles = ["officer"]\n' * 2,
@@ -89,6 +88,20 @@ def test_a_list_that_is_wrong_lets_nobody_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.toml").write_text(text.replace("{key}", public_text(new_key())))
     with pytest.raises(ConfigError, match="actors' file"):
         Actors.load(tmp_path / "a.toml")
+
+
+def test_whoever_gives_up_a_role_leaves_it_to_nobody(tmp_path: Path) -> None:
+    """Listed without one they may nothing, nor may anybody else; entries that bear their key must be signed still."""
+    (old, ada), (new, bo) = made(tmp_path, "ada.key"), made(tmp_path, "bo.key")
+    left = Actors.load(listed(tmp_path, Ada=(ada, "[]")))
+    for key in (old, new, None):
+        with pytest.raises(RefusedError, match="role officer"):
+            left.check("officer", key)
+    assert set(left.names) == {ada}
+    followed = Actors.load(listed(tmp_path, Ada=(ada, "[]"), Bo=(bo, '["officer"]')))
+    assert followed.check("officer", new) == bo
+    with pytest.raises(RefusedError, match="role officer"):
+        followed.check("officer", old)
 
 
 def test_a_named_list_must_be_there(tmp_path: Path) -> None:

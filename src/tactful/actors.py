@@ -9,6 +9,9 @@ The file is TOML; without it, or with nobody in it, whoever holds the secrets ma
 
 Notes
 -----
+Who does it no more stays listed with ``roles = []``: what bears their key must then still be signed with it. From
+then on no role is everybody's: who may train and who is the officer has to be said.
+
 Whose approval of a model counts stands elsewhere, in the reviewers' file (`tactful.scoring.trust`): services read that
 one too, and need to know nothing of trainers and officers.
 
@@ -91,13 +94,15 @@ class Actors:
         Raises
         ------
         RefusedError
-            If somebody has the role, and this is nobody of them.
+            If somebody has the role, and this is nobody of them; or if nobody has it any more, because whoever had
+            one stays listed without.
         SecretError
             If the key file cannot be used.
         """
         private = actor_key(key)
         public, holders = public_text(private) if private else None, self.holders(role)
-        if holders and public not in holders:
+        given_up = not all(self.roles.values())
+        if (holders or given_up) and public not in holders:
             raise RefusedError(
                 f"only who has the role {role} may do this",
                 given="the key given is another's" if public else "no key was given",
@@ -222,7 +227,7 @@ def _check(path: Path, entry: Any) -> None:
     if not is_public_text(entry["public_key"]):
         raise _bad(path, f"the public_key of {entry['name']} is none")
     roles = entry["roles"]
-    if not isinstance(roles, list) or not roles or not all(role in ROLES for role in roles):
+    if not isinstance(roles, list) or not all(role in ROLES for role in roles):
         known = " and ".join(sorted(ROLES))
         raise _bad(path, f"the roles of {entry['name']} are others than {known} (reviewers have a file of their own)")
 
