@@ -186,7 +186,6 @@ def _group(name: str, people: float, metrics: tuple[str, ...]) -> GroupResult:
     few = people < 20
     return GroupResult(
         people=Measured(value=people, sigma=4.0),
-        people_interval=Interval(low=max(people - 8, 0.0), high=people + 8),
         metrics={} if few else {metric: _served(name, people, metric) for metric in metrics},
         status="too small" if few else "measured",
     )

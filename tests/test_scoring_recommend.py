@@ -278,6 +278,7 @@ def test_the_json_of_an_answer(board: Recommender) -> None:
         "withheld": 0,
         "model": "tiny",
         "version": "unapproved",
+        "approval_id": None,
     }
 
 

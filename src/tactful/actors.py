@@ -104,7 +104,7 @@ class Actors:
         given_up = not all(self.roles.values())
         if (holders or given_up) and public not in holders:
             raise RefusedError(
-                f"only who has the role {role} may do this",
+                f"only somebody with the role {role} may do this",
                 given="the key given is another's" if public else "no key was given",
                 do="Give theirs with --key or TACTFUL_ACTOR_KEY, or have the role added to the actors' file",
                 role=role,

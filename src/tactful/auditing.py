@@ -46,7 +46,11 @@ def audit(config: str | Path, *, trials: int | None = None, progress: Callable[[
     `tactful.privacy.audit` says: an audit can refute a guarantee and never proves one.
     """
     if trials is not None and trials < 100:
-        raise UsageError("an audit needs at least 100 trials", given=str(trials), do=f"Use e.g. --trials {MOST}")
+        raise UsageError(
+            "an audit makes at least 100 trials",
+            given=f"{trials} were asked for",
+            do=f"Leave it out, or give {MOST}",
+        )
     settings = TrainingConfig.load(config)
     planned = Planned.of(settings)
     found = attack(

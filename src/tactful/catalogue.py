@@ -1,4 +1,4 @@
-"""The public item table: what the business offers, with its features. It says nothing about people."""
+"""The public catalogue: what the business offers, with its features. It says nothing about people."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Catalogue:
 
     @classmethod
     def open(cls, path: str | Path) -> Catalogue:
-        """Read an item table from Parquet or CSV.
+        """Read the catalogue from Parquet or CSV.
 
         Raises
         ------
@@ -70,13 +70,13 @@ class Catalogue:
 def _read(path: Path) -> pa.Table:
     """The file as an Arrow table; CSV cells as text."""
     if not path.is_file():
-        raise NotFoundError("the item table must be a file", given=f"{path} is none", do="Correct `items` under [data]")
+        raise NotFoundError("the catalogue must be a file", given=f"{path} is none", do="Correct `items` under [data]")
     if path.suffix not in (".parquet", ".csv"):
         raise SchemaError("tables are .parquet or .csv", given=f"{path.name}", do="Convert the file")
     with suppress(pa.ArrowException):  # kept as context, it would quote a row, and the file may not be of items
         return pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
     raise SchemaError(
-        "the item table can be read to its end", given=f"{path.name} is not {path.suffix[1:]}", do="Write it again"
+        "the catalogue can be read to its end", given=f"{path.name} is not {path.suffix[1:]}", do="Write it again"
     )
 
 
@@ -88,17 +88,17 @@ def _read_csv(path: Path) -> pa.Table:
 
 
 def _check(table: pa.Table, name: str) -> None:
-    """Raise `SchemaError` unless the table is a public item table with unique ids."""
+    """Raise `SchemaError` unless the table is a public catalogue with unique ids."""
     personal = [c for c in _PERSONAL if c in table.column_names]
     if personal:
         raise SchemaError(
-            "the item table is public and may not describe people",
+            "the catalogue is public and may not describe people",
             given=f"{name} has the column {personal[0]}",
             do="Give the catalogue, not a table of interactions or attributes",
         )
     if "item_id" not in table.column_names:
         raise SchemaError(
-            f"the item table {name} needs the column item_id",
+            f"the catalogue {name} needs the column item_id",
             given=columns_given(table.column_names, ("item_id", "title")),
             do="Rename the column that identifies an item",
         )

@@ -174,7 +174,7 @@ class DataSection(_Section):
     consents: TableOf | None = None
     """Consent events. Those of the consent store count in any case; left out, they alone do."""
     attributes: TableOf | None = None
-    """Demographics; left out, what the vault holds if interactions come from there."""
+    """Attributes of people; left out, what the vault holds if interactions come from there."""
     subjects: TableOf | None = None
     """Who is a minor and who was erased."""
 
@@ -508,7 +508,7 @@ class TrainingConfig(_Section):
     def _attributes_are_not_features(self) -> TrainingConfig:
         attributes = self.data.attributes
         if isinstance(attributes, Path) and self.data.items.resolve() == attributes.resolve():
-            raise ValueError("`items` and `attributes` name the same file; demographics are never item features")
+            raise ValueError("`items` and `attributes` name the same file; people's attributes are never item features")
         if (self.fairness.mitigation or self.fairness.exposure) and self.model.method == "dpals":
             raise ValueError("[fairness.mitigation] and [fairness.exposure] work with method tactful alone")
         if self.fairness.attributes and self.data.attributes is None and self.data.interactions is not None:

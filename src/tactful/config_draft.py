@@ -103,7 +103,7 @@ def _header(role: str, path: Path) -> tuple[str, ...]:
     if role == "items":
         if "user_id" in header:
             raise SchemaError(
-                "the item table is public and may not describe people",
+                "the catalogue is public and may not describe people",
                 given=f"{path.name} has the column user_id",
                 do="Give the catalogue; it must not be made from what people did",
             )
@@ -139,7 +139,7 @@ def _data(tables: Mapping[str, Path]) -> str:
     if "subjects" not in tables:
         lines.append('# subjects = "who is a minor, who was erased: user_id, minor, erased_at"')
     if "attributes" not in tables:
-        lines.append('# attributes = "demographics, for fairness: user_id and a column each"')
+        lines.append('# attributes = "what groups are compared by: user_id and a column each"')
     return "\n".join(["[data]  # relative to the folder in which you run tactful", *lines, ""])
 
 

@@ -141,8 +141,8 @@ class BudgetExceededError(RefusedError):
     def __init__(self, *, requested: float, spent: float, remaining: float, limit: float, delta: float) -> None:
         super().__init__(
             f"everything released about these people must stay within epsilon = {limit:g} at delta = {delta:g}",
-            given=f"Requested: {requested:.4g}  Spent: {spent:.4g}  Remaining: {remaining:.4g}",
-            do="Ask for a smaller epsilon, or change the limit by a decision: tactful budget --limit",
+            given=f"{requested:.4g} is asked for, {spent:.4g} is spent and {remaining:.4g} remains",
+            do="Ask for a smaller epsilon, or have the limit changed: tactful budget --limit EPSILON --reason TEXT",
             requested=requested,
             spent=spent,
             remaining=remaining,

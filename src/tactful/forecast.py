@@ -125,16 +125,23 @@ def plan(
     people : int
         Who train: those who agree, less those set aside for evaluation.
     items : int
-        Of the catalogue.
+        Items in the catalogue.
     epsilon, delta : float
-        Of the whole run.
+        Of the whole run; δ is far below 1 / people.
     history_length : float
         Items a person, on average.
+
+    Returns
+    -------
+    Forecast
+        ``share_of_gain`` by world ("low", "typical", "high"): the private gain over popular items as a share of the
+        gain without privacy, below 0 where lists are worse. ``people_needed`` and ``epsilon_needed`` by share ("50%",
+        "90%") and world; None beyond the table. ``outside`` says where the table's edge stands for you.
 
     Raises
     ------
     UsageError
-        If a number makes no sense.
+        If a number is out of range.
 
     Notes
     -----

@@ -38,6 +38,9 @@ def gate(config: str | Path, *, key: str | Path | None = None, as_of: datetime |
     ------
     UsageError
         If the configuration, a table, a key or a store is wrong.
+    RefusedError
+        If trainers are listed and the key is none of theirs, or the journal or the consents do not hold. Unlike
+        `tactful.train`, which returns that, it raises.
 
     Notes
     -----

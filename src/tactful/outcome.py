@@ -28,9 +28,11 @@ class TrainingOutcome:
     counts : GateCounts or None
         Rows read, admitted and excluded; None if no row was read.
     metrics : mapping of str to float
+        Released values by name, e.g. ``recall@10`` and ``lift@20``; shares of 0 to 1, lifts may be below 0.
     intervals : mapping of str to (float, float)
         95 % intervals of the metrics, over sampling and noise.
     verdicts : mapping of str to str
+        By rule: ``pass``, ``fail`` or ``insufficient evidence``; empty if no rule is declared.
     price : mapping of str to float
         ε requested, spent and remaining in the ledger before this run, at the limit's δ.
     spent : float
@@ -65,7 +67,7 @@ class TrainingOutcome:
     engine: str = "duckdb"
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome as plain JSON; see the contract of ``tactful train --json``."""
+        """What ``tactful train --json`` prints: a key for each attribute, of `counts` each of theirs."""
         counts = self.counts
         return {
             "model": self.model,

@@ -50,7 +50,7 @@ class Sources:
         The file, if there is one, and the events of the consent store, if it holds any; at least one of them.
     subjects, attributes : the same, or None
     erased : mapping of str to datetime
-        The suppression record: pseudonym and since when.
+        The record of erased people: pseudonym and since when.
     names : mapping of str to JSON
         What was read, for the journal: paths of files, `LakeTable.place` of tables in a lake, `VAULT` and `STORE`.
     read_point : ReadPoint
@@ -82,7 +82,7 @@ class Sources:
         ----------
         data : DataSection
         records : Records
-            With the consent store and the suppression record.
+            With the consent store and the record of erased people.
         keys : Keys
         engine : Engine, optional
             What reads tables of a lake. Without it, or where it is not Spark, they are refused.

@@ -112,7 +112,10 @@ def train(
     Raises
     ------
     UsageError
-        If the configuration, a table, a key or a store is wrong. Nothing was spent.
+        If the configuration, a table, a key or a store is wrong. Where it shows before the first release nothing was
+        spent; if MLflow stops answering at the end, see `tactful budget`.
+    KeyboardInterrupt
+        If somebody pressed Ctrl-C; its text says what was spent, and is empty if nothing was.
 
     Notes
     -----

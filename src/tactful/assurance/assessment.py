@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.intervals import Estimate
 from tactful.assurance.verdicts import Statistic, Verdict
 from tactful.privacy.statistics import Noise
 from tactful.privacy.sums import Measured
@@ -21,8 +21,6 @@ class GroupResult:
     ----------
     people : Measured
         Released number of people.
-    people_interval : Interval
-        The numbers that the noise allows.
     metrics : mapping of str to Estimate
         Empty unless the group was measured, or merged with enough people by itself.
     status : str
@@ -30,7 +28,6 @@ class GroupResult:
     """
 
     people: Measured
-    people_interval: Interval
     metrics: Mapping[str, Estimate]
     status: str
 

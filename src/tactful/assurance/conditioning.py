@@ -36,7 +36,6 @@ from tactful.privacy.sums import EvaluationSums
 
 FEWEST = 20
 """People of a group in a stratum, at least: the fewest that the intervals were tried with."""
-_ByGroupAt = Callable[[float], Mapping[str, Estimate]]
 _SETTLED = 4.0  # standard deviations of the noise that a number of people is above 0, more than any critical value here
 
 

@@ -166,10 +166,8 @@ def _result(group: Group, minimum: float, z: float, *, into: str = "") -> GroupR
     """One group as it may be shown; metrics only where there are enough people and every value is a number."""
     enough = "measured" if group.has_at_least(minimum) else "too small"
     status = enough if group.measured else "not measured"
-    people, reach = group.people, z * group.people.sigma
     return GroupResult(
-        people=people,
-        people_interval=Interval(low=max(people.value - reach, 0.0), high=max(people.value + reach, 0.0)),
+        people=group.people,
         metrics={m: group.mean(m, z) for m in group.metrics} if status == "measured" else {},
         status=f"{MERGED} {into}" if into else status,
     )

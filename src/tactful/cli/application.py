@@ -14,11 +14,14 @@ from tactful import __version__
 from tactful.cli import show
 from tactful.cli.contents import CONTENTS, GROUPS, Entry
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, alone on standard output.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No steps: say only what was asked for, and what went wrong.")
 ]
 Model = Annotated[str, typer.Argument(help="Name of a registered model.")]
+Served = Annotated[
+    str, typer.Argument(help="A model's name (its champion), NAME@VERSION, a models:/ address, or a folder.")
+]
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 

@@ -9,8 +9,8 @@ import typer
 
 from tactful.cli import show
 from tactful.cli.application import Json, consent
-from tactful.cli.consenting import Config, Key, User, desk_of
-from tactful.cli.subject import person_id
+from tactful.cli.consenting import Config, Key, User
+from tactful.cli.subject import desk_of, person_id
 from tactful.desk import consent_papers
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]

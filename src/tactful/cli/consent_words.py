@@ -111,7 +111,7 @@ def tell_standing(found: ConsentStanding) -> None:
     for event in found.history:
         learnt = event.get("stored_time") or event.get("recorded_time")
         said = f"{event.get('state')}  {event.get('purpose')}"
-        show.say(f"    {_minute(event.get('event_time'))}  {_minute(learnt)}  {said}")
+        show.say(f"    {_to_the_second(event.get('event_time'))}  {_to_the_second(learnt)}  {said}")
     for problem in found.problems:
         show.say(f"not read: {problem}")
 
@@ -141,6 +141,6 @@ def _by(event: Mapping[str, Any] | None) -> str:
     return f": {event.get('state')} {event.get('purpose') or 'no purpose'}" if event else ""
 
 
-def _minute(time: object) -> str:
+def _to_the_second(time: object) -> str:
     """A time to the second, in a column; a dash where there is none."""
     return f"{str(time or '-')[:19]:19s}"

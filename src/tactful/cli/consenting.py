@@ -15,7 +15,7 @@ from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, consent
 from tactful.cli.consent_words import Look, tell_added, tell_effect, tell_models, tell_standing
-from tactful.cli.subject import person_id
+from tactful.cli.subject import desk_of, person_id
 from tactful.desk.consent_standing import consent_standing, is_known, models_of, one_standing
 from tactful.desk.person import Desk
 from tactful.errors import RefusedError, UsageError
@@ -188,12 +188,6 @@ _OUTCOMES = {
     "list gone": "there is no list there; it is noted should it return",
     "not marked": "NOT told; write the list anew",
 }
-
-
-def desk_of(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
-    """The stores, which must be there, and who acts as the officer."""
-    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
-    return Desk.open(config, records=records, keys=Keys.load()), actor
 
 
 def _read(file: Path, form: str | None, mapping: Path | None) -> tuple[pa.Table, dict[str, int]]:

@@ -12,7 +12,7 @@ from tactful.cli.application import app
 
 @app.command()
 def demo(
-    forget: Annotated[bool, typer.Option("--forget", help="Remove the demo's tables, keys and books instead.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Remove its tables, keys and records instead.")] = False,
 ) -> None:
     """Train, approve and ask a model on real-format grocery purchases; consent events are simulated.
 

@@ -52,7 +52,7 @@ def ingest(
     key: Key = None,
     json: Json = False,
 ) -> None:
-    """Bring interactions into the vault, as far as people agreed to training; the log itself is left as it is.
+    """Bring interactions into the vault, as far as people agreed to training; the table itself is left as it is.
 
     Example: tactful ingest configs/grocery.toml --interactions may.parquet
     """
@@ -221,8 +221,8 @@ def _tell_ingested(found: Ingested, kept: Vault) -> None:
     """What came in, and what stayed outside and why."""
     outside = ", ".join(f"{rows:,} {reason}" for reason, rows in found.excluded.items() if rows)
     show.say(f"{found.read:,} rows read, {found.added:,} new in {kept.path}, of {found.people:,} people who agreed")
-    show.say(f"held already, or twice in the log: {found.admitted - found.added:,}. Outside: {outside or 'none'}")
-    show.say("leave `interactions` out of [data] to train from the vault; the log itself is yours to delete")
+    show.say(f"held already, or twice in the table: {found.admitted - found.added:,}. Outside: {outside or 'none'}")
+    show.say("leave `interactions` out of [data] to train from the vault; the table itself is yours to delete")
 
 
 def _tell_purged(found: Purged) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tactful.cli import show
-from tactful.cli.application import Json, app
+from tactful.cli.application import Json, Served, app
 from tactful.scoring import Recommender
 from tactful.scoring.address import whole_address
 from tactful.scoring.answers import Answer
@@ -15,7 +15,7 @@ from tactful.scoring.answers import Answer
 
 @app.command()
 def recommend(
-    model: Annotated[str, typer.Argument(help="A model (its champion), NAME@VERSION, a models:/ address, a folder.")],
+    model: Served,
     history: Annotated[str, typer.Option(help="Item ids, separated by commas.")],
     profiling: Annotated[
         bool, typer.Option("--profiling/--no-profiling", help="Does this person allow it? One of the two must be said.")

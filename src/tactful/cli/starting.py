@@ -27,7 +27,7 @@ def init(
     consents: Annotated[
         Path | None, typer.Option(help="Consent events: user_id, purpose, state, event_time; else the consent store's.")
     ] = None,
-    attributes: Annotated[Path | None, typer.Option(help="Demographics: user_id, a column each.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="What to compare groups by: user_id, a column each.")] = None,
     subjects: Annotated[
         Path | None, typer.Option(help="Who is a minor or was erased: user_id, minor, erased_at.")
     ] = None,

@@ -45,7 +45,7 @@ def subject_export(
     Example: tactful subject export 1234 --out dossier.html --config configs/grocery.toml
     """
     handing_out.check_place(out, force=force)
-    desk, actor = _desk(config, key)
+    desk, actor = desk_of(config, key)
     with show.steps("looking up") as say:
         say("reading what is held of one person")
         found = handing_out.export(desk, person_id(user), out, actor=actor, force=force)
@@ -74,7 +74,7 @@ def subject_impact(user: User, config: Config = None, key: Key = None, json: Jso
 
     Example: tactful subject impact 1234 --json
     """
-    desk, actor = _desk(config, key)
+    desk, actor = desk_of(config, key)
     with show.steps("looking up") as say:
         say("judging each training again for one person")
         found = handing_out.look_up(desk, person_id(user), actor=actor)
@@ -105,7 +105,7 @@ def subject_erase(
     """
     if work_order is not None:
         handing_out.check_place(work_order, force=False, suffixes=())
-    desk, actor = _desk(config, key)
+    desk, actor = desk_of(config, key)
     if dry_run:
         _look_ahead(desk, user, actor, json=json)
         return
@@ -120,8 +120,8 @@ def subject_erase(
         raise typer.Exit(RefusedError.exit_code)
 
 
-def _desk(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
-    """The stores, which must be there, and who acts."""
+def desk_of(config: Path | None, key: Path | None) -> tuple[Desk, str | None]:
+    """The stores, which must be there, and who acts as the officer."""
     records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     return Desk.open(config, records=records, keys=Keys.load()), actor
 

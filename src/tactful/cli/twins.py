@@ -8,16 +8,14 @@ from typing import Annotated
 import typer
 
 from tactful.cli import show
-from tactful.cli.application import Json, app
+from tactful.cli.application import Json, Served, app
 from tactful.datasets.twin import HISTORY_LENGTH
 from tactful.datasets.twin import twin as make_twin
 
 
 @app.command()
 def twin(
-    model: Annotated[
-        str, typer.Argument(help="A model's name (its champion), NAME@VERSION, a models:/ address, a folder.")
-    ],
+    model: Served,
     people: Annotated[int, typer.Option(help="How many to draw.")],
     out: Annotated[Path, typer.Option(help="A new folder for the tables and their configuration.")],
     seed: Annotated[int, typer.Option(help="The same seed makes the same twin.")] = 0,

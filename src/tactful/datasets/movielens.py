@@ -135,7 +135,7 @@ def read_movielens(folder: str | Path, *, minimum_rating: int = 4) -> MovieLensT
 
 
 def write_movielens(folder: str | Path, out: str | Path, *, minimum_rating: int = 4) -> Mapping[str, Path]:
-    """The other folder holds the tables of `read_movielens` as Parquet; their paths by name.
+    """Write MovieLens files as the tables that tactful reads, in Parquet, into another folder; their paths by name.
 
     Notes
     -----

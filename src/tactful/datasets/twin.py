@@ -83,7 +83,7 @@ def twin(
     items: str | Path | None = None,
     progress: Progress = lambda _: None,
 ) -> Twin:
-    """A synthetic twin of a model's population stands in a folder: tables of the contract and a configuration.
+    """Draw people who do not exist from a model, as tables with a configuration to train on them.
 
     Parameters
     ----------
@@ -102,6 +102,11 @@ def twin(
         The public catalogue, for its features; without it, the twin's items have ids and titles.
     progress : callable, optional
         Told what is being done.
+
+    Returns
+    -------
+    Twin
+        The folder, its configuration, numbers of people, items and interactions, and how well popularity was kept.
 
     Raises
     ------

@@ -166,7 +166,7 @@ def _gone_since(desk: Desk, entries: Iterable[Entry], period: Period) -> list[st
     """What was deleted since the period began, and so is counted nowhere."""
     purged = [e.body.get("deleted") for e in entries if e.kind == "vault.purged" and period.began_before(e.time)]
     rows = sum(int(n) for each in purged if isinstance(each, Mapping) for n in each.values())
-    # by the suppression record, which has each person once and their day; an erasure that is repeated has more entries
+    # by the record of erased people, which has each once and their day; an erasure that is repeated has more entries
     gone = sum(period.began_before(day + timedelta(days=1)) for day in desk.subjects.erased().values())
     notes = [f"{rows} rows were deleted since the period began: they were in it, and nobody can say whose."]
     erased = [f"{gone} people were erased since the day on which it began: they were in it, and cannot be named."]

@@ -154,7 +154,7 @@ def models_of(desk: Desk, person: Person) -> tuple[list[dict[str, Any]], str | N
 
 
 def is_known(desk: Desk, person: Person) -> bool:
-    """Whether tactful, or a table that it knows, holds anything of this person, or a suppression record does."""
+    """Whether tactful, or a table that it knows, holds anything of this person, or a record of erased people does."""
     return person.key is not None or person.erased_at is not None or any(len(each) for each in desk.held(person))
 
 

@@ -21,7 +21,7 @@ still held that they are gone. The vault is looked for again before rows leave i
 The two entries name nobody, not by the tag either by which the journal calls the person elsewhere. The first is sealed
 under their key, so that while the key lives they can be told of it; the second says what the vault was afterwards.
 
-What remains is the suppression record: their pseudonym and a time, so that no import brings them back. The journal
+What remains is the record of erased people: their pseudonym and a time, so that no import brings them back. The journal
 keeps the entries about them, sealed under a key that no longer exists. Models keep what they learned; see
 `tactful.desk.impact`.
 """
@@ -129,7 +129,7 @@ def erase(
     hand_over: Callable[[Told], None] = lambda _: None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Erasure:
-    """Nothing of the person is left in tactful's own stores but the suppression record.
+    """Nothing of the person is left in tactful's own stores but the record of erased people.
 
     Parameters
     ----------

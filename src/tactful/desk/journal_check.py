@@ -31,7 +31,7 @@ class JournalCheck:
     consents_ok : bool
         Whether nothing is wrong with it as far as it was looked at.
     erased : str or None
-        What is wrong with the suppression record of erased people, by the journal; None if nothing is, or the journal
+        What is wrong with the record of erased people, by the journal; None if nothing is, or the journal
         itself does not hold.
     """
 
@@ -91,7 +91,7 @@ def check_journal(
 
     Notes
     -----
-    **Privacy.** *Reads* the journal, the consent store's fingerprints, and the suppression record. *Returns*
+    **Privacy.** *Reads* the journal, the consent store's fingerprints, and the record of erased people. *Returns*
     numbers and digests of entries. *Costs* nothing. *Assumes* nothing.
     """
     chain, anchor = records.verify(head), records.anchor()

@@ -1,7 +1,7 @@
 """What the journal holds about one person: what was recorded and asked about them, opened with their own key.
 
-Most entries bear the person's tag. That of an erasure bears none, so that it leads from nobody's suppression record to
-what else the journal tells of them; it is theirs if their key opens it.
+Most entries bear the person's tag. That of an erasure bears none, so that nothing leads from the record of erased
+people to what else the journal tells of them; it is theirs if their key opens it.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def mark_withdrawn(
 def mark_erased(records: Records, keys: Keys, user_id: str, *, now: Callable[[], datetime] = utc_now) -> list[Marked]:
     """Services that read a list which tactful wrote profile this person never again; the journal says nothing of it.
 
-    To be called once the suppression record holds the person. Lists that are announced meanwhile are told, too: a
+    To be called once the record of erased people holds the person. Lists that are announced meanwhile are told, too: a
     later one finds the lines beside the others (`carry_over`).
 
     Parameters
@@ -147,7 +147,7 @@ def mark_erased(records: Records, keys: Keys, user_id: str, *, now: Callable[[],
     Raises
     ------
     SecretError, UsageError
-        As for `mark_withdrawn`. Also if the suppression record does not hold the person.
+        As for `mark_withdrawn`. Also if the record of erased people does not hold the person.
 
     Privacy
     -------

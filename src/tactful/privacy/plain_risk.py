@@ -91,8 +91,8 @@ def in_words(loss: PrivacyLoss, *, delta: float) -> str:
     epsilon, risk = loss.epsilon(delta), plain_risk(loss)
     told = f"epsilon = {_up(epsilon, 100):g} at delta = {delta:g}" if epsilon < math.inf else "no finite epsilon"
     return (
-        f"Who tosses a coin to guess whether each of 100 people was in it is right 50 times; who has all that was "
-        f"released, and knows everybody else, at most {risk.presence:g} times. Which of two things a person did is "
+        f"Whoever tosses a coin to guess whether each of 100 people was in it is right 50 times; whoever has all that "
+        f"was released, and knows everybody else, at most {risk.presence:g} times. Which of two things a person did is "
         f"guessed right at most {risk.content:g} times of 100, instead of 50 ({told})."
     )
 

@@ -69,7 +69,7 @@ _FORGETS = (
     "IS NULL AND NEW.valid_until IS NULL AND NEW.sealed IS NULL AND NEW.row = OLD.row AND NEW.stored_time = "
     "OLD.stored_time AND NEW.fingerprint = OLD.fingerprint"
 )
-_STAYS = "who was erased stays in the suppression record"
+_STAYS = "who was erased stays in the record of erased people"
 _GUARDS = {
     "sqlite": (
         f"""CREATE TRIGGER IF NOT EXISTS erased_no_update BEFORE UPDATE ON erased

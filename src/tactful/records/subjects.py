@@ -6,12 +6,12 @@ A person is known by their *pseudonym*. Their row holds a random key, sealed und
 under that key. To erase somebody is to destroy the row: what was sealed for them anywhere, the journal included, can
 never be read again, and the chain of the journal still holds.
 
-Who is erased stays in a table of its own, by pseudonym and day. That suppression record is the one thing kept, so that
+Who is erased stays in a table of its own, by pseudonym and day. That record is the one thing kept, so that
 a later import of the same id can be turned away.
 
 What remains linkable
 ---------------------
-The suppression record keeps the day (UTC) and no more, because the journal says to the microsecond when an erasure
+The record of erased people keeps the day (UTC) and no more, because the journal says to the microsecond when an erasure
 happened: with an exact time each pseudonym would lead to its entries. New people are numbered in an order of chance, so
 that the number that is missing once somebody is gone is no place in the file they came with. What is left: on a day
 with one erasure, whoever has the pseudonym key and an id can tell that this erasure's entries are that person's, and
@@ -135,7 +135,7 @@ class Subjects:
         return self._reading(lambda connection: self.unsealed(connection, wanted)[1], {})
 
     def erased(self) -> dict[str, datetime]:
-        """Who was erased, by pseudonym, and on which day: the suppression record. The time is that day's first."""
+        """Who was erased, by pseudonym, and on which day: the record of erased people. The time is that day's first."""
         return self._reading(erased_in, {})
 
     def are_others(self) -> bool:

@@ -128,4 +128,5 @@ class Answer:
             "withheld": self.withheld,
             "model": self.model,
             "version": self.version,
+            "approval_id": self.approval_id,
         }

@@ -191,7 +191,7 @@ def _answer(recommender: Recommender, number: int, question: Question) -> dict[s
     history, asked = question
     with in_row(number):
         answer = recommender.recommend(history, **asked)
-        return {**answer.as_json(), "approval_id": answer.approval_id}
+        return answer.as_json()
 
 
 def _told(error: Exception) -> Exception:

@@ -136,8 +136,16 @@ class Recommender:
         seen_file : str or Path, optional
             Where the decisions seen outlive the process; see `tactful.scoring.seen.seen_place` for the default.
 
+        Returns
+        -------
+        Recommender
+
         Raises
         ------
+        UsageError
+            If the address or a trusted key is malformed.
+        MissingExtraError
+            If a ``models:/`` address is given and the extra ``registry`` is not installed.
         ModelRefusedError
             If the model is altered, unsigned, signed by nobody trusted, not approved, approved by its own trainer, of
             another name or version than its address says, expired, made with reproducible noise, rejected before, or
@@ -268,6 +276,11 @@ class Recommender:
             that the catalogue does not have are ignored, and what is no id is an error.
         because : bool
             Whether each item carries what its score is made of.
+
+        Returns
+        -------
+        Answer
+            At most `n` items, best first; whether the history decided and why; how many ids were unknown or withheld.
 
         Raises
         ------

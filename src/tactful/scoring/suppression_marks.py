@@ -17,8 +17,8 @@ _INVISIBLE = _CONTROL | {"Cf", "Zs"}
 def is_clean(user_id: str) -> bool:
     """Whether an id neither begins nor ends with a blank or an invisible character, and holds no control character.
 
-    The rule by which `tactful.personal.ids` reads consent events, again: scoring imports nothing of that room, and a
-    test holds the two against each other.
+    The rule of `tactful.records.clean_ids`, again: scoring imports nothing of that room, and a test holds the two
+    against each other.
     """
     if user_id.isprintable():
         return user_id == user_id.strip(" ")
