@@ -259,10 +259,10 @@ class ConsentStoreLaws:
 
     @pytest.mark.parametrize("statement", ["UPDATE erased SET time = 0", "DELETE FROM erased"])
     def test_the_database_keeps_who_was_erased(self, store: ConsentStore, statement: str) -> None:
-        """Nor takes anybody out of the suppression record."""
+        """Nor takes anybody out of the record of erased people."""
         store.add(EVENTS, source="x")
         mark(store, "gone")
-        with pytest.raises(DBAPIError, match="stays in the suppression record"):
+        with pytest.raises(DBAPIError, match="stays in the record of erased people"):
             run(store, statement)
 
     def test_a_table_that_fails_writes_nothing(self, store: ConsentStore) -> None:

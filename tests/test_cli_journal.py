@@ -70,10 +70,10 @@ def tampered(books: Path, statement: str) -> None:
 
 
 def test_records_that_are_as_they_were(tactful: Tactful, books: Path) -> None:
-    """Nothing is found, also of the suppression record; and what the journal says of it names nobody."""
+    """Nothing is found, also of the record of erased people; and what the journal says of it names nobody."""
     code, out, told = tactful("journal", "verify", "--json")
     assert (code, '"erased": "ok"' in out) == (0, True)
-    assert "suppression record of erased people: ok" in told
+    assert "record of erased people: ok" in told
     assert missing(Records.look()) is None
     entries = Records.look().entries("erased.recorded")
     assert [set(entry.body) for entry in entries] == [{"people", "day", "other_days"}] * 2
@@ -82,7 +82,7 @@ def test_records_that_are_as_they_were(tactful: Tactful, books: Path) -> None:
 
 @pytest.mark.parametrize("statement", ["UPDATE erased SET time = 0", "DELETE FROM erased"])
 def test_the_database_keeps_who_was_erased(books: Path, statement: str) -> None:
-    """Nobody takes a person out of the suppression record in passing."""
+    """Nobody takes a person out of the record of erased people in passing."""
     with sqlite3.connect(books / "r.db") as connection, pytest.raises(sqlite3.DatabaseError, match="stays in the"):
         connection.execute(statement)
     connection.close()
@@ -107,7 +107,7 @@ def test_a_suppression_record_that_was_touched_shows(tactful: Tactful, books: Pa
         records = Records.open()
         with records.transaction() as transaction:
             Subjects.open(records, Keys.load()).mark_erased(transaction, "1" * 32)
-        assert "has 2 erased people, and the journal vouches for 3" in str(erased_problem(records))
+        assert "has 2, and the journal vouches for 3" in str(erased_problem(records))
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM consents WHERE row = 4", "DELETE FROM consents WHERE row = 2"])

@@ -63,7 +63,7 @@ def test_everything_is_shown_and_then_nothing_is_left(
     world: DeskWorld, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """The dossier recommends what a service would; the impact names the champion; and after the erasure a search of
-    every file that the product wrote, MLflow's included, finds the pseudonym in the suppression record alone."""
+    every file that the product wrote, MLflow's included, finds the pseudonym in the record of erased people alone."""
     user = somebody(world, "training")
     found = export(world.desk(), user, world.folder / "handed.json")
     rows = next(each["rows"] for each in found.facts["interactions"] if each["place"] == "vault")

@@ -88,7 +88,7 @@ def test_a_spent_budget_refuses_before_a_row_is_read(workspace: Path) -> None:
     assert train(config).status == "candidate"
     again = train(config)
     assert again.status == "refused"
-    assert "Remaining" in again.reason
+    assert "remains" in again.reason
     assert again.counts is None
     assert Registry().versions("shop")[-1].version == "1"
 
@@ -193,7 +193,7 @@ def test_noise_from_a_seed_marks_the_run(workspace: Path) -> None:
         ('name = "shop"', "", ConfigError, "name"),
         ("epsilon = 20.0", "epsilon = 0", ConfigError, "epsilon"),
         ("epsilon = 20.0", "epsilon = -1", ConfigError, "epsilon"),
-        ("items.csv", "attributes.csv", ConfigError, "demographics"),
+        ("items.csv", "attributes.csv", ConfigError, "never item features"),
         ("items.csv", "nowhere.csv", NotFoundError, "nowhere.csv"),
         ('category = ["HEALTH"]', 'category = ["HEALHT"]', ConfigError, "HEALHT"),
     ],

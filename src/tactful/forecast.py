@@ -5,6 +5,8 @@ synthetic worlds, from one where tastes are faint to one where a few are strong,
 numbers of people of several sizes, and several ε. Between them it is interpolated, on logarithms, in the number of
 people, the μ of a run, the number of items and the length of histories. No data is read.
 
+The file is longer than most: what is interpolated and what is said of it stand together.
+
 Notes
 -----
 *The gain* is Recall@20, less that of the exact popularity list; the share is the private model's gain over that of

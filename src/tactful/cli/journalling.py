@@ -114,7 +114,7 @@ def _tell(found: JournalCheck) -> None:
         show.say(f"note: {anchor.note}")
     show.say(f"consent store: {found.consents}")
     if found.chain.ok:
-        show.say(f"record of erased people of erased people: {found.erased or 'ok'}")
+        show.say(f"record of erased people: {found.erased or 'ok'}")
 
 
 def _advice(found: JournalCheck) -> str:
