@@ -28,7 +28,7 @@ def test_no_id_lies_in_the_files(tmp_path: Path) -> None:
 
 
 def test_an_erased_person_is_gone_from_every_byte(tmp_path: Path) -> None:
-    """After the four steps of an erasure their pseudonym stands once, in the record of erased people; their id nowhere."""
+    """After the four steps of an erasure their pseudonym stands once, among the erased people; their id nowhere."""
     records, store, subjects = opened(f"sqlite:///{tmp_path}/records.db")
     store.add(EVENTS, source="x")
     key, name = subjects.find(pseudonym(ANN)), pseudonym(ANN)
