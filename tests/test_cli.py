@@ -197,7 +197,7 @@ def test_an_interrupted_run_says_what_it_cost(tactful: Tactful, monkeypatch: pyt
     monkeypatch.setattr("tactful.planning.choose_head", interrupted)
     called = tactful("train", "shop.toml")
     assert called.code == 130
-    assert re.search(r"no candidate was registered; ε = [0-9.]+ of this run's \d", called.err)
+    assert re.search(r"epsilon = [0-9.]+ of \d+ had been opened and stays spent, and no candidate was", called.err)
     assert "tactful budget" in called.err
     states = {debit["name"]: debit["state"] for debit in tactful("budget", "--json").json["debits"]}
     assert (states["popularity"], states["gram"]) == ("released", "cancelled")

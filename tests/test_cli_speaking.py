@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import pydoc
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -18,6 +21,7 @@ from tactful.cli.application import APPS, app
 from tactful.cli.contents import CONTENTS, GROUPS
 from tactful.cli.gate_words import MEANING
 from tactful.personal.consent import REASONS
+from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 
 FOLDER = Path(show.__file__).parent
@@ -188,8 +192,52 @@ def test_a_run_that_is_stopped_early_has_spent_nothing(call: Call, monkeypatch: 
     monkeypatch.setattr("tactful.training.BudgetLedger.declare", stop)
     stopped = call("train", "shop.toml")
     assert stopped.code == 130
-    assert "nothing had been spent" in stopped.err
+    assert "nothing was spent, and no candidate was registered" in stopped.err
     assert not call("budget", "--json").json["debits"]
+
+
+@pytest.mark.parametrize(
+    ("place", "made"),
+    [
+        ("tactful.privacy.ledger.BudgetLedger.debit", False),
+        ("tactful.privacy.ledger.BudgetLedger.released", False),
+        ("tactful.training._Run._register", True),
+        ("tactful.sources.stop", True),
+    ],
+)
+def test_a_stopped_run_says_what_the_books_say(
+    call: Call, monkeypatch: pytest.MonkeyPatch, place: str, made: bool
+) -> None:
+    """Wherever the signal comes, once or again while what was not opened is given back."""
+    module, _, name = place.rpartition(".")
+    owner = pydoc.locate(module)
+    real, settle, stops = getattr(owner, name), BudgetLedger.settle, []
+
+    def and_stop(*given: Any, **more: Any) -> Any:
+        found = real(*given, **more)
+        stops.append(name)
+        os.kill(os.getpid(), signal.SIGINT)
+        return found
+
+    def settled(*given: Any) -> Any:
+        if stops:
+            os.kill(os.getpid(), signal.SIGINT)  # once more
+        return settle(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, and_stop)
+        patched.setattr(BudgetLedger, "settle", settled)
+        stopped = call("train", "shop.toml", "--key", "trainer.key")
+    assert stopped.code == 130, stopped.err
+    books, models = call("budget", "--json").json, call("models", "--json").json["models"]
+    assert {line["state"] for line in books["debits"]} <= {"opened", "released", "cancelled"}
+    assert bool(models) is made
+    if place == "tactful.sources.stop":  # after the run: the books are named, and nothing else is said
+        assert "budget and models know" in stopped.err
+        return
+    spent = books["spent"]["epsilon"]
+    assert (f"epsilon = {spent:.3g} of 20" if spent else "nothing was spent") in stopped.err
+    assert f"{'a' if made else 'no'} candidate was registered" in stopped.err
 
 
 def test_nothing_is_said_that_is_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,13 +47,13 @@ from tactful.personal.engines.base import Engine
 from tactful.personal.keys import Keys
 from tactful.personal.log import InteractionLog
 from tactful.planning import Planned, noise_cost_told
-from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.ledger import Assignment, BudgetLedger, BudgetLimit
 from tactful.privacy.noise import NoiseSource, SeededNoise, SystemNoise
 from tactful.privacy.release import PrivateRelease
 from tactful.privacy.statistics import PeopleCount
 from tactful.privacy.sums import ConsentCounts, Measured
+from tactful.records.interrupts import uninterrupted
 from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
@@ -191,7 +191,7 @@ class _Run:
         self.id, self.created = uuid.uuid4().hex, datetime.now(UTC)
         self.counts: GateCounts | None = None
         self.prices: dict[str, float] = {}
-        self.spent = 0.0
+        self.pays, self.spent = False, 0.0
         privacy, self.planned = settings.privacy, Planned.of(settings)
         self.budget, self.plan = self.planned.budget, self.planned.plan
         seed = privacy.reproducible_seed
@@ -247,28 +247,37 @@ class _Run:
 
     def train(self) -> TrainingOutcome:
         """The whole run."""
-        consented, bounded = self._read()
-        door = self._pay()
         try:
-            return self._release(door, consented, bounded)
+            consented, bounded = self._read()
+            self.pays = True
+            return self._release(self._pay(), consented, bounded)
         except KeyboardInterrupt:
-            self._give_back(door)
-            told = f"ε = {self.spent:.3g} of this run's {self.budget.epsilon:g} had been opened and stays spent"
+            with uninterrupted(later=False):
+                told = self._stopped()
             raise KeyboardInterrupt(told) from None
         except BaseException:
-            self._give_back(door)
+            with uninterrupted():
+                self._settle()
             raise
 
     def _step(self, number: int) -> None:
         """Say what begins, and how many steps there are."""
         self.say(f"{number} of {len(_STEPS)}: {_STEPS[number - 1]}")
 
-    def _give_back(self, door: PrivateRelease) -> None:
-        """What was not opened returns to the budget; what was is what the run has cost, as ε at its δ."""
-        returned = door.give_back()
-        opened = [event for event in self.plan.events if event.name not in returned]
-        losses = (PrivacyLoss.total(PrivacyLoss.of(e) for e in opened if part in e.partitions) for part in _PARTITIONS)
-        self.spent = max(loss.epsilon(self.budget.delta) for loss in losses)
+    def _settle(self) -> None:
+        """What was debited and never opened returns to the budget; what was opened has been spent, as ε at the run's δ.
+
+        The ledger knows it by the run, wherever the run was stopped.
+        """
+        if self.pays:
+            self.spent = max(loss.epsilon(self.budget.delta) for loss in self.ledger.settle(self.id).values())
+
+    def _stopped(self) -> str:
+        """What a run that somebody stops leaves, by the journal."""
+        self._settle()
+        made = any(each.run == self.id for each in replay(self.records.entries(KINDS)).candidates)
+        spent = f"epsilon = {self.spent:.3g} of {self.budget.epsilon:g} had been opened and stays spent"
+        return f"{spent if self.spent else 'nothing was spent'}, and {'a' if made else 'no'} candidate was registered"
 
     def _read(self) -> tuple[ConsentedInteractions, BoundedInteractions]:
         """What people agree to at the moment at which the journal says that it was read, admitted and bounded."""
@@ -365,7 +374,7 @@ class _Run:
             self._step(5)
             noisier = self._noisier(fitted, Path(folder) / "noisier")
             judged = self.judge.judge(door, consented, read_artifact(artifact), noisier=noisier, as_of=self.as_of)
-            self._give_back(door)  # what released values left unasked
+            self._settle()  # what released values left unasked
             summary = self._summary(fitted, people, consent, judged)
             self._step(6)
             candidate = self._register(summary, judged, artifact, digest)

@@ -12,8 +12,8 @@ from tactful.errors import MissingExtraError, TactfulError
 
 _INTERRUPTED = "stopped: it is not done. Run the same command again; it finishes what was begun"
 _TRAINING_INTERRUPTED = (
-    "stopped: no candidate was registered. What had been opened stays spent, the rest of the run was given back; "
-    "`tactful budget` says how much"
+    "stopped. What had been opened stays spent, the rest of the run was given back; `tactful budget` says how much, "
+    "and `tactful models` what there is"
 )
 
 
@@ -31,7 +31,7 @@ def main() -> None:
         from tactful.cli.application import app
 
         code = app(prog_name="tactful", standalone_mode=False)
-        if interrupted:
+        if interrupted and code == 130:
             raise KeyboardInterrupt  # the parser made an exit code of it
         sys.exit(code)
     except TactfulError as error:

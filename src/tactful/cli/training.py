@@ -19,6 +19,8 @@ from tactful.records.store import Records
 from tactful.scoring.address import store_uri
 from tactful.training import train
 
+_LEFT = "What remains of the budget: tactful budget. What there is: tactful models"
+
 
 @app.command("train")
 def train_command(
@@ -38,8 +40,8 @@ def train_command(
         with show.steps("training") as progress:
             found = train(config, key=key, as_of=asked_time(as_of), dry_run=dry_run, progress=progress)
     except KeyboardInterrupt as stopped:
-        spent = str(stopped) or "nothing had been spent"
-        raise StoppedError("no candidate was registered", given=spent, do="What remains: tactful budget") from None
+        left = str(stopped) or "it was outside of the run: what the run left, budget and models know"
+        raise StoppedError("the training was stopped", given=left, do=_LEFT) from None
     tell_outcome(found)
     _tell_what_next(found, config)
     if json:

@@ -22,8 +22,9 @@ from tactful.errors import (
     RefusedError,
     UsageError,
 )
+from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.balance import KINDS, UNSTATED, Assignment, Balance, BudgetLimit, Line
-from tactful.privacy.events import GaussianEvent
+from tactful.privacy.events import GaussianEvent, Partition
 from tactful.privacy.figures import BudgetStatus, Price, declared, price_of, status_of
 from tactful.privacy.statistics import Noise
 from tactful.records.journal import JSON
@@ -231,6 +232,23 @@ class BudgetLedger:
             if names:
                 transaction.append("budget.cancelled", {"id": debit.id, "names": names})
         return tuple(names)
+
+    def settle(self, run: str) -> dict[Partition, PrivacyLoss]:
+        """What a run that is over never opened is given back; what it opened is what it has cost people of each part.
+
+        Parameters
+        ----------
+        run : str
+            The name under which it was debited; a run that never paid has cost nothing.
+        """
+        with self._records.transaction() as transaction:
+            balance = _balance(transaction)
+            lines = [line for line in balance.lines.values() if line.run == run]
+            unopened = [line for line in lines if line.state == "debited"]
+            for debit in dict.fromkeys(line.debit for line in unopened):
+                names = [line.event.name for line in unopened if line.debit == debit]
+                transaction.append("budget.cancelled", {"id": debit, "names": names})
+        return balance.losses([line for line in lines if line.state in ("opened", "released")])
 
     def status(self, at: datetime | None = None) -> BudgetStatus:
         """The books now, or as they stood at an earlier time.

@@ -20,17 +20,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tactful.errors import ConfigError, MissingExtraError
 from tactful.personal.engines.spark_silence import mapped, silence
+from tactful.records.interrupts import uninterrupted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -164,7 +162,7 @@ def _started(master: str | None, settings: Mapping[str, str]) -> SparkSession:
         asked.setMaster(master)
     failed = ""
     try:
-        with _uninterrupted():
+        with uninterrupted():  # Java that was half started would never end
             SparkContext._ensure_initialized(conf=asked)
         made = SparkSession(SparkContext(conf=asked))
     except Exception as error:  # py4j's, pyspark's and the socket's have no common root
@@ -181,22 +179,6 @@ def _started(master: str | None, settings: Mapping[str, str]) -> SparkSession:
     if made.sparkContext.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
         made.sparkContext.pythonExec = sys.executable  # not whichever python3 is first on the path
     return made
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """An interrupt waits for the end of this, a second or two: Java that was half started would never end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[tuple[int, Any]] = []
-    before = signal.signal(signal.SIGINT, lambda *given: heard.append(given))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if heard and callable(before):
-        before(*heard[0])
 
 
 def _check_encrypted(said: str) -> None:
