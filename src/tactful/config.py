@@ -491,13 +491,6 @@ class TrainingConfig(_Section):
         """Which tables about people only Spark reads, by what they are for."""
         return tuple(role for role, table in self.data.tables.items() if isinstance(table, LakeTable))
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the configuration leaves open that somebody might take for granted; every document repeats it."""
-        if "subjects" in self.data.tables:
-            return ()
-        return ("No table says who is a minor (`subjects` under [data]), so no row was left out as a minor's.",)
-
     @model_validator(mode="after")
     def _read_by_its_engine(self) -> TrainingConfig:
         if self.in_a_lake and self.engine.name != "spark":
@@ -527,19 +520,28 @@ class TrainingConfig(_Section):
             If it is not TOML, or a key is missing, unknown or out of range; the message names the valid keys.
         """
         try:
-            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise NotFoundError(
                 "the configuration must be a readable file", given=f"{path}: {error.strerror}", do="Correct the path"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise ConfigError(
                 "the configuration must be TOML", given=f"{path}: {error}", do="Correct the file"
             ) from error
+        return cls.of(text, Path(path))
+
+    @classmethod
+    def of(cls, text: str, path: Path) -> TrainingConfig:
+        """The configuration in a text, which errors call by this path; raises `ConfigError` as `load` does."""
         try:
-            return cls.model_validate(table)
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(
+                "the configuration must be TOML", given=f"{path}: {error}", do="Correct the file"
+            ) from error
         except ValidationError as error:
-            problem = _explained(error, Path(path))
+            problem = _explained(error, path)
         raise problem  # here, where it has no context: pydantic's error holds what was given
 
 

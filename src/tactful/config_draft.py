@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tactful.errors import SchemaError
+from tactful.errors import SchemaError, UsageError
 from tactful.personal.headers import check_header
 from tactful.personal.source import Source
 
@@ -113,9 +113,18 @@ def _header(role: str, path: Path) -> tuple[str, ...]:
     return header
 
 
-def _text(value: object) -> str:
-    """A value as TOML writes a text, which is how JSON does."""
-    return json.dumps(str(value), ensure_ascii=False)
+def as_toml(value: object) -> str:
+    """A value as TOML writes a text: as JSON does, but for one character more.
+
+    Raises
+    ------
+    UsageError
+        If it holds what no text may: half of a character.
+    """
+    written = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if not written.isascii() and any("\ud800" <= letter <= "\udfff" for letter in written):
+        raise UsageError("a text is Unicode", given="bytes that are none", do="Write it again")
+    return written
 
 
 def _about(name: str, intended_use: str) -> str:
@@ -124,8 +133,8 @@ def _about(name: str, intended_use: str) -> str:
 # What a key means: tactful config --explain privacy.epsilon
 
 [model]
-name = {_text(name)}
-intended_use = {_text(intended_use)}  # reviewers and the report show it
+name = {as_toml(name)}
+intended_use = {as_toml(intended_use)}  # reviewers and the report show it
 # not_covered = ["Who or what the model does not cover, one sentence each."]
 # unit = "one person: all rows under one user_id"  # CHECK: is a user_id one person, a household, a card?
 # curator = "Who publishes it"
@@ -133,7 +142,7 @@ intended_use = {_text(intended_use)}  # reviewers and the report show it
 
 
 def _data(tables: Mapping[str, Path]) -> str:
-    lines = [f"{role} = {_text(tables[role].as_posix())}" for role in _TOLD if role in tables]
+    lines = [f"{role} = {as_toml(tables[role].as_posix())}" for role in _TOLD if role in tables]
     if "consents" not in tables:
         lines.append("# no consents: those of the consent store alone count (tactful consent import FILE)")
     if "subjects" not in tables:
@@ -144,7 +153,7 @@ def _data(tables: Mapping[str, Path]) -> str:
 
 
 def _policy(features: list[str]) -> str:
-    column = features[0] if features else "column"
+    column = _key(features[0]) if features else "column"
     return f"""\
 [policy]
 retention_days = 365  # CHECK: older rows are not used. What do you tell people?
@@ -181,7 +190,7 @@ _ENGINE = """\
 def _fairness(attributes: list[str], features: list[str]) -> str:
     lines = ["[fairness]", "minimum_people = 30  # smaller groups are merged or shown as too small"]
     if features:
-        lines.append(f"# category = {_text(features[0])}  # is a list as mixed as the person's own history?")
+        lines.append(f"# category = {as_toml(features[0])}  # is a list as mixed as the person's own history?")
     if not attributes:
         lines.append("# Without a table of attributes nothing is known of groups, and no rule can be declared.")
     else:
@@ -195,8 +204,8 @@ def _fairness(attributes: list[str], features: list[str]) -> str:
         lines += [
             "",
             "# [[fairness.rules]]",
-            f"# name = {_text(f'ndcg_by_{_plain(attributes[0])}')}",
-            f"# attribute = {_text(attributes[0])}",
+            f"# name = {as_toml(f'ndcg_by_{_plain(attributes[0])}')}",
+            f"# attribute = {as_toml(attributes[0])}",
             '# metric = "ndcg@10"',
             '# statistic = "ratio"  # the worst-served group over the best-served',
             "# at_least = 0.8",
@@ -206,7 +215,7 @@ def _fairness(attributes: list[str], features: list[str]) -> str:
 
 def _key(column: str) -> str:
     """A column as a TOML key."""
-    return column if column.replace("_", "").replace("-", "").isalnum() and column.isascii() else _text(column)
+    return column if column.replace("_", "").replace("-", "").isalnum() and column.isascii() else as_toml(column)
 
 
 def _plain(column: str) -> str:

@@ -25,7 +25,7 @@ from tactful.personal.engines.choice import check_table, engine_of, stop, table_
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
 from tactful.personal.policy import Policy
-from tactful.personal.source import Tabular
+from tactful.personal.source import Source, Tabular
 from tactful.personal.vault import Vault
 from tactful.records.consents import ConsentStore
 from tactful.records.journal import JSON
@@ -188,6 +188,19 @@ def _head_problem(records: Records) -> str | None:
 def policy_of(section: PolicySection) -> Policy:
     """The policy that a configuration states."""
     return Policy(retention_days=section.retention_days, sensitive=section.sensitive, retention=section.retention)
+
+
+def left_open(data: DataSection) -> tuple[str, ...]:
+    """What the tables leave open that somebody might take for granted; every document of a run repeats it.
+
+    Of a table in a lake it is not looked at which columns it has.
+    """
+    table = data.subjects
+    if table is None:
+        return ("No table says who is a minor (`subjects` under [data]), so no row was left out as a minor's.",)
+    if isinstance(table, Path) and "minor" not in Source.open(table, role="subjects", required=("user_id",)).header:
+        return (f"{table.name} has no column `minor`, so no row was left out as a minor's.",)
+    return ()
 
 
 def engine_by(section: EngineSection) -> Engine:

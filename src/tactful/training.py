@@ -58,7 +58,7 @@ from tactful.records.store import Records
 from tactful.released.model import ReleasedModel
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.signing import public_text
-from tactful.sources import Sources, check_files, check_tables, policy_of, running
+from tactful.sources import Sources, check_files, check_tables, left_open, policy_of, running
 from tactful.training_record import note_training
 
 Progress = Callable[[str], None]
@@ -325,7 +325,7 @@ class _Run:
             counts=self.counts,
             price=self.prices,
             spent=self.spent,
-            warnings=(*self.settings.warnings, *([] if self.actor else [_UNATTRIBUTED])),
+            warnings=(*left_open(self.settings.data), *([] if self.actor else [_UNATTRIBUTED])),
             records=self.records.address,
             attributed=self.actor is not None,
             engine=self.settings.engine.name,
@@ -439,7 +439,7 @@ class _Run:
             purpose=told.purpose,
             notes=(
                 *told.notes,
-                *self.settings.warnings,
+                *left_open(self.settings.data),
                 *([_NO_GUARANTEE] if self.noise.kind == "reproducible" else []),
             ),
             intended_use=told.intended_use,

@@ -16,6 +16,9 @@ from tactful.errors import UsageError
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 
+_MOST = 1000
+"""A limit above this promises nothing that could be told from no promise."""
+
 
 @app.command()
 def budget(
@@ -37,6 +40,12 @@ def budget(
     Example: tactful budget --json
     """
     records = Records.open(create=False)
+    if limit is None and (reason or key):
+        raise UsageError(
+            "--reason and --key are of a changed limit", given="no --limit", do="Add --limit, or leave them out"
+        )
+    if limit is not None and give_back is not None:
+        raise UsageError("one thing is done at a time", given="--limit and --give-back", do="Give them one by one")
     if limit is not None:
         _change(records, limit, reason, key)
     ledger = BudgetLedger(records)
@@ -51,8 +60,8 @@ def budget(
 
 def _change(records: Records, epsilon: float, reason: str, key: Path | None) -> None:
     """The limit that people are promised, at the δ and over the period that it had."""
-    if not epsilon > 0:
-        raise UsageError("a limit is above 0", given=f"{epsilon:g}", do="Give --limit an epsilon above 0")
+    if not 0 < epsilon <= _MOST:
+        raise UsageError(f"a limit is above 0 and at most {_MOST}", given=f"{epsilon:g}", do="Give another --limit")
     books, actor = Actors.load().act(records, "officer", key)
     ledger = BudgetLedger(books)
     before = ledger.status().limit
@@ -60,6 +69,8 @@ def _change(records: Records, epsilon: float, reason: str, key: Path | None) -> 
         raise UsageError(
             "a limit is declared before it is changed", given="none", do="Write it under [budget]: the first run does"
         )
+    if before.epsilon == epsilon:
+        raise UsageError("a changed limit is another", given=f"it is {epsilon:g} already", do="Leave it as it is")
     ledger.change_limit(replace(before, epsilon=epsilon), reason=reason, actor=actor)
     show.say(f"the limit is {epsilon:g} now, it was {before.epsilon:g}; write it under [budget] in each configuration")
 

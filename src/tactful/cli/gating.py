@@ -13,6 +13,7 @@ from tactful.cli.asked_time import asked_time
 from tactful.cli.gate_words import admitted
 from tactful.config import TrainingConfig
 from tactful.gating import gate
+from tactful.sources import left_open
 
 
 @app.command("gate")
@@ -32,7 +33,7 @@ def gate_command(
         say("reading interactions through the consent gate")
         found = gate(config, key=key, as_of=asked_time(as_of))
     show.block(admitted(found, explained=True))
-    for warning in TrainingConfig.load(config).warnings:
+    for warning in left_open(TrainingConfig.load(config).data):
         show.say(f"note: {warning}")
     if not found.admitted:
         show.say(

@@ -12,6 +12,7 @@ from tactful.actors import DEFAULT_FILE as ACTORS
 from tactful.actors import Role
 from tactful.cli import show
 from tactful.cli.application import Json, keys
+from tactful.config_draft import as_toml
 from tactful.personal.keys import DEFAULT_FILE as SECRETS
 from tactful.personal.keys import Keys
 from tactful.scoring.signing import new_key, public_text, write_private
@@ -57,9 +58,9 @@ def keys_new(
     key = new_key()
     write_private(key, out)
     public = public_text(key)
-    print(f'[[{"actor" if role else "reviewer"}]]\nname = "{name}"\npublic_key = "{public}"')  # noqa: T201
-    if role:
-        print(f'roles = ["{role}"]')  # noqa: T201
+    lines = [f"[[{'actor' if role else 'reviewer'}]]", f"name = {as_toml(name)}", f'public_key = "{public}"']
+    for line in [*lines, *([f'roles = ["{role}"]'] if role else [])]:
+        show.say(line)
     show.remark(
         f"wrote {out}, which its owner keeps. The lines above belong into "
         + (f"{ACTORS}, if roles are kept" if role else f"{REVIEWERS}, if {name} may decide about models")

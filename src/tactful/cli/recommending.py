@@ -54,11 +54,16 @@ def _listed(ids: str) -> list[str]:
     return [item.strip() for item in ids.split(",") if item.strip()]
 
 
+def _line(name: str) -> str:
+    """A name of the catalogue on one line."""
+    return " ".join(name.splitlines())
+
+
 def tell_answer(answer: Answer) -> None:
     """A list of recommendations, with what each score is made of where asked for."""
     for place, item in enumerate(answer.items, 1):
         named = "" if item.title.casefold() == item.item_id.casefold() else f"  {item.title}"
-        show.say(f"{place:3d}. {item.item_id}{named}  {item.score:.4f}")
+        show.say(f"{place:3d}. {_line(item.item_id + named)}  {item.score:.4f}")
         for part in item.because or ():
-            show.say(f"       {part.contribution:+.4f}  {part.title or part.item_id or 'popularity'}")
+            show.say(f"       {part.contribution:+.4f}  {_line(part.title or part.item_id or 'popularity')}")
     show.say(f"{answer.reason} ({answer.model} version {answer.version}; unknown items: {answer.unknown})")

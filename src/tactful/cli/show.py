@@ -32,7 +32,8 @@ class _Manner(NamedTuple):
 
 
 _manner: ContextVar[_Manner] = ContextVar("manner", default=_Manner())  # noqa: B039  (a tuple)
-_results, _beside = Console(highlight=False), Console(stderr=True, highlight=False)
+_results = Console(highlight=False, emoji=False)
+_beside = Console(stderr=True, highlight=False, emoji=False)
 
 
 @contextmanager
@@ -45,6 +46,14 @@ def manner(*, json: bool, quiet: bool) -> Iterator[None]:
         _manner.reset(token)
 
 
+def printable(text: str) -> str:
+    """The text on one line, with what would move the cursor or colour the terminal made visible.
+
+    Titles, names and reasons are somebody else's texts.
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
+
+
 def _console() -> Console:
     """Where results for people go."""
     return _beside if _manner.get().json else _results
@@ -52,18 +61,18 @@ def _console() -> Console:
 
 def say(text: str) -> None:
     """Print a line as it is: nothing in it is markup, and it is not wrapped."""
-    _console().print(text, markup=False, soft_wrap=True)
+    _console().print(printable(text), markup=False, soft_wrap=True)
 
 
 def heading(text: str) -> None:
     """Print a line that begins something else."""
-    _console().rule(Text(text), align="left")
+    _console().rule(Text(printable(text)), align="left")
 
 
 def remark(text: str) -> None:
     """Print a line that is no result: it goes where the steps go, and not at all with ``--quiet``."""
     if not _manner.get().quiet:
-        _beside.print(text, markup=False, soft_wrap=True)
+        _beside.print(printable(text), markup=False, soft_wrap=True)
 
 
 def table(rows: Mapping[str, RenderableType | None]) -> None:
@@ -73,7 +82,7 @@ def table(rows: Mapping[str, RenderableType | None]) -> None:
     grid.add_column(overflow="fold")
     for name, value in rows.items():
         if value is not None:
-            grid.add_row(Text(name), Text(value) if isinstance(value, str) else value)
+            grid.add_row(Text(printable(name)), Text(printable(value)) if isinstance(value, str) else value)
     _console().print(grid)
 
 
@@ -96,7 +105,7 @@ def grid(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a table with a head."""
     table = Table(*heads, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     _console().print(table)
 
 
@@ -121,7 +130,7 @@ def steps(title: str) -> Iterator[Progress]:
             nonlocal began, current
             _done(current, began)
             began, current = time.monotonic(), step
-            bar.reset(task, description=f"{step} …")
+            bar.reset(task, description=f"{printable(step)} …")
 
         yield say
         _done(current, began)
@@ -130,5 +139,5 @@ def steps(title: str) -> Iterator[Progress]:
 def _done(step: str, began: float) -> None:
     """The line of a step that is over."""
     if step:
-        line = Text.assemble((f"{time.monotonic() - began:6.1f} s", "dim"), f"  {step}")
+        line = Text.assemble((f"{time.monotonic() - began:6.1f} s", "dim"), f"  {printable(step)}")
         _beside.print(line, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -54,8 +55,8 @@ def init(
         "subjects": subjects,
     }
     made = draft(name, {role: path for role, path in given.items() if path is not None}, intended_use=intended_use)
+    TrainingConfig.of(made.text, file)
     _write(file, made.text)
-    TrainingConfig.load(file)
     for role, columns in made.unread.items():
         show.remark(f"{role}: not read, now or later: {', '.join(columns)}")
     commands = _next(name, file)
@@ -97,7 +98,7 @@ def _next(name: str, file: Path) -> list[str]:
         "tactful keys secrets",
         f"tactful keys new trainer --role trainer --out {folder}/trainer.key",
         f"tactful keys new reviewer --out {folder}/reviewer.key >> configs/reviewers.toml",
-        f"tactful gate {file}",
-        f"tactful train {file} --dry-run",
-        f"tactful train {file} --key {folder}/trainer.key",
+        f"tactful gate {shlex.quote(str(file))}",
+        f"tactful train {shlex.quote(str(file))} --dry-run",
+        f"tactful train {shlex.quote(str(file))} --key {folder}/trainer.key",
     ]

@@ -121,7 +121,7 @@ def _tell_what_next(found: TrainingOutcome, config: Path) -> None:
         return
     show.say(f"look at report.html, the card and the statement of run {found.run_id}:")
     show.say(f"  mlflow ui --backend-store-uri {store_uri()}")
-    if not found.attributed:
+    if not found.attributed or found.noise == "reproducible":
         return
     if not found.verdicts:
         show.say("no rule was declared under [fairness], so nobody was compared: whoever approves it says why")
