@@ -61,6 +61,11 @@ MEANT = {
     "personalizationtraining": "personalization.training",
     "personal_ization.training": "personalization.training",
     "fareness.assesment": "fairness.assessment",
+    "personalisationtraining": "personalization.training",
+    "personalization.train.ing": "personalization.training",
+    "personal.ization.training": "personalization.training",
+    "personalization.sensitive_health": "personalization.sensitive.health",
+    "personalization_sensitive_health": "personalization.sensitive.health",
 }
 
 

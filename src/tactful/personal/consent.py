@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tactful.errors import TactfulError, UsageError
-from tactful.records.purposes import ASKED, PURPOSE, is_asked, misspelt
+from tactful.records.purposes import ASKED, PURPOSE, SENSITIVE, is_asked, misspelt
 
 __all__ = [
     "ASKED",
@@ -40,9 +40,6 @@ REASONS = (
 
 OUTCOMES = ("admitted", *REASONS)
 """What happens to a row."""
-
-SENSITIVE = "personalization.sensitive"
-"""The parent of every opt-in to a sensitive category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

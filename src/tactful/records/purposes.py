@@ -20,6 +20,9 @@ ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The purposes that tactful asks for: each root, and the words that follow it. What is below those is a business's."""
 
+SENSITIVE = "personalization.sensitive"
+"""The parent of every opt-in to a sensitive category."""
+
 _KNOWN = (*((root,) for root in ASKED), *((root, word) for root, below in ASKED.items() for word in below))
 _ALIKE, _SLIP, _TOLD = 0.9, 2, 5
 
@@ -35,8 +38,9 @@ def misspelt(purposes: Iterable[str]) -> dict[str, str]:
 
     A purpose is close if **each** of its words is: the first alone where it has one word, the first two where it has
     more. A word is close at a similarity of 0.9 (`difflib.SequenceMatcher.ratio`), or at one slip: a letter that is
-    missing, too many, another, or swapped with its neighbour. A dot that is left out, or written ``_``, is a
-    slip as well. What follows the first two words is a business's and is kept as it is.
+    missing, too many, another, or swapped with its neighbour. A dot that is left out, one too many, or one written
+    ``_``, is a slip as well, also beside one in the letters. What follows the first two words is a business's and is
+    kept as it is.
 
     Parameters
     ----------
@@ -108,7 +112,20 @@ def _meant(purpose: str) -> str | None:
         for words in (dotted, apart, joined):
             if min(len(words), 2) == len(known) and all(map(_close, words, known)):
                 return ".".join((*known, *words[2:]))
-    return None
+        if _divided_otherwise(purpose, known):
+            return ".".join(known)
+    category = re.fullmatch(rf"({SENSITIVE.replace('.', '[._]')})_(.+)", purpose)
+    return f"{SENSITIVE}.{category[2]}" if category else None
+
+
+def _divided_otherwise(purpose: str, known: tuple[str, ...]) -> bool:
+    """Whether a name has the letters of another but for one, with dots and ``_`` elsewhere."""
+    ours, letters = "".join(known), re.sub("[._]", "", purpose)
+    if purpose.count(".") + 1 == len(known) and "_" not in purpose:
+        return False  # word by word, see above
+    ratio = SequenceMatcher(None, letters, ours, autojunk=False).ratio()
+    apart = round((1 - ratio) * (len(letters) + len(ours)))  # letters of either that the other does not have
+    return apart <= (_SLIP if len(letters) == len(ours) else 1)
 
 
 def _close(word: str, known: str) -> bool:
