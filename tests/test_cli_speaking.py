@@ -7,7 +7,9 @@ import pydoc
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli_calls import Called, called
+from tactful.assurance.registry import Registry
 from tactful.cli import show
 from tactful.cli.application import APPS, app
 from tactful.cli.contents import CONTENTS, GROUPS
@@ -240,11 +243,47 @@ def test_a_stopped_run_says_what_the_books_say(
     assert f"{'a' if made else 'no'} candidate was registered" in stopped.err
 
 
-def test_nothing_is_said_that_is_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    """Names in brackets are printed as they are."""
+def test_what_is_said_can_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets and colons are printed as they are; what would move the cursor or colour it is made visible."""
     show.say("[bold]x[/bold]")
-    show.table({"[red]name": "[link]y"})
-    assert capsys.readouterr().out.split() == ["[bold]x[/bold]", "[red]name", "[link]y"]
+    show.table({"[red]name": "[link]y", ":100:": "a\x1b[2Jb"})
+    show.say("\x1b]0;title\x07\x9b31m")
+    told = capsys.readouterr().out
+    assert told.split() == [
+        *("[bold]x[/bold]", "[red]name", "[link]y", ":100:", "a\\x1b[2Jb"),
+        "\\x1b]0;title\\x07\\x9b31m",
+    ]
+
+
+def test_a_key_is_printed_as_toml_and_beside_json(call: Call) -> None:
+    """Whatever the name; with --json the object alone is on standard output."""
+    shown = call("keys", "new", 'Ada "the" first', "--out", "new.key")
+    assert tomllib.loads(shown.out)["reviewer"][0]["name"] == 'Ada "the" first'
+    told = call("keys", "new", "bo", "--out", "bo.key", "--role", "officer", "--json")
+    assert len(told.out.splitlines()) == 1
+    assert 'roles = ["officer"]' in told.err
+
+
+def test_what_nobody_said_about_minors_is_told(call: Call, workspace: Path) -> None:
+    """Without a table of subjects, and with one that has no such column; with it there is nothing to tell."""
+    config, said = workspace / "shop.toml", "no row was left out as a minor's"
+    assert said not in call("gate", "shop.toml").out
+    with_minors = (workspace / "subjects.csv").read_text()
+    (workspace / "subjects.csv").write_text("user_id,erased_at\n")
+    assert f"subjects.csv has no column `minor`, so {said}" in call("gate", "shop.toml").out
+    (workspace / "subjects.csv").write_text(with_minors)
+    text = config.read_text()
+    config.write_text("\n".join(line for line in text.splitlines() if not line.startswith("subjects")))
+    for command in (("gate",), ("train", "--dry-run")):
+        assert said in call(command[0], "shop.toml", *command[1:]).out
+    trained = call("train", "shop.toml", "--key", "trainer.key", "--json").json
+    assert [said in each for each in trained["warnings"]] == [True]
+    documents = Registry().documents("shop", trained["version"])
+    assert [
+        name
+        for name in ("model_card.md", "privacy_statement.yaml", "report.html")
+        if said not in " ".join(unescape(documents[name]).split())
+    ] == []
 
 
 def test_a_group_without_a_command_lists_them(call: Call) -> None:

@@ -152,6 +152,27 @@ def test_init_gives_another_population_books_of_its_own(call: Call, tmp_path: Pa
     assert any("TACTFUL_RECORDS=sqlite:///models/films/records.db" in command for command in made.json["next"])
 
 
+@pytest.mark.parametrize("column", ["shelf life", 'x\n[controller]\nname = "y"\n#', "genre]"])
+def test_no_column_writes_into_the_draft(tmp_path: Path, column: str) -> None:
+    """Whatever a feature is called, the draft is the same configuration, also with its comments taken away."""
+    named = tables(tmp_path)
+    pd.DataFrame({"item_id": ["1"], column: ["a"]}).to_csv(named["items"], index=False)
+    made = draft("films", named, intended_use=USE).text
+    plain = TrainingConfig.of(made, tmp_path / "x.toml")
+    assert plain.controller.name == "not stated"
+    sensitive = re.sub("^# (\\[policy.sensitive\\]|health = )", r"\1", made, flags=re.MULTILINE)
+    assert list(TrainingConfig.of(sensitive, tmp_path / "x.toml").policy.sensitive["health"]) == [column]
+
+
+@pytest.mark.parametrize("use", ["", "a\udcffb"])
+def test_what_would_not_load_is_not_written(call: Call, tmp_path: Path, use: str) -> None:
+    """Nothing is left that a second call would stumble over."""
+    refused = call("init", "films", *options(tables(tmp_path)), "--intended-use", use)
+    assert refused.code == 2, refused.err
+    assert not (tmp_path / "configs").exists()
+    assert call("init", "films", *options(tables(tmp_path)), "--intended-use", "a\x7fb").code == 0
+
+
 def test_a_bad_name_writes_nothing(call: Call, tmp_path: Path) -> None:
     """The registry's names are narrow."""
     assert call("init", "My Films", *options(tables(tmp_path)), "--intended-use", USE).code == 2
