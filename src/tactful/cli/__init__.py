@@ -39,6 +39,9 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         lacking = MissingExtraError(f"`tactful {' '.join(sys.argv[1:2])}`", extra="train", missing=missing.name or "")
         _stop(str(lacking), lacking.exit_code)
+    except BrokenPipeError:  # who reads the result has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except KeyboardInterrupt:
         _stop(_interrupted(), 130)
     except Exception as bug:

@@ -133,7 +133,8 @@ def tell_models(models: list[dict[str, Any]], unknown: str | None) -> None:
         show.say(f"which models were trained before cannot be said: {unknown}")
     for each in models:
         epsilon = "no finite epsilon" if each["epsilon"] is None else f"epsilon = {each['epsilon']:.3g}"
-        show.say(f"not undone: {each['model']} version {each['version']}, trained {each['trained_at'][:10]}; {epsilon}")
+        made = f"version {each['version']}" if each["version"] else "a training without a model"
+        show.say(f"not undone: {each['model']}, {made}, of {each['trained_at'][:10]}; {epsilon}")
 
 
 def _by(event: Mapping[str, Any] | None) -> str:
