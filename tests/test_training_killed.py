@@ -130,7 +130,7 @@ def test_what_a_dead_run_opened_is_spent_and_what_it_did_not_can_be_given_back(
     give_back()
     assert scene.train()
     assert scene.told.startswith("refused")
-    assert "Remaining" in scene.told
+    assert "remains" in scene.told
     scene.check()
 
 
