@@ -46,7 +46,7 @@ TAMPERING = [
     (["DELETE FROM subjects WHERE person = 1"], "row 1 is about somebody whose key is gone"),
     (
         ["INSERT INTO consents (row, person, fingerprint) VALUES (5, 1, '0123456789abcdef')"],
-        "1 rows were put in",
+        "1 row was put in",
     ),
     (
         [EMPTIED],

@@ -161,7 +161,7 @@ def test_items_are_called_shown_less_only_where_intervals_say_so(page: str) -> N
     text = words(part(page, "items"))
     assert "Shown less than they are used: “FLORAL”." in text
     assert "Shown more than they are used: “GROCERY”." in text
-    assert "Whether 3 of 5 groups are shown more or less than they are used cannot be told." in text
+    assert "Whether 3 of 5 groups are shown more or less than used cannot be told." in text
 
 
 def test_many_groups_of_items_are_all_in_the_table() -> None:

@@ -379,7 +379,7 @@ def test_a_purpose_that_tactful_does_not_ask_for_is_told(imported: Tactful, fold
     found = imported("import", "more.csv")
     assert (found.code, found.json["added"]) == (0, 3)
     assert found.json["unknown_purposes"] == {"marketing": 1, "personalization.ads": 1}
-    assert "NOT a purpose that tactful asks for: marketing (1 events)" in found.err
+    assert "NOT a purpose that tactful asks for: marketing (1 event)" in found.err
 
 
 @pytest.mark.parametrize("more", [[], [ACCEPT], ["--dry-run"]])

@@ -115,7 +115,7 @@ def test_what_was_deleted_since_is_told(world: DeskWorld) -> None:
         for since in (None, ago(10))
     ]
     assert ("85 rows were deleted" in notes[0], "2 people were erased" in notes[0]) == (True, True)
-    assert ("35 rows were deleted" in notes[1], "1 people were erased" in notes[1]) == (True, True)
+    assert ("35 rows were deleted" in notes[1], "1 person was erased" in notes[1]) == (True, True)
 
 
 def test_stores_without_rows_name_nobody_and_ask(world: DeskWorld) -> None:

@@ -156,7 +156,7 @@ WRONG = [
     ("item_id", [2.0], "DOUBLE"),
     ("timestamp", [20260102], "BIGINT"),
     ("timestamp", [1.5], "DOUBLE"),
-    ("timestamp", ["soon"], "none of 1 values"),
+    ("timestamp", ["soon"], "of 1 value, none is one"),
 ]
 
 
@@ -184,7 +184,7 @@ def test_a_missing_column_is_named_with_those_found(column, form, tmp_path):
     [
         (("user_id", "price"), "log needs the columns item_id and timestamp; it has user_id, price. "),
         (("user_id", "item_id"), "log needs the column timestamp; it has user_id, item_id. "),
-        (("a",), "log needs the columns user_id, item_id and timestamp; none of its 1 columns is one of "),
+        (("a",), "log needs the columns user_id, item_id and timestamp; its only column is not one of "),
     ],
 )
 def test_all_that_is_missing_is_named_at_once(found, says):

@@ -62,7 +62,7 @@ def test_a_vault_from_before_an_erasure_is_noticed(shop: Shop, told: bool) -> No
     shutil.copytree(shop.folder / "copy", vault)
     problems = shop.vault().verify().problems
     assert any("put back" in problem for problem in problems) == told
-    assert any("1 people who were erased" in problem for problem in problems)
+    assert any("1 person who was erased" in problem for problem in problems)
     shop.vault().purge(Rules(as_of=NOW, judge=shop.gate))
     assert shop.vault().verify().ok
     assert shop.vault().forget(NAME).rows == 0

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from tactful.errors import NotFoundError, SchemaError, columns_given
+from tactful.errors import NotFoundError, SchemaError, columns_given, counted
 
 _PERSONAL = ("user_id", "timestamp")
 
@@ -40,7 +40,7 @@ class Catalogue:
         return len(self.item_ids)
 
     def __repr__(self) -> str:
-        return f"Catalogue({len(self)} items, features {sorted(self.features)})"
+        return f"Catalogue({counted(len(self), 'item')}, features {sorted(self.features)})"
 
     @classmethod
     def open(cls, path: str | Path) -> Catalogue:
@@ -106,7 +106,7 @@ def _check(table: pa.Table, name: str) -> None:
     if not ids or any(not i for i in ids) or len(set(ids)) < len(ids):
         raise SchemaError(
             "each item has one row and an id",
-            given=f"{name} has {len(ids)} rows, {len(set(ids))} different ids",
+            given=f"{name} has {counted(len(ids), 'row')}, {counted(len(set(ids)), 'different id')}",
             do="Remove empty and repeated ids",
         )
 

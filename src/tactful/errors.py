@@ -181,10 +181,32 @@ def columns_given(found: Collection[str], known: Collection[str]) -> str:
     """
     if not found or set(found) & set(known):
         return f"it has {', '.join(found) or 'none'}"
-    return f"none of its {len(found)} columns is one of {', '.join(known)}; perhaps the header is missing"
+    wrong = f"none of its {counted(len(found), 'column')} is" if len(found) > 1 else "its only column is not"
+    return f"{wrong} one of {', '.join(known)}; perhaps the header is missing"
 
 
 def columns_named(missing: Sequence[str]) -> str:
     """The columns that a table lacks, all of them, in words."""
     *first, last = missing
     return f"the columns {', '.join(first)} and {last}" if first else f"the column {last}"
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """A count before what it counts, which agrees with it: the noun, and a verb where one follows.
+
+    Parameters
+    ----------
+    n : int
+    one : str
+        What is said of one.
+    many : str, optional
+        What is said of none or of several; `one` with an s if left out.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(0, "row"), counted(20_000, "row")
+    ('1 row', '0 rows', '20,000 rows')
+    >>> counted(1, "person was", "people were"), counted(2, "person was", "people were")
+    ('1 person was', '2 people were')
+    """
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"

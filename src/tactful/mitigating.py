@@ -17,7 +17,7 @@ from tactful.assurance.item_groups import ItemGroups
 from tactful.assurance.report_mitigation import MitigationFacts
 from tactful.catalogue import Catalogue
 from tactful.config import ExposureSection, FairnessSection
-from tactful.errors import ConfigError
+from tactful.errors import ConfigError, counted
 from tactful.fitting import Fitted, fit_released
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.bounding import BoundedInteractions, bound
@@ -128,7 +128,8 @@ class Mitigation:
             return bound(consented, max_items=max_items)
         codes = demographics.training_groups(consented, gate, asked.spec, as_of=as_of)
         known = int(((codes >= 0) & (codes < len(asked.spec.levels))).sum())
-        say(f"{known:,} people agreed to be weighed by {asked.spec.name} and are in a declared group")
+        people = counted(known, "person", "people")
+        say(f"{people} in a declared group agreed to be weighed by {asked.spec.name}")
         return bound(
             consented,
             max_items=max_items,
@@ -148,12 +149,12 @@ class Mitigation:
         """The model of `fit_released`, with what was asked for; parameters and cost in privacy are the same."""
         if self.leaning is not None:
             return fit_toward_group(door, bounded, planned, people, cost=self.cost, noisier=noisier)
-        counted = people.weighted(self.weights.mean) if self.weights else people
-        fitted = fit_released(door, bounded, planned, counted, noisier=noisier)
+        weighed = people.weighted(self.weights.mean) if self.weights else people
+        fitted = fit_released(door, bounded, planned, weighed, noisier=noisier)
         return replace(
             fitted,
-            model=self.lifted(fitted.model, bounded.catalogue, counted),
-            noisier=tuple(self.lifted(worse, bounded.catalogue, counted) for worse in fitted.noisier),
+            model=self.lifted(fitted.model, bounded.catalogue, weighed),
+            noisier=tuple(self.lifted(worse, bounded.catalogue, weighed) for worse in fitted.noisier),
         )
 
     def lifted(self, model: ReleasedModel, catalogue: Catalogue, people: PeopleCount) -> ReleasedModel:

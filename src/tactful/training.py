@@ -34,6 +34,7 @@ from tactful.errors import (
     DeltaTooLargeError,
     RefusedError,
     TooFewPeopleError,
+    counted,
 )
 from tactful.fitting import Fitted
 from tactful.judging import Judge, Judged
@@ -485,7 +486,7 @@ class _Run:
         minimum = self.settings.privacy.minimum_people
         if people.value < minimum:
             raise TooFewPeopleError(
-                f"a model needs at least {minimum} training people",
+                f"a model needs at least {counted(minimum, 'training person', 'training people')}",
                 given=f"about {people.value:.0f} were counted (released, ± {2 * people.sigma:.0f})",
                 do="See which rows count, and why others do not: tactful gate CONFIG. Or lower `minimum_people` and "
                 "accept a model of noise",

@@ -15,6 +15,7 @@ from tactful.assurance.intervals import Estimate
 from tactful.assurance.judgement import left_out, left_out_in_words
 from tactful.assurance.report_figures import everything, reach, rule_metrics, said
 from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
+from tactful.errors import counted
 from tactful.privacy.sums import Measured
 
 
@@ -136,13 +137,13 @@ def _data(summary: RunSummary) -> str:
         [
             (
                 f"Rows of people who consented to {summary.purpose} without a break from the interaction to the "
-                f"training, at most {summary.policy.retention_days} days old"
+                f"training, at most {counted(summary.policy.retention_days, 'day')} old"
             ),
-            f"Training people: {about(summary.people)}; at most {summary.max_items} distinct items each",
+            f"Training people: {about(summary.people)}; at most {counted(summary.max_items, 'distinct item')} each",
             f"Sensitive categories with an opt-in of their own: {sensitive}",
             (
-                f"Catalogue: {summary.catalogue_size} items; head {summary.head_size}, rank {summary.rank}; public "
-                f"features: {features}"
+                f"Catalogue: {counted(summary.catalogue_size, 'item')}; head {summary.head_size}, rank "
+                f"{summary.rank}; public features: {features}"
             ),
             f"Method {summary.method}: taste learned from {summary.learned}",
         ]
@@ -198,8 +199,8 @@ def _membership(found: MembershipFacts | Unmeasured) -> str:
     text = plain(
         f"Membership inference from recommendation lists ({found.created}, tactful {found.tactful}), on a world of "
         f"nobody's ({world}), with the noise of this run (ε = {found.epsilon:g}, δ = {found.delta:g}), at most "
-        f"{found.k} items a person and a head of {found.head} there: {found.shadows:,} shadow models on random halves, "
-        f"{found.targets:,} people asked about. AUC is 0.5 for an attacker who knows nothing."
+        f"{counted(found.k, 'item')} a person and a head of {found.head} there: {found.shadows:,} shadow models on "
+        f"random halves, {found.targets:,} people asked about. AUC is 0.5 for an attacker who knows nothing."
     )
     if not found.attack_works:
         text += "\n\n**The attack does not work without privacy either, so it shows nothing about this model.**"

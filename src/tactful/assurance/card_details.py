@@ -9,6 +9,7 @@ from __future__ import annotations
 from tactful.assurance.assessment import FairnessAssessment
 from tactful.assurance.card_markdown import bullets
 from tactful.assurance.summary import RunSummary, listed, readable
+from tactful.errors import counted
 
 _NOT_STATED = "not stated"
 
@@ -24,7 +25,7 @@ def details(summary: RunSummary) -> str:
                 "and a part that is the same for everybody; each score can be taken apart exactly"
             ),
             "Takes: item ids of one history, and whether this person allows it to be read. Gives: items with scores",
-            f"Holds: numbers about {summary.catalogue_size:,} items; none about a person",
+            f"Holds: numbers about {counted(summary.catalogue_size, 'item')}; none about a person",
             f"Published by: {', '.join(stated) or _NOT_STATED}",
             (
                 f"Whether it was approved, by whom and why: tactful models {summary.model}. Whether anything was "

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from tactful.assurance.influence import Influence
 from tactful.assurance.report_mitigation import MitigationFacts
 from tactful.assurance.summary import RunSummary, about, readable
+from tactful.errors import counted
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.plain_risk import to_you
 
@@ -81,8 +82,9 @@ def _made_from(summary: RunSummary, found: Influence) -> list[str]:
             ),
             (
                 "What goes together: which items the same people chose, learned from people who agreed to that "
-                f"({_line(summary.purpose)}), {about(summary.people)} of them, each with at most {summary.max_items} "
-                f"items of the last {summary.policy.retention_days} days.{known}"
+                f"({_line(summary.purpose)}), {about(summary.people)} of them, each with at most "
+                f"{counted(summary.max_items, 'item')} of the last "
+                f"{counted(summary.policy.retention_days, 'day')}.{known}"
             ),
             "How popular each item is among the same people.",
             _reach(summary, found),
@@ -103,8 +105,8 @@ def _reach(summary: RunSummary, found: Influence) -> str:
 
 def _measured(found: Influence) -> list[str]:
     said = (
-        f"Measured on this model with {found.histories} made-up histories of {found.length} items, drawn by how "
-        "popular items are. For yours it may be more, or less."
+        f"Measured on this model with {counted(found.histories, 'made-up history', 'made-up histories')} of "
+        f"{counted(found.length, 'item')}, drawn by how popular items are. For yours it may be more, or less."
     )
     same = 1 - found.own
     lines = [

@@ -21,6 +21,7 @@ from tactful.assurance.report_figures import (
     said,
 )
 from tactful.assurance.summary import about, listed, readable
+from tactful.errors import counted
 
 _HEAD = "head_share"
 _DRAWN = 14  # a plot of more lines is read by nobody; the table has them all
@@ -79,7 +80,9 @@ def _items(key: str, column: str, groups: Mapping[str, ItemGroupResult]) -> Show
     left = f" Drawn are the {_DRAWN} shown most of {len(order)}; the table has all." if len(order) > _DRAWN else ""
     return Shown(
         title=f"By {readable(column)}",
-        chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups of items; see the table."),
+        chart=interval_chart(
+            rows, key=key, title=title, description=f"{counted(len(rows), 'group')} of items; see the table."
+        ),
         header=(readable(column).capitalize(), "Catalogue", "Shown", "Interval", "Used", "Interval"),
         rows=tuple(_item_row(name, groups[name]) for name in order),
         note=_exposure(groups),
@@ -101,10 +104,12 @@ def _exposure(groups: Mapping[str, ItemGroupResult]) -> str:
     parts = [f"Shown less than they are used: {listed(less)}."] if less else []
     parts += [f"Shown more than they are used: {listed(more)}."] if more else []
     rest = len(groups) - len(less) - len(more)
-    parts += [f"Whether {rest} of {len(groups)} groups are shown more or less than they are used cannot be told."]
+    every = counted(len(groups), "group")
+    which = counted(rest, f"of {every} is", f"of {every} are")
+    parts += [f"Whether {which} shown more or less than used cannot be told."]
     told = parts if rest else parts[:-1]
     if less or more:
-        told.append(f"Of {len(groups)} groups, each with an interval of its own, some look like this by chance alone.")
+        told.append(f"Of {every}, each with an interval of its own, some look like this by chance alone.")
     return " ".join(told)
 
 

@@ -9,6 +9,7 @@ from tactful.assurance.intervals import Estimate
 from tactful.assurance.report_figures import Shown, chart_row, everything, reach, rule_metrics, said, with_reach
 from tactful.assurance.summary import metric_name, readable
 from tactful.assurance.verdicts import FairnessRule
+from tactful.errors import counted
 
 _WORDS = {
     "smaller": "Better: the gap is smaller than the champion's",
@@ -25,9 +26,8 @@ def champion_line(assessment: FairnessAssessment, champion: ChampionFacts) -> st
         return f"Version {champion.version} is the champion; without rules there is nothing to compare.{changed}"
     words = {"smaller": "better", "larger": "worse", "cannot tell": "not to be told apart"}
     counts = [f"{found.count(change)} {word}" for change, word in words.items() if change in found]
-    return (
-        f"Against version {champion.version}, the current champion, of {len(found)} gaps: {', '.join(counts)}.{changed}"
-    )
+    gaps = f"{counted(len(found), 'gap')}: {', '.join(counts)}"
+    return f"Against version {champion.version}, the current champion, of {gaps}.{changed}"
 
 
 def champion_rules(assessment: FairnessAssessment, champion: ChampionFacts) -> Shown:
@@ -96,19 +96,10 @@ def _changed(assessment: FairnessAssessment, champion: ChampionFacts) -> str:
     dropped = len(_dropped(assessment, champion))
     both = [(champion.rules[n], v.rule) for n, v in assessment.verdicts.items() if n in champion.rules]
     other = sum(_asks(then) != _asks(now) for then, now in both)
-    gone = f" {dropped} {_rules(dropped)} the champion was judged by {_are(dropped)} not asked of this one."
-    moved = f" {other} {_rules(other)} {'asks' if other == 1 else 'ask'} for something else than of the champion."
+    judged = counted(dropped, "rule the champion was judged by is", "rules the champion was judged by are")
+    gone = f" {judged} not asked of this one."
+    moved = f" {counted(other, 'rule asks', 'rules ask')} for something else than of the champion."
     return (gone if dropped else "") + (moved if other else "")
-
-
-def _rules(count: int) -> str:
-    """One rule, several rules."""
-    return "rule" if count == 1 else "rules"
-
-
-def _are(count: int) -> str:
-    """One is, several are."""
-    return "is" if count == 1 else "are"
 
 
 def _groups(key: str, name: str, metric: str, assessment: FairnessAssessment, champion: ChampionFacts) -> Shown:
@@ -120,7 +111,9 @@ def _groups(key: str, name: str, metric: str, assessment: FairnessAssessment, ch
     rows = [chart_row(label, "", theirs[label], second=estimate) for label, estimate in ours.items()]
     return Shown(
         title=f"{metric_name(metric)} by {readable(name)}",
-        chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
+        chart=interval_chart(
+            rows, key=key, title=title, description=f"{counted(len(rows), 'group')}; see the table below."
+        ),
         header=("Group", "Champion", "Interval", "Candidate", "Interval", "Candidate is"),
         rows=tuple(
             (

@@ -11,6 +11,7 @@ from tactful.assurance.charts import ChartRow, interval_chart
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.metrics import METRICS
 from tactful.assurance.summary import about, in_order
+from tactful.errors import counted
 from tactful.privacy.sums import Measured
 
 CANNOT_TELL = "cannot tell"
@@ -120,7 +121,7 @@ def plotted(shown: Shown, rows: Sequence[ChartRow], *, key: str, title: str, ref
     if not told:
         return replace(shown, note=NOTHING_TOLD, caption="", folded=True)
     left = f" Not drawn: {len(rows) - len(told)} of {len(rows)}, of which nothing can be told."
-    description = f"{len(told)} lines with intervals; see the table below."
+    description = f"{counted(len(told), 'line')} with intervals; see the table below."
     return replace(
         shown,
         chart=interval_chart(told, key=key, title=title, description=description, reference=reference),

@@ -22,6 +22,7 @@ from tactful.assurance.report_figures import (
     tells,
 )
 from tactful.assurance.summary import about, in_order, listed, metric_meaning, metric_name, readable
+from tactful.errors import counted
 
 NOISE_COST = "noise_cost@10"
 _WORDS = {"too small": "too few people to say", "not measured": "not released"}
@@ -101,7 +102,7 @@ def _plot(key: str, name: str, metric: str, result: AttributeResult, confidence:
         rows,
         key=key,
         title=f"{metric_name(metric)} by {readable(name)}",
-        description=f"Estimates and {confidence:.0%} intervals for {len(rows)} groups; see the table below.",
+        description=f"Estimates and {confidence:.0%} intervals for {counted(len(rows), 'group')}; see the table below.",
         reference=overall.value if tells(overall) else None,
     )
     line = " Dashed line: the compared groups taken together." if tells(overall) else ""
@@ -165,7 +166,9 @@ def _conditioned(key: str, found: Conditioned) -> Shown:
     return Shown(
         title=title,
         text=_STRATA,
-        chart=interval_chart(rows, key=key, title=title, description=f"{len(rows)} groups; see the table below."),
+        chart=interval_chart(
+            rows, key=key, title=title, description=f"{counted(len(rows), 'group')}; see the table below."
+        ),
         header=("Group", "Histories as they are", "Interval", "Equally long histories", "Interval"),
         rows=tuple((label, said(before), reach(before), said(after), reach(after)) for label, before, after in both),
         note=f"{_both_gaps(found)} History lengths, with their weights: {', '.join(weights)}. {_reached(found)}",

@@ -11,6 +11,7 @@ from tactful.assurance.metrics import METRICS
 from tactful.assurance.report_figures import Shown, everything, percents, rule_metrics, sides, tells
 from tactful.assurance.summary import about, metric_name, readable
 from tactful.assurance.verdicts import Verdict
+from tactful.errors import counted
 
 _NO_GAP = 0.995  # what is said as 100%
 _SERVICE = ("ndcg@10", "recall@10", "hit@10")
@@ -28,7 +29,7 @@ def tally(assessment: FairnessAssessment) -> str:
         return "No rule was declared, so nothing was judged."
     words = {"pass": "passed", "fail": "failed", "insufficient evidence": "left open for want of evidence"}
     counts = [f"{statuses.count(status)} {word}" for status, word in words.items() if status in statuses]
-    return f"Of {len(statuses)} {'rule' if len(statuses) == 1 else 'rules'}: {', '.join(counts)}."
+    return f"Of {counted(len(statuses), 'rule')}: {', '.join(counts)}."
 
 
 def verdict_card(index: int, verdict: Verdict, assessment: FairnessAssessment) -> Shown:

@@ -25,7 +25,7 @@ from typing import Any
 import yaml
 
 from tactful.assurance.summary import ReleaseFacts, RunSummary, in_order, metric_name
-from tactful.errors import TactfulError
+from tactful.errors import TactfulError, counted
 from tactful.privacy.accountant import PrivacyLoss
 
 UNPROTECTED = (
@@ -186,7 +186,7 @@ def _said(summary: RunSummary) -> dict[str, Any]:
         "sensitive": list(summary.policy.sensitive_categories),
         "tuning": summary.tuning,
         "tuning_words": _TUNING[summary.tuning],
-        "period_words": f", which is available again every {summary.period_days} days" if summary.period_days else "",
+        "period_words": _period(summary.period_days),
         "since_first": summary.since_first,
         "utility": _utility(summary),
         "audit": summary.audit.stated(),
@@ -268,6 +268,11 @@ def _finite(number: float) -> float | None:
 def _bullets(lines: tuple[str, ...]) -> str:
     """A markdown list."""
     return "".join(f"- {line}\n" for line in lines)
+
+
+def _period(days: int | None) -> str:
+    """When the budget renews, if it does."""
+    return f", which is available again every {counted(days, 'day')}" if days else ""
 
 
 def _utility(summary: RunSummary) -> str:

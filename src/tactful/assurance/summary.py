@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.assurance.metrics import METRICS, OVERALL, Metric
+from tactful.errors import counted
 from tactful.privacy.statistics import Noise
 from tactful.privacy.sums import Measured
 
@@ -209,7 +210,9 @@ class RunSummary:
     def learned(self) -> str:
         """What taste was learned from, by the releases of the run."""
         steps = self._steps
-        return f"{steps} steps of private alternating least squares" if steps else "one release of item pairs"
+        return (
+            f"{counted(steps, 'step')} of private alternating least squares" if steps else "one release of item pairs"
+        )
 
     @property
     def method(self) -> Literal["tactful", "dpals"]:

@@ -10,7 +10,7 @@ import typer
 from tactful.auditing import audit
 from tactful.cli import show
 from tactful.cli.application import Json, app
-from tactful.errors import RefusedError
+from tactful.errors import RefusedError, counted
 from tactful.privacy.audit import Audit
 
 
@@ -44,7 +44,7 @@ def _tell(found: Audit) -> None:
         seen = f"caught by {' and '.join(control.caught_by)}" if control.caught else control.outcome
         broken[f"  broken: {control.mutant}"] = f"at least {control.epsilon_lower_bound:.3f}, {seen}"
     show.table(broken)
-    show.say(f"lower bounds, together at {found.confidence:.0%} confidence, {found.trials:,} trials")
+    show.say(f"lower bounds, together at {found.confidence:.0%} confidence, {counted(found.trials, 'trial')}")
     for objection in found.not_as_stated:
         show.say(f"NOT as stated: {objection}")
     show.say(_verdict(found))

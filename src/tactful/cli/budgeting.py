@@ -12,7 +12,7 @@ import typer
 from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, app
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 
@@ -87,6 +87,6 @@ def tell_budget(status: Mapping[str, Any], records: str) -> None:
     ]
     show.grid(("", "epsilon", "delta"), rows)
     spent = [line for line in status["debits"] if line["state"] != "cancelled"]
-    show.say(f"{len(spent)} releases debited in {records}")
+    show.say(f"{counted(len(spent), 'release')} debited in {records}")
     for debit in dict.fromkeys(line["id"] for line in status["debits"] if line["state"] == "debited"):
         show.say(f"not opened yet: {debit}. If its run is over: tactful budget --give-back {debit}")

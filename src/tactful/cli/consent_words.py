@@ -9,7 +9,7 @@ from typing import Any
 
 from tactful.cli import show
 from tactful.desk.consent_standing import ConsentStanding
-from tactful.errors import SchemaError
+from tactful.errors import SchemaError, counted
 from tactful.personal.consent import is_asked
 from tactful.records.consent_added import Added
 from tactful.records.consent_rows import Given
@@ -62,37 +62,36 @@ class Look:
     def tell_unknown(self) -> None:
         """The purposes that tactful does not ask for, loudly."""
         for name, n in list(self.unknown.items())[:_NAMES]:
-            show.say(
-                f"NOT a purpose that tactful asks for: {name} ({n:,} events); to give or refuse it changes nothing"
-            )
+            events = counted(n, "event")
+            show.say(f"NOT a purpose that tactful asks for: {name} ({events}); to give or refuse it changes nothing")
         if len(self.unknown) > _NAMES:
-            show.say(f"and {len(self.unknown) - _NAMES:,} more such purposes: is it the right column?")
+            show.say(f"and {counted(len(self.unknown) - _NAMES, 'more such purpose')}: is it the right column?")
 
     def _places(self, unreadable: Mapping[str, tuple[int, ...]]) -> str:
         """Which rows, by column."""
         header = int(self._plain and self._file.suffix == ".csv")
         rows = "line" if header else "row" if self._plain else "event"
-        counted = "; the header is line 1" if header else ""
+        begin = "; the header is line 1" if header else ""
         told = (f"{name} in {rows} {', '.join(str(n + 1 + header) for n in at)}" for name, at in unreadable.items())
-        return f"{'; '.join(told)} (the first of each column{counted})"
+        return f"{'; '.join(told)} (the first of each column{begin})"
 
 
 def tell_added(added: Added, *, store: str, dry_run: bool) -> None:
     """What an import came to."""
-    were = "would be" if dry_run else "were"
-    show.say(f"{added.events:,} events of {added.people:,} people {were} stored in {store}")
+    were = "would be" if dry_run else "was" if added.events == 1 else "were"
+    events, people = counted(added.events, "event"), counted(added.people, "person", "people")
+    show.say(f"{events} of {people} {were} stored in {store}")
     if added.duplicates:
-        show.say(f"{added.duplicates:,} were there before, or stand in the file twice")
+        show.say(f"{counted(added.duplicates, 'was', 'were')} there before, or in the file twice")
     if added.blocked:
-        show.say(f"{added.blocked:,} of people who were erased were turned away")
+        show.say(f"{counted(added.blocked, 'was', 'were')} turned away, of people who were erased")
     if added.malformed:
-        show.say(f"{added.malformed:,} hold what cannot be read: each refuses its purpose for good")
+        show.say(f"{counted(added.malformed, 'holds', 'hold')} what cannot be read: each refuses its purpose for good")
     if added.ahead:
-        show.say(
-            f"{added.ahead:,} say that they were recorded after now: a refusal counts at once, a grant when it is so"
-        )
+        say = counted(added.ahead, "says", "say")
+        show.say(f"{say} to be recorded after now: a refusal counts at once, a grant when it is so")
     if added.grants_ahead:
-        show.say(f"{added.grants_ahead:,} are given from a time after now: each waits until then")
+        show.say(f"{counted(added.grants_ahead, 'is', 'are')} given from a time after now: each waits until then")
     if added.events and not dry_run:
         show.say("lists for services know of it once they are written anew: tactful suppressions")
 

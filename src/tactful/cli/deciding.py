@@ -13,7 +13,7 @@ from tactful.assurance import approval
 from tactful.assurance.registry import Registry
 from tactful.cli import show
 from tactful.cli.application import Json, Model, app
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.records.store import Records
 from tactful.scoring.address import sqlite_file, store_uri
 from tactful.scoring.trust import Reviewers
@@ -161,7 +161,7 @@ def _tell_approved(decision: approval.Decision) -> None:
 
 
 def _more(missing: int) -> str:
-    return f"{missing} more {'reviewer' if missing == 1 else 'reviewers'} must"
+    return f"{counted(missing, 'more reviewer')} must"
 
 
 def _show_models(found: Sequence[Mapping[str, Any]]) -> None:

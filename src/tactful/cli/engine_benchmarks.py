@@ -18,7 +18,7 @@ from tactful.benchmarks.engine_growth import HEAD, QUICK, benchmark_engines, lak
 from tactful.benchmarks.engine_run import EngineRun
 from tactful.cli import show
 from tactful.cli.application import Json, benchmark
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.privacy.statistics import LARGEST_HEAD
 
 _PEOPLE, _CLUSTER = Population(), Cluster()
@@ -169,7 +169,10 @@ def _show_runs(runs: Iterable[EngineRun]) -> None:
 def _show_plan(plan: ClusterPlan) -> None:
     """The stages, and what they need."""
     told, machine = plan.population, plan.cluster
-    show.say(f"{told.people:,} people, {told.events:,} interactions, a head of {told.head:,}, {machine.cores:,} cores")
+    show.say(
+        f"{counted(told.people, 'person', 'people')}, {counted(told.events, 'interaction')}, a head of {told.head:,}, "
+        f"{counted(machine.cores, 'core')}"
+    )
     show.say(
         f"{told.admitted:.0%} of interactions admitted, {told.kept:g} items kept a person, and "
         f"{told.evaluation_share:.2%} of people held out, who come to the driver"
@@ -183,7 +186,7 @@ def _show_plan(plan: ClusterPlan) -> None:
         f"all cores are busy and the network keeps up; at --price {machine.price:g} it costs {plan.cost:,.0f}"
     )
     show.say(
-        f"executors: {plan.executor_gib:.1f} GiB for {machine.cores_each} cores, of which Python workers "
+        f"executors: {plan.executor_gib:.1f} GiB for {counted(machine.cores_each, 'core')}, of which Python workers "
         f"{plan.worker_gib:.2f} GiB each (spark.executor.memoryOverhead); rows that are kept take "
         f"{plan.kept_gib:,.0f} GiB of their memory or disks together"
     )

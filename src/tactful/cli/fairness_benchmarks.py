@@ -12,6 +12,7 @@ from tactful.benchmarks.fairness_speed import ATTRIBUTES, MEASURES, PEOPLE, RESA
 from tactful.benchmarks.verdict_rates import REPETITIONS, VerdictRates, verdict_rates
 from tactful.cli import show
 from tactful.cli.application import Json, benchmark
+from tactful.errors import counted
 
 
 @benchmark.command()
@@ -65,14 +66,14 @@ def _show_coverage(rows: Sequence[Row], worlds: int) -> None:
         place = f"{row.statistic:19s} {row.groups:16s} {row.kind:18s} {row.people:6d} {row.noise:12s}"
         show.say(f"{place} {row.coverage:7.1%}{_mark(row)} {row.half_width:10.3f}")
     low, high = (sum(_mark(row) == mark for row in rows) for mark in "-+")
+    under = counted(low, "covers", "cover")
     show.say(
-        f"of {len(rows)} rows of 95 % intervals, {low} cover less than 93 % (-), and {high} more than 97 % where the "
-        f"half-width is under {NARROW:g} of what is possible (+)"
+        f"of {counted(len(rows), 'row')} of 95% intervals, {under} less than 93% (-), and {high:,} more than 97% where "
+        f"the half-width is under {NARROW:g} of what is possible (+)"
     )
     error = 196 * (0.95 * 0.05 / worlds) ** 0.5
-    show.say(
-        f"with {worlds:,} worlds a row that covers 95 % is known to within {error:.1f} points: marks may be chance"
-    )
+    made = counted(worlds, "world")
+    show.say(f"with {made} a row, one that covers 95% is known to within {error:.1f} points: marks may be chance")
 
 
 def _mark(row: Row) -> str:

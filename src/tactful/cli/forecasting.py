@@ -13,6 +13,7 @@ from tactful import forecast
 from tactful.benchmarks.plan_table import make_plan_table
 from tactful.cli import show
 from tactful.cli.application import Json, app, benchmark
+from tactful.errors import counted
 from tactful.forecast import DELTA, HISTORY_LENGTH, TARGETS, Forecast
 
 _WORLDS = {
@@ -53,7 +54,7 @@ def plan_table(
     """
     with show.steps("simulating") as progress:
         found = make_plan_table(out, progress=progress)
-    show.say(f"{len(found['cells'])} populations stand in {out}")
+    show.say(f"{counted(len(found['cells']), 'population stands', 'populations stand')} in {out}")
     if json:
         show.as_json({"file": str(out), **{name: found[name] for name in ("tactful", "code", "axes", "worlds")}})
 
@@ -61,7 +62,8 @@ def plan_table(
 def _show(found: Forecast) -> None:
     """The forecast in words."""
     show.say(
-        f"{found.people:,} people, {found.items:,} items, {found.history_length:g} a person, "
+        f"{counted(found.people, 'person', 'people')}, {counted(found.items, 'item')}, "
+        f"{found.history_length:g} a person, "
         f"epsilon = {found.epsilon:g} at delta = {found.delta:g}"
     )
     if found.outside:
@@ -71,7 +73,8 @@ def _show(found: Forecast) -> None:
     for world, value in found.share_of_gain.items():
         without = _share(found.share_without_noise[world])
         show.say(f"  {_share(value):>5s}  where {_WORLDS[world]}; {without} if there were no noise")
-    show.say(f"from a head of about {found.head:,} items, of which the model keeps {found.rank:,} directions")
+    head, kept = counted(found.head, "item"), counted(found.rank, "direction")
+    show.say(f"from a head of about {head}, of which the model keeps {kept}")
     for share, people in found.people_needed.items():
         nowhere = {world: most < TARGETS[share] for world, most in found.share_without_noise.items()}
         epsilons = _range(found.epsilon_needed[share], nowhere)

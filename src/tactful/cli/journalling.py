@@ -13,7 +13,7 @@ from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, journal
 from tactful.desk.journal_check import JournalCheck, check_journal
-from tactful.errors import JournalBrokenError, SecretError, UsageError
+from tactful.errors import JournalBrokenError, SecretError, UsageError, counted
 from tactful.personal.keys import Keys
 from tactful.records.consents import ConsentStore
 from tactful.records.store import Records
@@ -33,9 +33,8 @@ def journal_verify(
     """
     records = Records.look()
     found, unfit = _checked(records, _head(head))
-    held = (
-        f"{found.chain.entries} entries hold" if found.chain.ok else f"{found.chain.entries} entries follow each other"
-    )
+    verbs = ("entry holds", "entries hold") if found.chain.ok else ("entry is in place", "entries follow each other")
+    held = counted(found.chain.entries, *verbs)
     show.say(f"{held} in {records.address}; head {found.chain.head}")
     _tell(found)
     if json and not (found.ok and unfit):

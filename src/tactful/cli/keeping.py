@@ -14,7 +14,7 @@ from tactful.cli import show
 from tactful.cli.application import Json, app, vault
 from tactful.cli.asked_time import asked_time
 from tactful.config import LakeTable, TrainingConfig
-from tactful.errors import NotFoundError, RefusedError, UsageError
+from tactful.errors import NotFoundError, RefusedError, UsageError, counted
 from tactful.personal.attributes import AttributeSpec, Demographics
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
@@ -159,7 +159,8 @@ def vault_verify(json: Json = False) -> None:
     found = kept.verify()
     for problem in found.problems:
         show.say(f"NOT as written: {problem}")
-    show.say(f"{found.files} files with {found.rows:,} rows read in {kept.path}, {len(found.problems)} problems")
+    what = f"{counted(found.files, 'file')} with {counted(found.rows, 'row')}"
+    show.say(f"{what} read in {kept.path}, {counted(len(found.problems), 'problem')}")
     if json:
         show.as_json({"ok": found.ok, "files": found.files, "rows": found.rows, "problems": list(found.problems)})
     if not found.ok:
@@ -220,7 +221,8 @@ def _file(table: Path | LakeTable) -> str:
 def _tell_ingested(found: Ingested, kept: Vault) -> None:
     """What came in, and what stayed outside and why."""
     outside = ", ".join(f"{rows:,} {reason}" for reason, rows in found.excluded.items() if rows)
-    show.say(f"{found.read:,} rows read, {found.added:,} new in {kept.path}, of {found.people:,} people who agreed")
+    people = counted(found.people, "person", "people")
+    show.say(f"{counted(found.read, 'row')} read, {found.added:,} new in {kept.path}, of {people} who agreed")
     show.say(f"held already, or twice in the table: {found.admitted - found.added:,}. Outside: {outside or 'none'}")
     show.say("leave `interactions` out of [data] to train from the vault; the table itself is yours to delete")
 
@@ -229,17 +231,21 @@ def _tell_purged(found: Purged) -> None:
     """What was deleted and why."""
     reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in found.deleted.items())
     verb = "would be deleted" if found.dry_run else "deleted"
-    show.say(f"{found.read:,} rows held, {found.kept:,} stay; {verb}: {reasons or 'none'}")
+    kept = counted(found.kept, "stays", "stay")
+    show.say(f"{counted(found.read, 'row')} held, {kept}; {verb}: {reasons or 'none'}")
     if not found.consents:
         show.say("no consents are known here, so only retention was looked at: name a config with --config")
 
 
 def _tell_held(found: Holdings, kept: Vault) -> None:
     """What is held."""
-    show.say(f"{kept.path}: {found.rows:,} rows of {found.people:,} people for {found.purpose}, in {found.files} files")
+    rows, people = counted(found.rows, "row"), counted(found.people, "person", "people")
+    show.say(f"{kept.path}: {rows} of {people} for {found.purpose}, in {counted(found.files, 'file')}")
     for column in found.columns:
         show.say(f"  {column.drawer}.{column.column}: {column.what}. Why: {column.why}")
     for each in found.categories:
-        until = f"the last until {each.until:%Y-%m-%d}" if each.until else ""
-        show.say(f"  {each.category}: {each.rows:,} rows, each kept for {each.retention_days} days, {until}")
-    show.say(f"attributes of {found.people_with_attributes:,} people; {found.size:,} bytes, all of them encrypted")
+        until = f", the last until {each.until:%Y-%m-%d}" if each.until else ""
+        days = counted(each.retention_days, "day")
+        show.say(f"  {each.category}: {counted(each.rows, 'row')}, each kept for {days}{until}")
+    described = counted(found.people_with_attributes, "person", "people")
+    show.say(f"attributes of {described}; {counted(found.size, 'byte')}, all of them encrypted")

@@ -17,7 +17,7 @@ from tactful.desk.breach import Breach, breach, check_times, write_people
 from tactful.desk.breach_letters import to_authority, to_people
 from tactful.desk.breach_places import Period, Store
 from tactful.desk.person import Desk
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.records.journal import JSON
 from tactful.records.reads import note_export, note_read
 from tactful.records.store import Records
@@ -132,13 +132,13 @@ def _tell(found: Breach, written: list[str]) -> None:
     """The report for the terminal: counts, no id."""
     show.say(f"in reach {found.period.in_words()}")
     for each in found.stores:
-        who = f"{len(each.people):,} people" if each.names_people else "names nobody"
+        who = counted(len(each.people), "person", "people") if each.names_people else "names nobody"
         show.say(f"{each.store}: {each.what}: {who}")
         for what, n in each.rows.items():
             show.say(f"    {n:>12,}  {what}")
         for line in (*each.protection, *each.notes, *each.advice):
             show.say(f"    {line}")
-    show.say(f"{len(found.people):,} people in all")
+    show.say(f"{counted(len(found.people), 'person', 'people')} in all")
     for model in found.models:
         show.say(f"{model.name} ({model.status}): {model.means}")
     show.say(f"all models together: {found.together}")

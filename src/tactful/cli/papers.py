@@ -18,6 +18,7 @@ from tactful.desk.notice import notice
 from tactful.desk.paper import Paper, checked_suffix
 from tactful.desk.person import Desk
 from tactful.desk.processing import processing_record
+from tactful.errors import counted
 from tactful.records.reads import note_read
 from tactful.records.store import Records
 
@@ -76,7 +77,8 @@ def _written(
     paper.write(out, private=private)
     for each in measures or ():
         show.say(f"{'in force' if each.holds else 'NOT in force'}: {each.what} ({each.seen})")
-    left = f"{paper.blanks} places are marked for you to fill in" if paper.blanks else "nothing is left to fill in"
+    places = counted(paper.blanks, "place is", "places are")
+    left = f"{places} marked for you to fill in" if paper.blanks else "nothing is left to fill in"
     show.say(f"wrote {out}: {left}")
     if json:
         seen = {} if measures is None else {"measures": [_as_json(each) for each in measures]}

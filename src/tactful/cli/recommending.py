@@ -8,6 +8,7 @@ import typer
 
 from tactful.cli import show
 from tactful.cli.application import Json, Served, app
+from tactful.errors import counted
 from tactful.scoring import Recommender
 from tactful.scoring.address import whole_address
 from tactful.scoring.answers import Answer
@@ -43,7 +44,8 @@ def recommend(
         because=because,
     )
     if answer.unknown:
-        show.say(f"{answer.unknown} of the items given are not in the catalogue: --history takes ids, not titles")
+        unknown = counted(answer.unknown, "of the items given is", "of the items given are")
+        show.say(f"{unknown} not in the catalogue: --history takes ids, not titles")
     tell_answer(answer)
     if json:
         show.as_json(answer.as_json())

@@ -13,7 +13,7 @@ from tactful.cli import show
 from tactful.cli.application import Json, consent
 from tactful.cli.asked_time import asked_time
 from tactful.desk.retracing import Retraced, retrace, retrace_training
-from tactful.errors import RefusedError, UsageError
+from tactful.errors import RefusedError, UsageError, counted
 from tactful.personal.keys import Keys
 from tactful.records.store import Records
 
@@ -74,7 +74,7 @@ def _tell(found: Retraced) -> None:
     counts = found.replay.counts
     reasons = {**counts.excluded, "malformed": counts.excluded["malformed"] - found.replay.later}
     left_out = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items() if n)
-    show.say(f"{found.purpose} as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC: {counts.read:,} rows read")
+    show.say(f"{found.purpose} as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC: {counted(counts.read, 'row')} read")
     show.say(f"{counts.admitted:,} admitted; not: {left_out or 'none'}")
     if found.replay.later:
         show.say(f"later than that time: {found.replay.later:,}")

@@ -11,7 +11,7 @@ import typer
 from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, keys
-from tactful.errors import SecretError
+from tactful.errors import SecretError, counted
 from tactful.personal.key_providers import FileSecrets, SecretProvider, provider
 from tactful.personal.keys import Keys
 from tactful.personal.vault import ROTATED
@@ -58,7 +58,8 @@ def _rotate(giver: SecretProvider, records: Records, secrets: Keys, actor: str |
         secrets = Keys.load()
         people, files = _reseal(records, secrets, actor)
     what = "finished the rotation that was interrupted" if finished else "made a new storage key"
-    show.say(f"{what}: {people:,} people's keys and {files} files are under {secrets.fingerprints()['storage']} now")
+    keys_of = f"the keys of {counted(people, 'person', 'people')} and {counted(files, 'file')}"
+    show.say(f"{what}: {keys_of} are under {secrets.fingerprints()['storage']} now")
     show.say("former keys still open older copies; `tactful keys rotate --drop-older` forgets them for good")
     return {"storage_key": secrets.fingerprints()["storage"], "people": people, "files": files, "finished": finished}
 
@@ -95,9 +96,10 @@ def _drop_older(giver: SecretProvider, records: Records, secrets: Keys) -> dict[
     if problems:
         raise SecretError(
             "everything opens with the current storage key, and the vault is as it was written",
-            given=f"{len(problems)} problems in the vault, the first: {problems[0]}",
+            given=f"{counted(len(problems), 'problem')} in the vault, the first: {problems[0]}",
             do="Run `tactful keys rotate` and `tactful vault verify` first",
         )
     Keys.drop_older(giver.path)
-    show.say(f"forgot {len(secrets.storage_older)} former storage keys: what only they open is shut for good")
+    forgotten = counted(len(secrets.storage_older), "former storage key")
+    show.say(f"forgot {forgotten}: what nothing else opens is shut for good")
     return {"storage_key": alone.fingerprints()["storage"], "dropped": len(secrets.storage_older)}

@@ -16,7 +16,7 @@ from tactful.desk.erasure import Erasure, Told, before, erase
 from tactful.desk.impact import Impact
 from tactful.desk.person import Desk
 from tactful.desk.work_order import as_text
-from tactful.errors import RefusedError, UsageError
+from tactful.errors import RefusedError, UsageError, counted
 from tactful.personal.keys import Keys
 from tactful.records.store import Records
 
@@ -163,7 +163,7 @@ def _tell(found: Impact) -> None:
     """The models, and what happens next."""
     for each in found.models:
         epsilon = "no finite epsilon" if each.epsilon is None else f"epsilon = {each.epsilon:.3g}"
-        rows = "" if each.rows is None else f", {each.rows:,} rows at most"
+        rows = "" if each.rows is None else f", {counted(each.rows, 'row')} at most"
         show.say(f"{each.training.name}, {each.training.time:%Y-%m-%d}: {each.role}{rows}; {epsilon}")
         show.say(f"    {each.means}")
         for note in each.notes:

@@ -12,7 +12,7 @@ from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, app, keys
 from tactful.config import TrainingConfig
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.personal.announced_lists import carry_over, check_key, confirm_list, note_list
 from tactful.personal.consent import asked_purpose
 from tactful.personal.keys import Keys
@@ -91,7 +91,8 @@ def suppressions(
         confirm_list(records, announced, actor=actor)
     left_out = ", ".join(f"{n:,} {state}" for state, n in found.counts.items() if state != "allowed")
     show.say(f"judged with the consents and erasures in {records.address}")
-    show.say(f"{found.counts.get('allowed', 0):,} people may be profiled; not: {left_out or 'nobody'}")
+    allowed = counted(found.counts.get("allowed", 0), "person", "people")
+    show.say(f"{allowed} may be profiled; not: {left_out or 'nobody'}")
     show.say(f"{out} holds until {found.expires_at:%Y-%m-%d %H:%M} UTC at most; services trust {public_text(signer)}")
     if json:
         show.as_json(

@@ -11,6 +11,7 @@ from tactful.cli import show
 from tactful.cli.application import Json, Served, app
 from tactful.datasets.twin import HISTORY_LENGTH
 from tactful.datasets.twin import twin as make_twin
+from tactful.errors import counted
 
 
 @app.command()
@@ -31,9 +32,10 @@ def twin(
         found = make_twin(
             model, people=people, out=out, seed=seed, history_length=history_length, items=items, progress=progress
         )
+    people = counted(found.people, "synthetic person", "synthetic people")
     show.say(
-        f"{found.people:,} synthetic people with {found.interactions:,} interactions in {found.folder}; their use of "
-        f"items correlates with the released popularity at {found.popularity_correlation:.3f}"
+        f"{people} with {counted(found.interactions, 'interaction')} in {found.folder}; the use of items correlates "
+        f"with the released popularity at {found.popularity_correlation:.3f}"
     )
     show.say(f"nobody of them exists. {found.folder / 'README.md'} says what to do next")
     if json:

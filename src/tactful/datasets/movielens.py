@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tactful.datasets.tables import TIME, open_folder, write_table
-from tactful.errors import NotFoundError, SchemaError, UsageError
+from tactful.errors import NotFoundError, SchemaError, UsageError, counted
 
 AGE_BANDS: Mapping[int, str] = MappingProxyType(
     {0: "under 18", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-49", 50: "50-55", 56: "56+"}
@@ -164,7 +164,7 @@ def _lines(path: Path, separator: str, fields: int) -> Iterator[list[str]]:
         for number, line in enumerate(lines, start=1):
             values = line.rstrip("\r\n").split(separator)
             if len(values) != fields and values != [""]:
-                raise _malformed(path.name, number, f"{len(values)} fields instead of {fields}")
+                raise _malformed(path.name, number, f"{counted(len(values), 'field')} instead of {fields}")
             if values != [""]:
                 yield values
 

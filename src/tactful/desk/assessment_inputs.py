@@ -18,6 +18,7 @@ from tactful.desk.notice import promised_risk
 from tactful.desk.paper import Paper, Part, Section, blank, grid, points, sentence
 from tactful.desk.person import Desk
 from tactful.desk.processing import one_line
+from tactful.errors import counted
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.reads import noted_reads
 
@@ -80,7 +81,7 @@ def _description(settings: TrainingConfig) -> Iterator[Part]:
         (
             (
                 f"A model of which items go together is trained ({model.method}) from what people used who gave "
-                f"{model.purpose}, at most {privacy.max_items} different items of each."
+                f"{model.purpose}, at most {counted(privacy.max_items, 'different item')} of each."
             ),
             "Lists are made when they are asked for, from the history that is passed then, and nothing of it is kept.",
             "It is profiling; no decision with legal effect is made by it.",
@@ -99,7 +100,7 @@ def _necessity(settings: TrainingConfig, desk: Desk) -> Iterator[Part]:
                 f"Ground: {sentence(settings.controller.legal_basis)} Purpose by purpose; a refusal anywhere wins; "
                 "who says nothing is left out."
             ),
-            f"Three columns are read: who, which item, when; of the last {policy.retention_days} days.",
+            f"Three columns are read: who, which item, when; of the last {counted(policy.retention_days, 'day')}.",
             f"Sensitive categories, each with its own opt-in: {', '.join(policy.sensitive) or 'none declared'}.",
             "Before a training begins each row must hold a consent without a break from then to now.",
             f"Trainings that the journal knows to have read: {len(reads)}.",

@@ -12,6 +12,7 @@ from datetime import datetime
 from tactful.config import ControllerSection
 from tactful.desk.breach import HOURS, Breach
 from tactful.desk.paper import Paper, Part, Section, blank, grid, points, sentence, stated
+from tactful.errors import counted
 
 
 def to_authority(found: Breach, controller: ControllerSection) -> Paper:
@@ -154,7 +155,8 @@ def _people(found: Breach) -> str:
     named = [each for each in found.stores if each.names_people]
     if not named:
         return "None of these stores holds rows about people."
-    return f"At least {len(found.people):,} people who used the service, each counted once over all stores."
+    people = counted(len(found.people), "person", "people")
+    return f"At least {people} who used the service, each counted once over all stores."
 
 
 def _by_store(found: Breach) -> Part:

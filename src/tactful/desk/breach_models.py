@@ -11,6 +11,7 @@ from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.desk.person import Desk
 from tactful.desk.trainings import Training, composed, trainings
+from tactful.errors import counted
 from tactful.planning import Planned
 from tactful.privacy.accountant import PrivacyLoss
 from tactful.privacy.plain_risk import in_words, to_you
@@ -128,8 +129,8 @@ def _membership(found: MembershipFacts | Unmeasured) -> str:
         else " The attack did not find members of unprotected models either, so it says little."
     )
     return (
-        f"An attack with {found.shadows} shadow models told members from others with an area under the curve of "
-        f"{private.auc:.3f} ({private.auc_interval[0]:.3f} to {private.auc_interval[1]:.3f}; 0.5 is chance, "
+        f"An attack with {counted(found.shadows, 'shadow model')} told members from others with an area under the "
+        f"curve of {private.auc:.3f} ({private.auc_interval[0]:.3f} to {private.auc_interval[1]:.3f}; 0.5 is chance, "
         f"{found.bound_auc:.3f} the most that any attack can reach), on a synthetic or public world, {found.created}."
         f"{works}"
     )
@@ -142,6 +143,6 @@ def _audit(found: AuditFacts | Unmeasured) -> str:
     verdict = "contradicts" if found.contradicts or found.not_as_stated else "does not contradict"
     return (
         f"An audit of the same releases on made-up people showed an epsilon of at least "
-        f"{found.epsilon_lower_bound:.3f} where {found.epsilon_claimed:g} is claimed, in {found.trials:,} trials "
-        f"({found.created}): it {verdict} the claim."
+        f"{found.epsilon_lower_bound:.3f} where {found.epsilon_claimed:g} is claimed, in "
+        f"{counted(found.trials, 'trial')} ({found.created}): it {verdict} the claim."
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from tactful.errors import counted
+
 Store = Literal["vault", "records", "models", "secrets", "list", "tables"]
 
 KEYS_ELSEWHERE = "Was the file with the secrets, or the place that gives them, out of the attacker's reach?"
@@ -84,7 +86,7 @@ class Exposed:
     advice: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Exposed({self.store}, {len(self.people)} people)"
+        return f"Exposed({self.store}, {counted(len(self.people), 'person', 'people')})"
 
 
 NAMELESS: Mapping[Store, Exposed] = {

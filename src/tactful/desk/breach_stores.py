@@ -16,7 +16,7 @@ from pathlib import Path
 from tactful.assurance.summary import readable
 from tactful.desk.breach_places import KEYS_ELSEWHERE, NAMELESS, Exposed, Period, Store
 from tactful.desk.person import Desk
-from tactful.errors import TactfulError
+from tactful.errors import TactfulError, counted
 from tactful.personal.engines.base import Kind
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.source import Source, Tabular
@@ -159,7 +159,8 @@ def _census(source: Tabular, role: str, period: Period | None) -> tuple[frozense
 def _came_later(entries: Iterable[Entry], period: Period) -> list[str]:
     """That some of what is in the vault came after the period."""
     later = sum(entry.kind == "vault.ingested" and entry.time > period.until for entry in entries)
-    return [f"Rows were brought in {later} times after the period; who came with those is counted."] if later else []
+    times = counted(later, "time")
+    return [f"Rows were brought in {times} after the period; people who came with those are counted."] if later else []
 
 
 def _gone_since(desk: Desk, entries: Iterable[Entry], period: Period) -> list[str]:
@@ -168,9 +169,10 @@ def _gone_since(desk: Desk, entries: Iterable[Entry], period: Period) -> list[st
     rows = sum(int(n) for each in purged if isinstance(each, Mapping) for n in each.values())
     # by the record of erased people, which has each once and their day; an erasure that is repeated has more entries
     gone = sum(period.began_before(day + timedelta(days=1)) for day in desk.subjects.erased().values())
-    notes = [f"{rows} rows were deleted since the period began: they were in it, and nobody can say whose."]
-    erased = [f"{gone} people were erased since the day on which it began: they were in it, and cannot be named."]
-    return notes * (rows > 0) + erased * (gone > 0)
+    deleted = f"{counted(rows, 'row was', 'rows were')} deleted since the period began"
+    erased = f"{counted(gone, 'person was', 'people were')} erased since the day on which the period began"
+    notes = [f"{deleted}, and had been in reach: nobody can say whose."] * (rows > 0)
+    return notes + [f"{erased}, and had been in reach: nobody can say who."] * (gone > 0)
 
 
 _LOOKS: Mapping[Store, Callable[[Desk, Period], Exposed]] = {"vault": _vault, "records": _records, "tables": _tables}

@@ -18,11 +18,11 @@ from tactful.desk.dossier_words import (
     day,
     minute,
     month,
-    number,
     purpose_words,
     said,
     status_words,
 )
+from tactful.errors import counted
 
 _NOT_STATED = "not stated"
 
@@ -69,7 +69,7 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
         "tables": [_table(table) for table in facts["interactions"] if table["rows"]],
         "about": [_about(table) for table in (*facts["attributes"], *facts["flags"]) if table["rows"]],
         "models": [_model(each) for each in facts["models"]],
-        "others": len(facts["not_used_by"]),
+        "others": counted(len(facts["not_used_by"]), "more training") if facts["not_used_by"] else "",
         "together": _together(facts),
         "next": facts["next"],
         "recommended": [_recommended(each) for each in facts["recommended"]],
@@ -107,17 +107,17 @@ def _glance(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     did = {entry for entry, _ in _entries(facts)}
     places = len([table for table in facts["interactions"] if table["rows"]])
     where = f", each counted once; they are kept in {places} places, and each place is listed below" * (places > 1)
-    yield "What you did", f"{number(len(did), 'entry', 'entries')}{where}" if did else "nothing"
+    yield "What you did", f"{counted(len(did), 'entry', 'entries')}{where}" if did else "nothing"
     may = {entry for entry, row in _entries(facts) if row.get("training") == "admitted"}
     if did and any("training" in row for _, row in _entries(facts)):
-        yield "What of it could teach a model", f"{number(len(may), 'entry', 'entries')}, as your consent stands now"
+        yield "What of it could teach a model", f"{counted(len(may), 'entry', 'entries')}, as your consent stands now"
     yes = [purpose_words(each["purpose"]) for each in facts["consents_now"] if each["state"] == "allowed"]
     yield "What you agree to now", "; ".join(yes) or "nothing"
     roles = [each["role"] for each in facts["models"]]
     taught, judged, unknown = (roles.count(role) for role in ("trained on", "used to judge", "not known"))
-    parts = [f"{number(taught, 'model', 'models')} learned from it"] if taught else []
-    parts += [f"{number(judged, 'model was', 'models were')} measured with it"] if judged else []
-    parts += [f"of {number(unknown, 'model', 'models')} it is not known"] if unknown else []
+    parts = [f"{counted(taught, 'model')} learned from it"] if taught else []
+    parts += [f"{counted(judged, 'model was', 'models were')} measured with it"] if judged else []
+    parts += [f"of {counted(unknown, 'model')} it is not known"] if unknown else []
     yield "Where your history was used", "; ".join(parts) or "in no model"
     personal = any(each.get("personalised") for each in facts["recommended"])
     yield "Recommended from your history now", "yes, see below" if personal else "no"
@@ -166,8 +166,8 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     used = sum(row.get("training") == "admitted" for row in table["rows"])
     return {
         **_where(table),
-        "count": number(len(table["rows"]), "entry", "entries"),
-        "used": number(used, "entry", "entries"),
+        "count": counted(len(table["rows"]), "entry", "entries"),
+        "used": counted(used, "entry", "entries"),
         "judged": any("training" in row for row in table["rows"]),
         "months": months,
     }
@@ -205,7 +205,7 @@ def _model(each: Mapping[str, Any]) -> dict[str, Any]:
         "champion": each["champion"],
         "made": day(each["trained_at"]),
         "role": ROLES.get(each["role"], each["role"]),
-        "rows": "" if each["rows"] is None else number(each["rows"], "entry", "entries"),
+        "rows": "" if each["rows"] is None else counted(each["rows"], "entry", "entries"),
         "means": each["means"],
         "status": status_words(each),
         "epsilon": _epsilon(each["epsilon"], each["delta"]),
@@ -247,9 +247,9 @@ def _retention(told: Mapping[str, Any] | None) -> list[str]:
     """How long rows are used."""
     if told is None:
         return []
-    usual = [f"What you did is used for {told['days']:,} days at most."]
+    usual = [f"What you did is used for {counted(told['days'], 'day')} at most."]
     return usual + [
-        f"{name.replace('_', ' ').capitalize()}: {days:,} days." for name, days in told["by_category"].items()
+        f"{name.replace('_', ' ').capitalize()}: {counted(days, 'day')}." for name, days in told["by_category"].items()
     ]
 
 

@@ -122,8 +122,3 @@ def month(time: str | None) -> str:
     if not time or time == UNREADABLE:
         return "Without a readable time"
     return f"{datetime.fromisoformat(time):%B %Y}"
-
-
-def number(count: int, one: str, several: str) -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else several}"

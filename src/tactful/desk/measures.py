@@ -11,7 +11,7 @@ from tactful.actors import Actors
 from tactful.desk.journal_check import check_journal
 from tactful.desk.paper import sentence
 from tactful.desk.person import Desk
-from tactful.errors import ModelRefusedError, TactfulError
+from tactful.errors import ModelRefusedError, TactfulError, counted
 from tactful.personal.key_providers import FileSecrets, provider
 from tactful.scoring.trust import Reviewers
 
@@ -59,8 +59,8 @@ def _vault(desk: Desk) -> Measure:
     if desk.vault is None:
         return Measure(what=what, holds=False, seen="there is no vault; training reads tables of the business")
     report = desk.vault.verify()
-    wrong = f", of which {len(report.problems)} do not hold" if report.problems else ""
-    seen = f"a vault of {report.files} files{wrong}"
+    wrong = f", of which {counted(len(report.problems), 'does', 'do')} not hold" if report.problems else ""
+    seen = f"a vault of {counted(report.files, 'file')}{wrong}"
     own = desk.settings is None or desk.settings.data.interactions is None
     return Measure(what=what, holds=report.ok and own, seen=seen if own else f"{seen}; the configuration names a table")
 
@@ -71,13 +71,15 @@ def _consents(desk: Desk) -> Measure:
     if desk.consents.empty:
         return Measure(what=what, holds=False, seen="the consent store is empty")
     report = desk.consents.verify()
-    return Measure(what=what, holds=report.ok, seen=report.problem or f"{report.rows} events, all as the journal says")
+    seen = report.problem or f"{counted(report.rows, 'event')}, all as the journal says"
+    return Measure(what=what, holds=report.ok, seen=seen)
 
 
 def _journal(desk: Desk) -> Measure:
     """What is done is in a journal that shows changes."""
     found = check_journal(desk.records)
-    seen = "; ".join(found.problems) or f"{found.chain.entries} entries hold; the kept head: {found.anchor.state}"
+    entries = counted(found.chain.entries, "entry holds", "entries hold")
+    seen = "; ".join(found.problems) or f"{entries}; the kept head: {found.anchor.state}"
     what = "What is done is in a journal that shows edits, removals and a cut-off end"
     return Measure(what=what, holds=found.ok and found.anchor.state in ("ok", "behind"), seen=seen)
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from tactful.assurance.summary import readable
 from tactful.config import ControllerSection, TrainingConfig
 from tactful.desk.paper import Paper, Part, Points, Section, blank, points, sentence, stated
+from tactful.errors import counted
 from tactful.planning import Planned
 from tactful.privacy.plain_risk import plain_risk
 
@@ -66,8 +67,8 @@ def _in_short(settings: TrainingConfig) -> Points:
                 "added, so that the figures tell nobody what any one person did."
             ),
             (
-                f"We look at what you used and when, of the last {settings.policy.retention_days} days. Nothing else "
-                "about you is read to make a recommendation."
+                f"We look at what you used and when, of the last {counted(settings.policy.retention_days, 'day')}. "
+                "Nothing else about you is read to make a recommendation."
             ),
             (
                 "No model holds anything about you as a person, and what it could give away about you is limited by "
@@ -85,12 +86,13 @@ def _purposes(settings: TrainingConfig) -> Iterator[Section]:
     if settings.controller.legal_basis == "consent":
         ground = "Ground: your consent. Without it this is not done."
     days = settings.policy.retention_days
+    items = counted(settings.privacy.max_items, "item of yours counts", "different items of yours count")
     told = [
         (
             "Learning what goes together",
             settings.model.purpose,
             "From what you used and when, together with that of many others, a model learns which items go together.",
-            f"Up to {settings.privacy.max_items} different items of yours count, none older than {days} days.",
+            f"Up to {items}, none older than {counted(days, 'day')}.",
         ),
         (
             "Recommending from your history",
@@ -135,7 +137,7 @@ def _purposes(settings: TrainingConfig) -> Iterator[Section]:
                     "Items of this kind are neither learned from nor read from your history, nor recommended to "
                     "you, unless you say yes to this category."
                 ),
-                f"They count for {own} days at most.",
+                f"They count for {counted(own, 'day')} at most.",
             )
         )
     for title, purpose, what, bounds in told:
@@ -163,11 +165,12 @@ def _logic(settings: TrainingConfig) -> Iterator[Part]:
 def _retention(settings: TrainingConfig) -> Points:
     """How long, Article 13(2)(a)."""
     policy = settings.policy
+    days = counted(policy.retention_days, "day")
     deleted = ", and deleted from our store" if settings.data.interactions is None else ""
-    shorter = [f"{_line(name).replace('_', ' ')}: {days} days." for name, days in policy.retention.items()]
+    shorter = [f"{_line(name).replace('_', ' ')}: {counted(own, 'day')}." for name, own in policy.retention.items()]
     return points(
         (
-            f"What you used: {policy.retention_days} days from then; after that it is not used any more{deleted}.",
+            f"What you used: {days} from then; after that it is not used any more{deleted}.",
             *shorter,
             (
                 "What you agreed to or refused: as long as it must be shown that we asked you; when you have yourself "
@@ -195,7 +198,7 @@ def _protection(settings: TrainingConfig) -> Points:
     if privacy.reproducible_seed is not None:
         return points(("This configuration is for tests, with noise that protects nobody. It is not for people.",))
     one = promised_risk(settings)
-    period = f" in {budget.period_days} days" if budget.period_days else ""
+    period = f" in {counted(budget.period_days, 'day')}" if budget.period_days else ""
     return points(
         (
             (

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from tactful.config import EngineSection, TrainingConfig
 from tactful.desk.tables import ROLES, Held, Table, named_tables
-from tactful.errors import NotFoundError, TactfulError
+from tactful.errors import NotFoundError, TactfulError, counted
 from tactful.personal.engines.base import Engine, Roll, Session
 from tactful.personal.engines.duckdb import DuckDB
 from tactful.personal.keys import Keys
@@ -83,7 +83,7 @@ class Desk:
     folder: Path | None = None
 
     def __repr__(self) -> str:
-        return f"Desk({len(self.tables)} tables)"
+        return f"Desk({counted(len(self.tables), 'table')})"
 
     @classmethod
     def open(

@@ -14,6 +14,7 @@ from tactful.desk.measures import Measure, told
 from tactful.desk.notice import RECOMMENDING
 from tactful.desk.paper import Paper, Part, Section, blank, grid, points, sentence, stated
 from tactful.desk.person import Desk
+from tactful.errors import counted
 
 
 def processing_record(settings: TrainingConfig, desk: Desk, found: tuple[Measure, ...]) -> Paper:
@@ -114,9 +115,9 @@ def _places(desk: Desk) -> Iterator[str]:
 def _erased(settings: TrainingConfig) -> Iterator[str]:
     """Article 30(1)(f)."""
     policy = settings.policy
-    yield f"Interactions: {policy.retention_days} days after they happened (tactful purge)."
+    yield f"Interactions: {counted(policy.retention_days, 'day')} after they happened (tactful purge)."
     for name, days in policy.retention.items():
-        yield f"Interactions with items of {readable(name)}: {days} days."
+        yield f"Interactions with items of {readable(name)}: {counted(days, 'day')}."
     yield "Consents: as long as it must be shown that people were asked; when somebody is erased, with them."
     yield "Who was erased: a pseudonym and a time stay, so that their data are not brought in again."
     if settings.data.interactions is not None or settings.data.consents is not None:

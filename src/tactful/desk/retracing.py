@@ -24,7 +24,7 @@ from tactful.assurance.candidates import KINDS, replay
 from tactful.assurance.model_book import Candidate
 from tactful.catalogue import Catalogue
 from tactful.config import PolicySection, TrainingConfig
-from tactful.errors import NotFoundError
+from tactful.errors import NotFoundError, counted
 from tactful.personal.engines.base import Engine
 from tactful.personal.gate import ConsentGate
 from tactful.personal.keys import Keys
@@ -37,7 +37,7 @@ from tactful.records.reads import Read, note_read, noted_reads
 from tactful.records.store import Records
 from tactful.sources import Sources, policy_of, running
 
-_ERASED = "{} people were erased since: what was theirs in tactful's stores is gone"
+_ERASED = "{} erased since: what was theirs in tactful's stores is gone"
 _CONFIG = "the configuration is another than it was: it may name other tables"
 _SOURCES = "the tables are others than they were"
 _ROWS = "rows of the interactions, records of consent or flags of subjects were added, taken away or changed since"
@@ -263,7 +263,7 @@ def _because(read: Read, config: Path, sources: Sources, known_at: datetime) -> 
     upto = ReadPoint.noted(read.facts)
     erased = len(sources.erased) - upto.erased if upto else sum(t > known_at for t in sources.erased.values())
     told = [
-        (erased, _ERASED.format(erased)),
+        (erased, _ERASED.format(counted(erased, "person was", "people were"))),
         (read.facts.get("config_sha256") != sha256(config.read_bytes()).hexdigest(), _CONFIG),
         (read.facts.get("sources") != dict(sources.names), _SOURCES),
         (True, _ROWS),

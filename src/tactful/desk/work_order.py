@@ -16,6 +16,7 @@ from tactful.desk.listed import lists_written
 from tactful.desk.person import Desk, Person
 from tactful.desk.requests import entries_about
 from tactful.desk.tables import Held
+from tactful.errors import counted
 from tactful.records.reads import EXPORTED
 
 
@@ -74,8 +75,8 @@ def as_text(tasks: Iterable[Task], *, request: str, time: str) -> str:
         "",
     ]
     for number, task in enumerate(tasks, 1):
-        counted = "" if task.rows is None else f" ({task.rows} rows; columns: {', '.join(task.columns)})"
-        lines.append(f"{number:2d}. {task.place}{counted}: {task.do}")
+        rows = "" if task.rows is None else f" ({counted(task.rows, 'row')}; columns: {', '.join(task.columns)})"
+        lines.append(f"{number:2d}. {task.place}{rows}: {task.do}")
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from tactful.catalogue import Catalogue
-from tactful.errors import ConfigError, SchemaError, columns_given
+from tactful.errors import ConfigError, SchemaError, columns_given, counted
 from tactful.personal import headers
 from tactful.personal.consent import SENSITIVE, path_of
 from tactful.personal.engines.base import Census, Kind, Session
@@ -137,7 +137,7 @@ def check_times(source: Source, column: str, *, rows: int, times: int) -> None:
     if rows and not times:
         raise SchemaError(
             f"the column {column} of {source.name} holds times from 1970-01-02 to 2200, in ISO 8601 where it is text",
-            given=f"none of {rows} values is one",
+            given=f"of {counted(rows, 'value')}, none is one",
             do="Convert the column, or name the right one",
             column=column,
         )

@@ -35,7 +35,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from tactful.catalogue import Catalogue
-from tactful.errors import ConfigError
+from tactful.errors import ConfigError, counted
 from tactful.personal import books
 from tactful.personal.consent import OUTCOMES, REASONS, GateCounts, checked_purpose
 from tactful.personal.consented import ConsentedInteractions
@@ -114,7 +114,9 @@ class ConsentGate:
         self._now = now
 
     def __repr__(self) -> str:
-        return f"ConsentGate({len(self._catalogue)} items, {len(self._policy.sensitive)} sensitive categories)"
+        items = counted(len(self._catalogue), "item")
+        sensitive = counted(len(self._policy.sensitive), "sensitive category", "sensitive categories")
+        return f"ConsentGate({items}, {sensitive})"
 
     def admit(self, log: InteractionLog, purpose: str, as_of: datetime | None = None) -> ConsentedInteractions:
         """The rows whose people agree to the purpose, at `as_of` and now, without a break since the interaction.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tactful.errors import SecretError
+from tactful.errors import SecretError, counted
 from tactful.personal.key_providers import (
     ADVICE,
     DEFAULT_FILE,
@@ -151,7 +151,7 @@ class Keys:
         if others := FileSecrets(path=path).secrets().keys() - {*NAMES, OLDER}:
             raise SecretError(
                 "a key file whose keys are changed holds keys alone",
-                given=f"{path} has {len(others)} other entries",
+                given=f"{path} has {counted(len(others), 'other entry', 'other entries')}",
                 do="Move them to another file",
             )
         values = {name: value for name in NAMES if (value := getattr(self, name)) is not None}

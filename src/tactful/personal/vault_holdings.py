@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from tactful.errors import TactfulError
+from tactful.errors import TactfulError, counted
 from tactful.personal.vault_attributes import PURPOSES, TOLD
 from tactful.personal.vault_manifest import VaultPolicy
 from tactful.personal.vault_results import Held, HeldCategory, Holdings, VaultReport
@@ -73,7 +73,8 @@ def verify(store: VaultStore) -> VaultReport:
                 table = store.table(file)
                 rows += table.num_rows
                 if gone := _erased(store, table):
-                    problems.append(f"{file.name} has rows of {gone} people who were erased: run `tactful purge`")
+                    erased = counted(gone, "person who was", "people who were")
+                    problems.append(f"{file.name} has rows of {erased} erased: run `tactful purge`")
             except FileNotFoundError:
                 problems.append(f"{file.name} is missing")
             except TactfulError as error:
@@ -113,7 +114,10 @@ def _columns(told: list[pa.Table], policy: VaultPolicy) -> tuple[Held, ...]:
         *first,
         *(
             Held(
-                drawer="attributes", column=name, what=f"one of {len(policy.attributes.get(name, ()))} levels", why=why
+                drawer="attributes",
+                column=name,
+                what=f"one of {counted(len(policy.attributes.get(name, ())), 'level')}",
+                why=why,
             )
             for name in names
         ),

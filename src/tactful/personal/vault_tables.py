@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.personal.vault_attributes import TOLD
 from tactful.personal.vault_rows import codes
 from tactful.records.subjects import Subjects
@@ -85,7 +85,7 @@ def _ids(pseudonyms: list[str], subjects: Subjects) -> dict[str, str]:
     if missing and (strangers := missing - subjects.erased().keys()):
         raise UsageError(
             "the vault and the directory of its people, in the records, belong together",
-            given=f"the records do not know {len(strangers)} people of the vault",
+            given=f"the records do not know {counted(len(strangers), 'person', 'people')} of the vault",
             do="Set TACTFUL_RECORDS to the records that the vault was filled with, or restore them",
             people=len(strangers),
         )

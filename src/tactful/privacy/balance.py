@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from tactful.errors import ConfigError, UsageError
+from tactful.errors import ConfigError, UsageError, counted
 from tactful.privacy.accountant import PrivacyBudget, PrivacyLoss
 from tactful.privacy.events import PARTITIONS, GaussianEvent, Partition, SamplerSlack
 from tactful.privacy.statistics import Noise
@@ -73,7 +73,7 @@ class BudgetLimit:
             )
 
     def __str__(self) -> str:
-        every = f" every {self.period_days} days" if self.period_days else ""
+        every = f" every {counted(self.period_days, 'day')}" if self.period_days else ""
         return f"epsilon = {self.epsilon:g}, delta = {self.delta:g}{every}"
 
     @property

@@ -30,7 +30,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from tactful.errors import ConfigError, UsageError
+from tactful.errors import ConfigError, UsageError, counted
 from tactful.personal.contributions import SCALE, few_enough
 from tactful.privacy.sums import Cell
 
@@ -114,9 +114,10 @@ class CellDesign:
         names = cell_names(self)
         taken = [name for name in self.groups if not name or name.startswith(ITEMS)]
         if len(set(names)) < len(names) or taken:
+            more = counted(len(names) - len(set(names)), "cell")
             raise ConfigError(
                 "each cell of the evaluation vector has a name of its own, and an attribute's is not that of items",
-                given=f"an attribute {taken[0]!r}" if taken else f"{len(names) - len(set(names))} cells too many",
+                given=f"an attribute {taken[0]!r}" if taken else f"{more} too many",
                 do="Give each attribute, level and item group a name of its own",
             )
 

@@ -28,7 +28,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.errors import ConfigError
+from tactful.errors import ConfigError, counted
 from tactful.personal.contributions import SCALE
 from tactful.privacy.exposures import LISTS, SECOND, ListDesign, ListRows, entries_of, questions
 from tactful.privacy.statistics import Noise, read_only
@@ -108,7 +108,7 @@ class GuessQuery:
         if not fits or not all(fits):
             raise ConfigError(
                 "a question is about two levels or more, and says something of every entry",
-                given=f"{len(fits)} questions, {fits.count(False)} of which do not fit",
+                given=f"{counted(len(fits), 'question')}, of which {counted(fits.count(False), 'does', 'do')} not fit",
                 do="Make them with tactful.assurance.guessing",
             )
 

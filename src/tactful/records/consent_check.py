@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from tactful.errors import SecretError
+from tactful.errors import SecretError, counted
 from tactful.records import people_tables
 from tactful.records.consent_plan import SEALED, content
 from tactful.records.journal import JSON, Entry
@@ -151,7 +151,8 @@ class _Check:
         """There is no row that no import wrote, or raise."""
         found = self._connection.execute(select(func.count()).select_from(CONSENTS)).scalar_one()
         if found != self._rows:
-            raise _BrokenRowError(f"{found - self._rows} rows were put in: no entry of the journal vouches for them")
+            rows = counted(found - self._rows, "row was", "rows were")
+            raise _BrokenRowError(f"{rows} put in: no entry of the journal vouches for that")
 
 
 def _holds(row: Any, key: SubjectKey) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tactful.errors import SchemaError, columns_given, columns_named
+from tactful.errors import SchemaError, columns_given, columns_named, counted
 from tactful.records.clean_ids import is_clean
 from tactful.records.consent_times import Column, read_times
 from tactful.records.purposes import PURPOSE, check_spelling
@@ -159,7 +159,7 @@ def _people(users: list[str | None]) -> list[str]:
     if len(named) < len(users):
         raise SchemaError(
             "each consent event has a user_id",
-            given=f"{len(users) - len(named)} have none",
+            given=f"{counted(len(users) - len(named), 'has', 'have')} none",
             do="Complete or remove them",
             rows=len(users) - len(named),
         )
@@ -167,7 +167,7 @@ def _people(users: list[str | None]) -> list[str]:
     if unclean:
         raise SchemaError(
             "no user_id of consent events hides blanks or control characters",
-            given=f"{unclean} do",
+            given=counted(unclean, "does", "do"),
             do="Write them as the other tables do",
             ids=unclean,
         )
@@ -191,7 +191,7 @@ def _check_any(users: Sequence[str], state: Column, event_time: Column) -> None:
     if users and not any(event_time.values):
         raise SchemaError(
             "the column event_time holds times from 1970-01-02 to 2200, in ISO 8601 where it is text",
-            given=f"none of {len(users)} values is one",
+            given=f"of {counted(len(users), 'value')}, none is one",
             do="Convert the column, or name the right one",
             column="event_time",
         )

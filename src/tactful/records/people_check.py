@@ -15,6 +15,7 @@ import hashlib
 
 from sqlalchemy import Connection, func, select
 
+from tactful.errors import counted
 from tactful.records import people_tables
 from tactful.records.journal import JSON, Entry
 from tactful.records.people_tables import CONSENTS, ERASED
@@ -63,7 +64,7 @@ def _consents(moment: Transaction) -> str | None:
     found, last = moment.connection.execute(query).one() if there else (0, 0)
     if (found, last or 0) == (wanted, wanted):
         return None
-    return f"the consent store has {found:,} rows, and the journal vouches for {wanted:,}"
+    return f"the consent store has {counted(found, 'row')}, and the journal vouches for {wanted:,}"
 
 
 def _erased(moment: Transaction) -> str | None:

@@ -8,7 +8,7 @@ from typing import SupportsIndex
 
 import numpy as np
 
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 
 
 def as_count(n: SupportsIndex) -> int:
@@ -79,7 +79,9 @@ def paired(
         raise _profiling_error("it was neither")
     people = list(histories)
     if len(people) != len(answers):
-        raise _profiling_error(f"there were {len(answers)} for {len(people)} histories")
+        raise _profiling_error(
+            f"{counted(len(answers), 'was', 'were')} given for {counted(len(people), 'history', 'histories')}"
+        )
     yield from zip(people, map(bool, answers), strict=True)
 
 
