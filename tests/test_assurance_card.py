@@ -48,7 +48,7 @@ def test_it_says_what_a_card_says() -> None:
         "How age groups with too few people are served: “tiny”.",
         "epsilon = 8.0",
         "a linear item-to-item recommender",
-        "Evaluated on 20 % of people",
+        "Evaluated on 20% of people",
         "- age: “young”",
         "tactful verify grocery",
         "Items of family\\_planning, diet\\_aids can tell something intimate",

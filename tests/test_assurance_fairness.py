@@ -400,7 +400,7 @@ def drawn(means: Mapping[str, float], *, people: int, sigma: float, rng: np.rand
 
 @pytest.mark.prove
 def test_a_world_on_the_wrong_side_rarely_passes_and_one_on_the_right_side_rarely_fails() -> None:
-    """Close to the bound at most 5 % of 300 releases are misjudged; the bare estimate errs often."""
+    """Close to the bound at most 5% of 300 releases are misjudged; the bare estimate errs often."""
     rng = np.random.default_rng(21)
     passes = fails = naive = 0
     for _ in range(300):

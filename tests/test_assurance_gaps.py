@@ -42,7 +42,7 @@ triples = st.lists(st.floats(0.01, 0.99), min_size=3, max_size=3, unique=True).m
 
 
 def test_two_symmetrical_intervals_give_the_classical_difference() -> None:
-    """√(s² + s²): the plain 95 % interval, and the one of a gap between two groups lies around its size."""
+    """√(s² + s²): the plain 95% interval, and the one of a gap between two groups lies around its size."""
     found = difference(normal(0.6, 0.03, 1.96), normal(0.4, 0.04, 1.96), bounds=UNIT)
     assert (found.low, found.high) == pytest.approx((0.2 - 1.96 * 0.05, 0.2 + 1.96 * 0.05))
     gap = gap_of([0.4, 0.9], 0.05).difference
@@ -129,7 +129,7 @@ def test_the_two_ends_share_five_per_cent(count: int) -> None:
     ids=["two equal", "five equal", "two clear", "four in a row", "three tied"],
 )
 def test_normal_means_are_covered_exactly_where_the_argument_says_so(means: list[float], at_most: float) -> None:
-    """1,000 worlds: 95 % where all are equal or the ends are clear; more where groups share a place."""
+    """1,000 worlds: 95% where all are equal or the ends are clear; more where groups share a place."""
     rng, truth, held = np.random.default_rng(3), max(means) - min(means), 0
     for _ in range(1000):
         held += truth in gap_of(list(rng.normal(means, 0.2)), 0.2).difference
@@ -138,7 +138,7 @@ def test_normal_means_are_covered_exactly_where_the_argument_says_so(means: list
 
 
 def uncovered(rows: list[Row], *, worlds: int) -> list[Row]:
-    """Rows that cover less than 93 %, beyond what so many worlds can be off by."""
+    """Rows that cover less than 93%, beyond what so many worlds can be off by."""
     return [row for row in rows if row.coverage < 0.93 - 2 * math.sqrt(0.93 * 0.07 / worlds)]
 
 

@@ -115,7 +115,7 @@ def test_sizes_of_groups_say_nothing() -> None:
 @pytest.mark.prove
 @pytest.mark.parametrize(("levels", "apart", "people"), [(2, 0.0, 3_000), (2, 0.5, 5_000), (4, 0.5, 8_000)])
 def test_intervals_cover_the_area_of_the_guess_that_was_tried(levels: int, apart: float, people: int) -> None:
-    """Of 150 worlds, each with people, noise and a classifier of its own, at least 93 % cover."""
+    """Of 150 worlds, each with people, noise and a classifier of its own, at least 93% cover."""
     world = ListWorld(levels=levels, apart=apart)
     crowd, covered = world.people(10_000, 100_000), []
     for seed in range(150):

@@ -125,14 +125,14 @@ def test_more_noise_is_never_a_narrower_interval(mean: float, people: float, sig
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_it_covers_sampling_and_noise(world: tuple[int, float, float, float]) -> None:
-    """The true mean is inside at least 95 % of the time, less what 400 draws can be off by (four standard errors)."""
+    """The true mean is inside at least 95% of the time, less what 400 draws can be off by (four standard errors)."""
     assert coverage(honest, world, draws=400, seed=1) >= 0.95 - 4 * math.sqrt(0.95 * 0.05 / 400)
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("world", WORLDS)
 def test_it_covers_in_a_thousand_worlds_of_each_kind(world: tuple[int, float, float, float]) -> None:
-    """The same with 5,000 draws: within 1.3 points of 95 % or above."""
+    """The same with 5,000 draws: within 1.3 points of 95% or above."""
     assert coverage(honest, world, draws=5000, seed=2) >= 0.95 - 0.013
 
 
@@ -207,7 +207,7 @@ class TestSquares:
         assert found.high - found.low > 0.05
 
     def test_as_many_hits_as_none_among_few_leave_room_for_one_in_twenty(self) -> None:
-        """Nobody of twenty was served: up to a tenth and more of all people may be, as Wilson says (16 %)."""
+        """Nobody of twenty was served: up to a tenth and more of all people may be, as Wilson says (16%)."""
         found = mean_interval(measured(0), measured(20), z=Z, squares=measured(0))
         assert 0.1 < found.high < 0.25
 
@@ -265,7 +265,7 @@ def test_means_are_covered_as_often_as_is_said() -> None:
 
 @pytest.mark.prove
 def test_means_are_covered_in_a_thousand_worlds_of_each_kind() -> None:
-    """At least 93 % everywhere. Above 97 % where narrow only for few people; without noise only for very few."""
+    """At least 93% everywhere. Above 97% where narrow only for few people; without noise only for very few."""
     rows = benchmark_coverage(1000, groups=(), seed=1)
     assert [row for row in rows if row.coverage < BOUNDED[0]] == []
     over = [row for row in rows if row.narrow and row.coverage > BOUNDED[1]]
@@ -276,7 +276,7 @@ def test_means_are_covered_in_a_thousand_worlds_of_each_kind() -> None:
 
 @pytest.mark.parametrize(("people", "noise", "share"), [(20, 2.19, 0.3), (50, 2.19, 0.1), (200, 2.19, 0.02)])
 def test_recall_of_one_hidden_item_is_covered(people: int, noise: float, share: float) -> None:
-    """1,500 worlds of 0 and 1 whose squares are released with noise: 93 % and more, by what can be told."""
+    """1,500 worlds of 0 and 1 whose squares are released with noise: 93% and more, by what can be told."""
     rng, held = np.random.default_rng(8), 0
     for hits in rng.binomial(people, share, 1500):
         first, second, number = np.array([1, 2, math.sqrt(2)]) * noise / math.sqrt(2)
@@ -294,14 +294,14 @@ def test_jeffreys_prior_alone_would_cover_too_little(monkeypatch: pytest.MonkeyP
 
 
 def test_the_largest_spread_alone_would_cover_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check of 97 % sees an interval that does not look at squares."""
+    """The check of 97% sees an interval that does not look at squares."""
     monkeypatch.setattr(intervals, "spread", lambda *_: LARGEST)
     rows = benchmark_coverage(100, sizes=(200,), kinds=("Beta", "ranked, mass at 0"), groups=(), noises=("none",))
     assert min(row.coverage for row in rows) > BOUNDED[1]
 
 
 def test_no_spread_at_all_would_cover_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check of 93 % sees an interval that takes noise for everything there is."""
+    """The check of 93% sees an interval that takes noise for everything there is."""
     monkeypatch.setattr(intervals, "spread", lambda *_: Spread(share=0.0, freedom=math.inf))
     kinds = ("0 or 1", "ranked, mass at 0", "shares of few")
     rows = benchmark_coverage(100, sizes=(200,), kinds=kinds, groups=(), noises=("little",))

@@ -20,7 +20,7 @@ def told(scores, members, **options):
 
 
 def test_small_cases_are_exact():
-    """The area is the share of pairs in order, ties half; at 1 % of few others nobody may be accused."""
+    """The area is the share of pairs in order, ties half; at 1% of few others nobody may be accused."""
     found = told([[3, 1, 2, 2]], [[1, 0, 1, 0]])
     assert found.auc == pytest.approx((2 + 1 + 0.5) / 4)
     assert found.tpr == 0.5
@@ -59,7 +59,7 @@ def simulated(rng: np.random.Generator, *, shift: float, people: float, models: 
     ("people", "models"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.7, 0.7)], ids=["cases", "people", "models", "both"]
 )
 def test_intervals_cover(people: float, models: float) -> None:
-    """Whether cases share their person, their model or neither, 95 % intervals hold the true area nine times in ten.
+    """Whether cases share their person, their model or neither, 95% intervals hold the true area nine times in ten.
 
     100 simulations of a sound interval fall short of 75 three times in 10¹²; that is what is asserted.
     """

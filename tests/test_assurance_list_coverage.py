@@ -51,7 +51,7 @@ def test_noise_alone_settles_nothing() -> None:
     ("people", "sigma"), [(40, 0.0), (40, 1.0), (400, 10.0), (400, 40.0), (4000, 100.0), (4000, 300.0)]
 )
 def test_intervals_cover(people: int, sigma: float) -> None:
-    """At least 93 % of 300 worlds; without taking the noise off the squares they would not."""
+    """At least 93% of 300 worlds; without taking the noise off the squares they would not."""
     crowd = ListWorld().people(3, 20_000).lists["model"]
     share = np.bincount(crowd.ravel(), minlength=N_ITEMS) / len(crowd)
     truth, rng, covered, forgotten = 100 / float(share @ share), np.random.default_rng(1), [], []

@@ -90,8 +90,8 @@ def test_the_text_says_what_a_person_has_to_know() -> None:
     for said in (
         "about 1,213 (1,198 to 1,229) of them",
         "900 of 1,452 items can come up because of your history",
-        "Your own history: 75 % of the differences",
-        "What is the same for everybody: 25 % of them. How popular items are explains 50 % of that.",
+        "Your own history: 75% of the differences",
+        "What is the same for everybody: 25% of them. How popular items are explains 50% of that.",
         "Of the first 10 places of a list, 3.4 on average",
         "200 made-up histories",
         "Groups by age, household composition were compared",

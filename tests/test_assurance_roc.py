@@ -76,7 +76,7 @@ def test_without_noise_the_area_is_that_of_all_pairs() -> None:
     ],
 )
 def test_intervals_cover(shift: float, people: tuple[int, int], sigma: float) -> None:
-    """At least 93 % of 1,000 worlds, and at most 97 % where they are narrow; few say nothing."""
+    """At least 93% of 1,000 worlds, and at most 97% where they are narrow; few say nothing."""
     covered, half, silent = coverage(drawn(7, shift, people, sigma), sigma, truth(shift))
     assert covered >= 0.93
     assert silent < 0.05

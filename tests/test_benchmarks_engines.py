@@ -307,7 +307,7 @@ def test_both_engines_admit_and_keep_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.prove
 def test_the_reduce_writes_what_its_formula_says(record_property: Callable[[str, object], None]) -> None:
-    """Within 1 % of the bytes with one level; with two not more, and 5 % less at most. No worker holds more."""
+    """Within 1% of the bytes with one level; with two not more, and 5% less at most. No worker holds more."""
     found = simulate(512, (4, 20), fan_in=8)
     one, two = found.runs
     assert abs(one.deviation) < 0.01

@@ -26,7 +26,7 @@ def test_planted_worlds_get_the_verdicts_that_they_deserve() -> None:
 
 @pytest.mark.prove
 def test_verdicts_err_rarely_over_two_hundred_repetitions() -> None:
-    """What should fail or pass does; what should wait is misjudged in 5 % at most, by what 200 draws can tell."""
+    """What should fail or pass does; what should wait is misjudged in 5% at most, by what 200 draws can tell."""
     found = {row.world: row.rates for row in verdict_rates(200, seed=1)}
     assert found["unfair"]["fail"] >= 0.95
     assert found["equal"]["pass"] >= 0.95

@@ -323,7 +323,7 @@ def test_the_attack_end_to_end(world: World, tmp_path: Path, record_property: Ca
 def _line(found: Membership) -> str:
     """The figures in a line."""
     rows = "; ".join(
-        f"{name} AUC {row.auc:.3f} [{row.auc_interval[0]:.3f}, {row.auc_interval[1]:.3f}] TPR at 1 % {row.tpr:.3f} "
+        f"{name} AUC {row.auc:.3f} [{row.auc_interval[0]:.3f}, {row.auc_interval[1]:.3f}] TPR at 1% {row.tpr:.3f} "
         f"[{row.tpr_interval[0]:.3f}, {row.tpr_interval[1]:.3f}]"
         for name, row in found.rows.items()
     )

@@ -71,7 +71,7 @@ def test_a_gap_that_grows_is_larger_and_one_that_varies_is_unresolved() -> None:
 
 
 def test_intervals_cover() -> None:
-    """Student's t for few seeds: of 4,000 means of 5, between 93.5 and 96.5 % of the intervals hold 0."""
+    """Student's t for few seeds: of 4,000 means of 5, between 93.5 and 96.5% of the intervals hold 0."""
     rng = np.random.default_rng(0)
     found = [Mean.of(rng.normal(size=5)) for _ in range(4000)]
     assert 0.935 < np.mean([not mean.resolved for mean in found]) < 0.965
@@ -145,7 +145,7 @@ def test_every_method_is_measured_with_noise_and_without() -> None:
 
 @pytest.mark.prove
 def test_row_weights_cut_the_gap_of_a_planted_minority() -> None:
-    """By 30 % at least, resolved, at no more than 2 % of everybody's nDCG@100; the minority itself gains."""
+    """By 30% at least, resolved, at no more than 2% of everybody's nDCG@100; the minority itself gains."""
     found = measure_mitigation(Population.planted(UnfairWorld()), epsilon=3, seeds=5)
     _, weighted = found.gaps[100]
     assert (weighted.best, weighted.worst) == ("majority", "minority")

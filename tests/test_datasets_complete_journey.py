@@ -147,7 +147,7 @@ def test_each_sensitive_value_is_in_the_catalogue_and_slips_of_filing_are_not(de
 
 
 def test_most_households_end_with_consent_in_force_and_it_differs_by_age(demo: DemoTables) -> None:
-    """75 to 82 % of the households are in force today; of those 65 and over fewer than of those under 45."""
+    """75 to 82% of the households are in force today; of those 65 and over fewer than of those under 45."""
     first = pq.read_table(demo.interactions).group_by("user_id").aggregate([("timestamp", "min")])
     events = by_person(pq.read_table(demo.consents).to_pylist())
     now = datetime.combine(TODAY, datetime.min.time())

@@ -169,7 +169,7 @@ def test_an_objection_signal_overrules_consent(world: SimpleNamespace) -> None:
 
 
 def test_opt_ins_and_the_fairness_question_are_answered_by_their_shares(world: SimpleNamespace) -> None:
-    """10 to 20 % of those in force opt in to a sensitive category; 70 % whose age is known allow the assessment."""
+    """10 to 20% of those in force opt in to a sensitive category; 70% whose age is known allow the assessment."""
     consenting = [i for i in world.ids if in_force(world.of.get(i, ()), TRAINING, END)]
     for name, expected in OPT_INS.items():
         asked = np.mean(

@@ -52,7 +52,7 @@ def test_one_person_moves_it_by_at_most_the_scale(others: list[list[int]], perso
 
 @pytest.mark.parametrize("seed", range(20))
 def test_usual_people_use_nearly_the_whole_norm(seed: int) -> None:
-    """Heads of a run, weighted and centred or plain: more than 90 % of S² for everybody who lies off the direction."""
+    """Heads of a run, weighted and centred or plain: more than 90% of S² for everybody who lies off the direction."""
     n_head = 20 + 37 * seed
     centred = random_query(seed, n_head)
     plain, weighted = GramQuery.plain(centred.head), replace(centred, direction=np.zeros_like(centred.direction))

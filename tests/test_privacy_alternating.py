@@ -256,7 +256,7 @@ def test_vectors_that_are_not_scaled_are_caught(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_run_of_many_steps_costs_their_sum() -> None:
-    """μ² of the parts of all steps is 88 % of the training people's, alike in each step."""
+    """μ² of the parts of all steps is 88% of the training people's, alike in each step."""
     made = plan(steps=2, item_grams=False)
     losses = {event.name: PrivacyLoss.of(event).mu_squared for event in made.events}
     whole = made.loss("training").mu_squared

@@ -307,7 +307,7 @@ def test_audits_come_near_the_claim_and_stay_below_it(
 ) -> None:
     """Nobody exceeds the claim at `LEVEL`, much of it is seen, the noise is as stated and nothing broken is missed.
 
-    The command's own verdict is at 95 % confidence: a sound build contradicts its claim in one of some thousand audits.
+    The command's own verdict is at 95% confidence: a sound build contradicts its claim in one of some thousand audits.
     """
     monkeypatch.chdir(tmp_path)
     found = tactful.audit(grocery(tmp_path, epsilon), trials=trials)

@@ -69,7 +69,7 @@ def test_one_person_moves_the_vector_by_at_most_the_scale(people: list[Any], des
 
 @pytest.mark.parametrize("mixture", [(9.0, 0.0, -1.0), (1.0, math.nan, -math.inf), (math.inf, 0.0, 0.0)])
 def test_the_bound_is_tight(mixture: tuple[float, ...]) -> None:
-    """A person at every clip uses the norm up but for rounding: a bound that was larger by 1 % would be broken."""
+    """A person at every clip uses the norm up but for rounding: a bound that was larger by 1% would be broken."""
     moved = vector([((9.0, 9.0, 9.0, -9.0, *mixture), (1, 0))])
     assert 0.9999 * SCALE**2 < squared_norm(moved) <= SCALE**2
 

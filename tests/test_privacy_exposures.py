@@ -267,7 +267,7 @@ def test_what_is_released_cannot_be_changed() -> None:
 
 
 def test_leakage_is_paid_by_the_evaluation_vector() -> None:
-    """Shares of μ² of 89, 5 and 5 %; training people pay nothing; without it the plan is as it was."""
+    """Shares of μ² of 89, 5 and 5%; training people pay nothing; without it the plan is as it was."""
     budget, cells = PrivacyBudget(epsilon=3.0, delta=1e-6), LeakageCells.of(LEVELS)
     for planner in (RunPlan.of, alternating_plan):
         made = planner(budget, max_items=40, evaluation_cells=20, leakage=cells)

@@ -104,7 +104,7 @@ def test_costs_add_in_mu_not_in_epsilon(ledger: BudgetLedger) -> None:
 
 @pytest.mark.parametrize("slack", [0.0, 1e-4])
 def test_what_remains_can_be_spent_and_no_more(ledger: BudgetLedger, slack: float) -> None:
-    """A run of exactly `remaining` fits, with as much sampler slack as the runs before; 1 % more does not."""
+    """A run of exactly `remaining` fits, with as much sampler slack as the runs before; 1% more does not."""
     ledger.debit("first", [event(2.0, slack=slack)])
     remaining = ledger.status().remaining
     assert remaining is not None

@@ -24,7 +24,7 @@ Cells = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
 @pytest.mark.parametrize("sigma", [SMALLEST, SIGMA, 1e9, 2.0**50])
 def test_the_scale_is_the_stated_one(sigma: float, record_property: Callable[[str, object], None]) -> None:
-    """At n = 100,000 σ itself is accepted, and 10 % more and 10 % less are both rejected."""
+    """At n = 100,000 σ itself is accepted, and 10% more and 10% less are both rejected."""
     draws = SystemNoise().draw(sigma, 100_000)
     scale_is(draws, sigma)
     for wrong in (0.9, 1.1):
@@ -93,7 +93,7 @@ def test_there_are_no_floating_point_holes() -> None:
 
 @pytest.mark.prove
 def test_the_tails_are_there(record_property: Callable[[str, object], None]) -> None:
-    """Of 3·10⁸ draws as many lie beyond 1 … 5.5 σ on either side as should; with σ 2 % off each count to 4 σ is caught.
+    """Of 3·10⁸ draws as many lie beyond 1 … 5.5 σ on either side as should; with σ 2% off each count to 4 σ is caught.
 
     Beyond 6 σ three are expected in 10⁹, so counting says nothing there: `test_privacy_noise_law.py` goes on, by a
     sampler that is made to look at far cells only.

@@ -267,7 +267,7 @@ def far(
 def test_far_cells_are_drawn_as_often_as_they_should_be(
     start: float, side: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """One σ of cells from 4, 6 and 8 σ on, the last of probability 6·10⁻¹⁶: 1 % of σ would show."""
+    """One σ of cells from 4, 6 and 8 σ on, the last of probability 6·10⁻¹⁶: 1% of σ would show."""
     found, share, trials = far(noise._table(SIGMA), start=start, reach=1, side=side)
     seen = int(found.sum())
     assert stats.binomtest(seen, trials, share.sum()).pvalue > CERTAIN

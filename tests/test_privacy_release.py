@@ -212,7 +212,7 @@ def test_cells_of_any_people_are_sums_to_the_integer(values: list[float], codes:
 
 
 def test_the_stated_sigma_is_the_true_one() -> None:
-    """For every release, all entries: (released − exact)/σ has variance 1; of the vectors 10 % off is rejected."""
+    """For every release, all entries: (released − exact)/σ has variance 1; of the vectors 10% off is rejected."""
     run = plan(epsilon=1.0)
     noisy, exact = door(SystemNoise(), run=run), door(NoNoise(), run=run)
     found = {

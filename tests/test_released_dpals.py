@@ -207,7 +207,7 @@ def test_pure_noise_has_no_spectrum() -> None:
 
 
 def test_a_planted_direction_is_brought_back_to_its_size() -> None:
-    """Within 5 %: noise had made the singular value larger, as Gavish & Donoho's formula says."""
+    """Within 5%: noise had made the singular value larger, as Gavish & Donoho's formula says."""
     rng = np.random.default_rng(2)
     left, right = rng.normal(size=400), rng.normal(size=10)
     signal = 60 * np.outer(left / np.linalg.norm(left), right / np.linalg.norm(right))

@@ -50,7 +50,7 @@ WORLDS = {
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("name", WORLDS)
 def test_everything_beyond_the_edge_is_found(name: str, both: bool) -> None:
-    """Values and vectors agree with LAPACK's, from 1 % beyond the edge on; nothing within it is returned."""
+    """Values and vectors agree with LAPACK's, from 1% beyond the edge on; nothing within it is returned."""
     matrix = spiked(1, WORLDS[name])
     values, vectors = eigen_above(matrix, EDGE, both=both)
     wanted = eigh(matrix, eigvals_only=True)

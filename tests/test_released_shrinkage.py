@@ -85,7 +85,7 @@ def direct(noisy: _Floats, popularity: _Floats, sigma: float) -> _Floats:
 @pytest.mark.parametrize("n", [60, 150])
 @pytest.mark.parametrize("size", [3.0, 6.0, 12.0])
 def test_the_table_is_the_posterior_mean(n: int, size: float) -> None:
-    """To 1 % in the mean, and no pair within the table is off by more than a tenth of the noise."""
+    """To 1% in the mean, and no pair within the table is off by more than a tenth of the noise."""
     _, noisy = sparse(n, size, seed=n)
     found, wanted = shrunk_entries(noisy, liked(n), 1.0), direct(noisy, liked(n), 1.0)
     off = found - wanted

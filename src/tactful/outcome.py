@@ -30,7 +30,7 @@ class TrainingOutcome:
     metrics : mapping of str to float
         Released values by name, e.g. ``recall@10`` and ``lift@20``; shares of 0 to 1, lifts may be below 0.
     intervals : mapping of str to (float, float)
-        95 % intervals of the metrics, over sampling and noise.
+        95% intervals of the metrics, over sampling and noise.
     verdicts : mapping of str to str
         By rule: ``pass``, ``fail`` or ``insufficient evidence``; empty if no rule is declared.
     price : mapping of str to float

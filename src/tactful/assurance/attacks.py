@@ -150,7 +150,7 @@ class AttackedModel:
     Attributes
     ----------
     auc, tpr : float
-        Area under the ROC curve; share of members found at a false positive rate of 1 %.
+        Area under the ROC curve; share of members found at a false positive rate of 1%.
     auc_interval, tpr_interval : (float, float)
     """
 

@@ -209,7 +209,7 @@ def _membership(found: MembershipFacts | Unmeasured) -> str:
         for name, row in found.models.items()
     ]
     rows.append(["the most that any attack can reach at this ε", f"{found.bound_auc:.4f}", f"{found.bound_tpr:.4f}"])
-    return f"{text}\n\n{table(['model', 'AUC (interval)', 'members found at 1 % false alarms (interval)'], rows)}"
+    return f"{text}\n\n{table(['model', 'AUC (interval)', 'members found at 1% false alarms (interval)'], rows)}"
 
 
 def _quality(summary: RunSummary) -> str:

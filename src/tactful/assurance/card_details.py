@@ -56,11 +56,11 @@ def measured(summary: RunSummary) -> str:
     return bullets(
         [
             (
-                f"Evaluated on {100 * summary.evaluation_share:.0f} % of people, set aside by a keyed hash before "
+                f"Evaluated on {100 * summary.evaluation_share:.0f}% of people, set aside by a keyed hash before "
                 "anything was learned: nothing was learned from them"
             ),
             (
-                "The earlier 80 % of a person's items are the history, the later 20 % are hidden and looked for among "
+                "The earlier 80% of a person's items are the history, the later 20% are hidden and looked for among "
                 "all items of the catalogue that the history does not hold, but for sensitive ones"
             ),
             (

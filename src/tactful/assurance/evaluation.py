@@ -1,7 +1,7 @@
 """How well the model serves people it has never seen: their later purchases, from their earlier ones.
 
 Strong generalisation (Marlin 2004; Liang et al. 2018): evaluation people are not in the training data. The earlier
-80 % of a person's items are the history, the later 20 % are hidden. What is measured is what would be served: the lists
+80% of a person's items are the history, the later 20% are hidden. What is measured is what would be served: the lists
 come from `tactful.scoring.Recommender` itself, without sensitive categories. The baseline is the released popularity
 list less the history.
 

@@ -10,13 +10,13 @@ intervals and ends at the bounds of a metric stay what they are.
 *The worst and the best of G groups.* The true gap D is the largest of all differences of ordered pairs.
 
 - Lower end: the largest of the pairs' lower ends at the Tukey-Kramer critical value q(G)/√2 (Tukey 1953; Kramer 1956;
-  conservative where groups differ in size, Hayter 1984). Whatever the means are, all of these hold at once with 95 %,
-  so it is above D at most 5 % of the time, and 5 % only where all groups are equal.
+  conservative where groups differ in size, Hayter 1984). Whatever the means are, all of these hold at once with 95%,
+  so it is above D at most 5% of the time, and 5% only where all groups are equal.
 - Upper end: the largest of the pairs' upper ends at an unadjusted critical value. It is below D only if that of the one
   pair whose difference is D is: intersection and union (Berger 1982) need no correction for the number of groups.
 - Where all groups are equal the upper end never errs; where the worst and the best are clear the lower end errs for one
-  pair only, with the chance 1 - Φ(q(G)/√2). The upper end gets the rest of the 5 %: for two groups half of it, as in a
-  plain interval, for more groups more. So a gap as a whole is covered 95 % of the time in both of these cases, and more
+  pair only, with the chance 1 - Φ(q(G)/√2). The upper end gets the rest of the 5%: for two groups half of it, as in a
+  plain interval, for more groups more. So a gap as a whole is covered 95% of the time in both of these cases, and more
   often in between, up to nearly always: where it is small beside its uncertainty, or several groups share a place.
 
 A ratio is that of the lowest over the highest mean, which is the smallest of all ratios of ordered pairs: the same with

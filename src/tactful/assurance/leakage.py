@@ -4,7 +4,7 @@ Notes
 -----
 *The attacker's task.* For one model and one person, say whether that person was among the training people; a higher
 score says so more strongly. Two figures are usual: the area under the ROC curve, and the share of members found while
-at most 1 % of the others are accused (Carlini et al. 2022, "Membership inference attacks from first principles", who
+at most 1% of the others are accused (Carlini et al. 2022, "Membership inference attacks from first principles", who
 argue that the second one matters).
 
 *Intervals.* Cases share a person, who is easy or hard to recognise, and a model, whose noise is common to everybody it
@@ -45,7 +45,7 @@ class Leakage:
         0.5 is blind, 1 knows every member.
     auc_interval : (low, high)
     tpr : float
-        Share of members found at a false positive rate of at most 1 %.
+        Share of members found at a false positive rate of at most 1%.
     tpr_interval : (low, high)
     """
 

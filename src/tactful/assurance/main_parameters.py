@@ -211,7 +211,7 @@ def _first_lower(text: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}%"
 
 
 def _section(title: str, paragraphs: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from tactful.errors import counted
 
 NOISE_COST = "noise_cost@10"
 _WORDS = {"too small": "too few people to say", "not measured": "not released"}
-_NEARLY_ALL = 0.995  # rounds to 100 %
+_NEARLY_ALL = 0.995  # rounds to 100%
 _STRATA = (
     "These are the wide groups: every declared merge is made, whether it was needed or not, and “other” and "
     "“undisclosed” are left out. Each group's mean is taken twice among the same people: with its own mix of history "

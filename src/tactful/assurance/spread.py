@@ -15,7 +15,7 @@ which Cauchy and Schwarz bound from below by (Σx)²/Σx²). κ is the mean of i
 κ = 1 and the rest to Jeffreys' prior of a proportion (κ = sin² θ, θ uniform): many metrics take only the values of
 their bounds for many people, as Recall does for everybody with one hidden item, without being declared to, and a prior
 that makes nothing of that takes κ below 1 whenever there is noise. With one half in place of seven tenths, the same
-`tactful benchmark coverage` finds such metrics covered less than 93 % of the time. So κ is near 1 where squares agree
+`tactful benchmark coverage` finds such metrics covered less than 93% of the time. So κ is near 1 where squares agree
 with that, is 0.85 where noise drowns them, and is never nothing because noise, or twenty people who happen to be alike,
 make it look so: it is at least 1.5/(n + 1), as if somebody unlike them had nearly been met.
 
@@ -26,7 +26,7 @@ one part known noise and one part estimated, and what is estimated is as uncerta
 much or hardly. The interval is made for those who differ much, since one that is too short misleads and one that is too
 wide only says less: where people are much alike and there is noise, or at twenty people where κ is less than its least
 value, it covers up to five points more than is said. What Wilson's interval itself is short of at single means of rare
-metrics of 0 and 1 (92.2 % at 2 % of fifty people) is left as it is.
+metrics of 0 and 1 (92.2% at 2% of fifty people) is left as it is.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ WORLDS = 1000
 SIZES = (20, 50, 200, 2000)
 CONFIDENCE = 0.95
 NARROW = 0.3
-"""Half-widths under this are of intervals that say something; where they cover more than 97 %, they say too little."""
+"""Half-widths under this are of intervals that say something; where they cover more than 97%, they say too little."""
 
 Noises: TypeAlias = Mapping[str, Callable[[int], float]]
 NOISES: Noises = MappingProxyType({"none": lambda _: 0.0, "little": lambda _: 2.0, "half of them": lambda n: n / 2})

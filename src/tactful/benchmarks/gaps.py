@@ -19,7 +19,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
-    """A mean over seeds and its 95 % interval by Student's t.
+    """A mean over seeds and its 95% interval by Student's t.
 
     Notes
     -----

@@ -175,7 +175,7 @@ def _show_quality(found: Comparison) -> None:
 
 def _show(found: Membership) -> None:
     """The attack on each model, and the bound."""
-    show.say(f"{'':26s} AUC                      found at 1 % false alarms")
+    show.say(f"{'':26s} AUC                      found at 1% false alarms")
     for name, row in found.rows.items():
         area = f"{row.auc:.3f} ({row.auc_interval[0]:.3f} to {row.auc_interval[1]:.3f})"
         show.say(f"{name:26s} {area:24s} {row.tpr:.3f} ({row.tpr_interval[0]:.3f} to {row.tpr_interval[1]:.3f})")

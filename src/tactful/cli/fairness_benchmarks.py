@@ -59,7 +59,7 @@ def fairness(
 
 
 def _show_coverage(rows: Sequence[Row], worlds: int) -> None:
-    """One line a row of the table; what is outside of 93 to 97 % is marked."""
+    """One line a row of the table; what is outside of 93 to 97% is marked."""
     head = ("statistic", "groups", "metric", "people", "noise")
     show.say(f"{head[0]:19s} {head[1]:16s} {head[2]:18s} {head[3]:>6s} {head[4]:12s} covered  half-width")
     for row in rows:

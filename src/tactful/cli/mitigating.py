@@ -91,7 +91,7 @@ def _population(
 
 
 def _show(found: MitigationFigures) -> None:
-    """One line for each depth and method, intervals of 95 % over seeds."""
+    """One line for each depth and method, intervals of 95% over seeds."""
     show.say(f"{'':18s} {'all':>7s} {'gap':>26s} {'of it gone':>24s} {'all gain':>24s} {'worst-served gain':>24s}")
     for depth, lines in found.gaps.items():
         for line in lines:

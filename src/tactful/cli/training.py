@@ -64,7 +64,7 @@ def tell_outcome(found: TrainingOutcome) -> None:
         }
     )
     if found.metrics:
-        show.say("measured on people it has not seen, with 95 % intervals; released values")
+        show.say("measured on people it has not seen, with 95% intervals; released values")
         show.table({f"  {name}": _measured(found, name) for name in found.metrics})
         show.say(_against_popularity(found))
     show.table({f"  verdict {rule}": show.verdict(verdict) for rule, verdict in found.verdicts.items()})

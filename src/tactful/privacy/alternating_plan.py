@@ -3,12 +3,12 @@
 ================  ====================  ============  =============================================================
 release           about                 share of μ²   why
 ================  ====================  ============  =============================================================
-consent           everybody             1 %           as in `tactful.privacy.plan`
-people            training people       1 %           ditto; sets head, rank and regularisation
-popularity        training people       10 %          ditto
-gram-n, rhs-n     training people       88 % in all   steps alike; of a step 1/10 for the Gram of the factors, which has
+consent           everybody             1%            as in `tactful.privacy.plan`
+people            training people       1%            ditto; sets head, rank and regularisation
+popularity        training people       10%           ditto
+gram-n, rhs-n     training people       88% in all    steps alike; of a step 1/10 for the Gram of the factors, which has
                                                       few entries, the rest for the right-hand sides
-evaluation        evaluation people     99 %          as in `tactful.privacy.plan`
+evaluation        evaluation people     99%           as in `tactful.privacy.plan`
 ================  ====================  ============  =============================================================
 
 With Grams of each item a step gives them as much as the right-hand sides, and each step has half the budget for what

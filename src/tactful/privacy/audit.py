@@ -217,7 +217,7 @@ def audit(
 
 
 def level_of(place: int) -> float:
-    """The probability that may go to an error about one person, in the order of `PERSONS`; they add up to 5 %."""
+    """The probability that may go to an error about one person, in the order of `PERSONS`; they add up to 5%."""
     return (1 - CONFIDENCE) * (0.8 if place == 0 else 0.2 / (len(PERSONS) - 1))
 
 
