@@ -224,7 +224,7 @@ def test_cancelling_gives_back_only_what_was_never_opened(ledger: BudgetLedger, 
     before = records.verify().entries
     assert ledger.cancel(debit) == ()
     assert records.verify().entries == before
-    with pytest.raises(RefusedError, match="people is cancelled"):
+    with pytest.raises(RefusedError, match="people is given back"):
         ledger.open(debit, "people")
 
 

@@ -129,8 +129,8 @@ def train(
     ``MLFLOW_TRACKING_URI`` say, else under models/ in the working folder. Report, card, statement, notice of the main
     parameters and the artifact lie with the run in MLflow.
 
-    **Interrupted.** Ctrl-C leaves no candidate; what was not opened returns to the budget, and the exception says what
-    was spent.
+    **Interrupted.** Ctrl-C leaves no candidate; what was not opened is given back to the budget, and the exception says
+    what was spent.
 
     See Also
     --------
@@ -266,7 +266,7 @@ class _Run:
         self.say(f"{number} of {len(_STEPS)}: {_STEPS[number - 1]}")
 
     def _settle(self) -> None:
-        """What was debited and never opened returns to the budget; what was opened has been spent, as ε at the run's δ.
+        """What was never opened is given back to the budget; what was opened has been spent, as ε at the run's δ.
 
         The ledger knows it by the run, wherever the run was stopped.
         """

@@ -23,7 +23,7 @@ _MOST = 1000
 @app.command()
 def budget(
     give_back: Annotated[
-        str | None, typer.Option(help="Debit of a run that died: return what it never opened. The run must be over.")
+        str | None, typer.Option(help="Debit of a run that died: give back what it never opened. The run must be over.")
     ] = None,
     limit: Annotated[
         float | None, typer.Option(help="Change the population's limit to this epsilon, by a decision: give --reason.")

@@ -99,6 +99,7 @@ class Line:
         When it was debited.
     event : GaussianEvent
     state : {"debited", "opened", "released", "cancelled"}
+        What people are told is given back is ``cancelled`` in the books.
     noise : {"system", "reproducible"}
         What the run draws from. Whoever has a seed can take its noise away again, so it protects nobody.
     opened : datetime or None
@@ -157,7 +158,7 @@ class Balance:
         return [line for line in self._kept() if start is None or line.opened is None or line.opened >= start]
 
     def losses(self, lines: Iterable[Line] | None = None) -> dict[Partition, PrivacyLoss]:
-        """What each partition has lost through these lines; through all that were not cancelled if none are given."""
+        """What each partition has lost through these lines; through all that were not given back if none are given."""
         return self.charge(line.event for line in (self._kept() if lines is None else lines))
 
     def charge(self, events: Iterable[GaussianEvent]) -> dict[Partition, PrivacyLoss]:

@@ -330,7 +330,7 @@ def _check_state(balance: Balance, debit: Debit, name: str, state: str) -> None:
     if found != state:
         raise RefusedError(
             f"an event is debited, opened and released once each: this step needs it {state}",
-            given=f"{name} is {found}",
+            given=f"{name} is {'given back' if found == 'cancelled' else found}",
             do="Debit the release again; what was opened stays spent",
             state=found,
         )
