@@ -101,7 +101,7 @@ def gram_stays_within_the_scale(statistic: GramStatistic) -> None:
     """However histories are weighted and centred, one person moves the Gram by at most S, usual ones by nearly S.
 
     Each is left out of a world in turn, and squared norms are Python's integers. A person whose history lies along the
-    direction has little to give; who has a few items and is looked at as a run looks uses more than 90% of S².
+    direction has little to give; whoever has a few items and is looked at as a run looks uses more than 90% of S².
     """
     for seed in range(6):
         histories = [[], *random_histories(seed, people=6, n_items=14, longest=14)]

@@ -9,7 +9,7 @@ The file is TOML; without it, or with nobody in it, whoever holds the secrets ma
 
 Notes
 -----
-Who does it no more stays listed with ``roles = []``: what bears their key must then still be signed with it. From
+Whoever does it no more stays listed with ``roles = []``: what bears their key must then still be signed with it. From
 then on no role is everybody's: who may train and who is the officer has to be said.
 
 Whose approval of a model counts stands elsewhere, in the reviewers' file (`tactful.scoring.trust`): services read that
@@ -89,7 +89,7 @@ class Actors:
         role : Role
             What is about to be done.
         key : str or Path, optional
-            Private key file of who does it; else the file that ``TACTFUL_ACTOR_KEY`` names.
+            Private key file of whoever does it; else the file that ``TACTFUL_ACTOR_KEY`` names.
 
         Raises
         ------

@@ -102,8 +102,8 @@ class Sources:
             If a key does not open what it should.
         JournalBrokenError
             If the head of the journal that is kept outside the records says that these are not all of them, or rows
-            of consents or of erased people are gone that the journal vouches for: who withdrew or was erased may be in
-            what is gone.
+            of consents or of erased people are gone that the journal vouches for: whoever withdrew or was erased may be
+            in what is gone.
 
         Privacy
         -------

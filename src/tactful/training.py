@@ -231,7 +231,7 @@ class _Run:
         )
 
     def price(self) -> None:
-        """Raise unless who runs it may, it fits the budget, δ fits the declared population and MLflow answers.
+        """Raise unless whoever runs it may, it fits the budget, δ fits the declared population and MLflow answers.
 
         Reads no row.
         """

@@ -44,9 +44,9 @@ def factors(assessment: FairnessAssessment) -> str:
     if not rows:
         return "No groups of people were looked at."
     told = (
-        "Groups are those that the configuration declares, of people who agreed to be assessed. Who says nothing is "
-        "“undisclosed”; groups with too few people are merged as declared, or shown as too small. No attribute is an "
-        "input of the model."
+        "Groups are those that the configuration declares, of people who agreed to be assessed. People who say "
+        "nothing are “undisclosed”; groups with too few people are merged as declared, or shown as too small. No "
+        "attribute is an input of the model."
     )
     return f"{told}\n\n{bullets(rows)}"
 

@@ -2,10 +2,10 @@
 
 Notes
 -----
-Who has bought more is served better, and groups differ in how much they buy. So each group's mean is also taken within
-strata of history length and averaged with the same weights for every group (direct standardisation; Rothman, Greenland
-& Lash 2008): the weights are the released numbers of all evaluated people in the strata. They are a choice, the same
-whichever group is looked at, and so carry no uncertainty into the comparison.
+Whoever has bought more is served better, and groups differ in how much they buy. So each group's mean is also taken
+within strata of history length and averaged with the same weights for every group (direct standardisation; Rothman,
+Greenland & Lash 2008): the weights are the released numbers of all evaluated people in the strata. They are a choice,
+the same whichever group is looked at, and so carry no uncertainty into the comparison.
 
 *What it is held against.* The gap of the same groups in the same strata, each group with its own mixture of strata:
 nothing but the mixture differs between the two. The gap of the whole attribute is between other groups (before merges,

@@ -13,7 +13,7 @@ the evaluation people, their row goes and no other changes: a person's lists fol
 artifact (`Recommender.recommend_batch` answers for each apart), their figures from their own lists, history and hidden
 items (`tactful.assurance.person_metrics`), their groups from their own attributes, consent and length of history
 (`tactful.assurance.strata`); what else is used, popularity, the head and item groups, is released or public. This
-holds as well for people who are only known: who agreed to be assessed and not to training, or whose history is too
+holds as well for people who are only known: they agreed to be assessed and not to training, or their history is too
 short. So neighbouring evaluation vectors differ by what one row adds, which `tactful.privacy.cells` bounds.
 """
 
@@ -58,15 +58,15 @@ class PersonMetrics:
     Attributes
     ----------
     values : mapping of str to float array of shape (n_people,)
-        By metric, squares included. ``people`` is 1 for who is measured and 0 for who is only known, whose other
-        metrics are 0; ``known`` is 1; ``consented`` is 1 for who has a row that consent let train.
+        By metric, squares included. ``people`` is 1 for whoever is measured and 0 for whoever is only known, whose
+        other metrics are 0; ``known`` is 1; ``consented`` is 1 for whoever has a row that consent let train.
     shares : mapping of (metric, column) to float array of shape (n_people, n_levels)
         Shares of item groups.
     lengths : int array of shape (n_people,)
-        Items that were folded in; 0 for who is only known.
+        Items that were folded in; 0 for whoever is only known.
     lists, popular : int arrays of shape (n_people, 10)
         Catalogue positions of the model's suggestions, and of the popularity list less the history; −1 where there are
-        fewer, and for who is only known.
+        fewer, and for whoever is only known.
     """
 
     values: Mapping[str, NDArray[np.float64]]

@@ -12,7 +12,7 @@ the same code:
 - anything else is replaced by what contradicts, or by a search at least as long;
 - every attempt is counted, and so is every one that contradicted, whichever is kept.
 
-Other code starts anew. The files are not signed: who can write them can write anything.
+Other code starts anew. The files are not signed: whoever can write them can write anything.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ NAMES: Mapping[str, str] = {
     "run_deleted": "Restore the run in MLflow, before it is purged",
     "run_differs": _RETRAIN,
     "run_missing": "Restore MLflow from a copy, or train again",
-    "signer_not_reviewer": "Have a listed reviewer decide, or correct the list: who left stays on it, with fewer roles",
+    "signer_not_reviewer": "Have a listed reviewer decide, or correct the list: those who left stay, with fewer roles",
     "status_differs": _FINISH,
     "tag_added": "Find out who added it, and remove the tag: nothing that tactful found out says so",
     "tag_differs": "If a command was interrupted, give it again. Else believe the journal, and find out who changed it",

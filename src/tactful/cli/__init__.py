@@ -39,7 +39,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         lacking = MissingExtraError(f"`tactful {' '.join(sys.argv[1:2])}`", extra="train", missing=missing.name or "")
         _stop(str(lacking), lacking.exit_code)
-    except BrokenPipeError:  # who reads the result has read enough
+    except BrokenPipeError:  # whoever reads the result has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except KeyboardInterrupt:

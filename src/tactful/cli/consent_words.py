@@ -15,7 +15,7 @@ from tactful.records.consent_added import Added
 from tactful.records.consent_rows import Given
 
 _NAMES = 20
-"""How many unknown purposes are named; who has more has taken another column for that of the purposes."""
+"""How many unknown purposes are named; whoever has more has taken another column for that of the purposes."""
 
 
 class Look:

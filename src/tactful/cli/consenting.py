@@ -163,7 +163,9 @@ def consent_give(
     added = _record(desk, person.user_id, "given", asked_purpose(purpose), actor, said)
     if added.blocked:
         raise RefusedError(
-            "nothing is stored about who was erased", given="this person was", do="They need a new id to agree again"
+            "nothing is stored about erased people",
+            given="this person was erased",
+            do="They need a new id to agree again",
         )
     show.say(f"recorded in {desk.records.address}: {purpose} is given since {_second(added)}")
     stands = one_standing(desk, person.user_id, purpose, actor=actor)

@@ -32,12 +32,12 @@ def suppressions(
     basis: Annotated[
         Literal["consent", "objection"],
         typer.Option(
-            help="consent: list who agrees, nobody else is profiled. objection: list who may not be profiled."
+            help="With consent it lists those who agree, and nobody else is profiled; with objection, those who object."
         ),
     ] = "consent",
     purpose: Annotated[str, typer.Option(help="What people were asked.")] = PURPOSE,
     valid_hours: Annotated[
-        float, typer.Option(help="How long the list holds; whose consent ends before it is left out.")
+        float, typer.Option(help="How long the list holds; people whose consent ends before then are left out.")
     ] = 24.0,
     json: Json = False,
 ) -> None:
@@ -63,7 +63,7 @@ def suppressions(
             actor=actor,
             basis=basis,
             purpose=purpose,
-        )  # before anything is read: who withdraws from here on is noted beside the list, and later than the list
+        )  # before anything is read: whoever withdraws from here on is noted beside the list, and later than the list
         sources = Sources.open(settings.data, records=records, keys=secrets)
         note_read(records, "suppressions", purpose=purpose, actor=actor, sources=sources.names, basis=basis)
         found = standings(

@@ -80,7 +80,7 @@ def _description(settings: TrainingConfig) -> Iterator[Part]:
     yield points(
         (
             (
-                f"A model of which items go together is trained ({model.method}) from what people used who gave "
+                f"A model of which items go together is trained ({model.method}) from what was used by people who gave "
                 f"{model.purpose}, at most {counted(privacy.max_items, 'different item')} of each."
             ),
             "Lists are made when they are asked for, from the history that is passed then, and nothing of it is kept.",
@@ -98,7 +98,7 @@ def _necessity(settings: TrainingConfig, desk: Desk) -> Iterator[Part]:
         (
             (
                 f"Ground: {sentence(settings.controller.legal_basis)} Purpose by purpose; a refusal anywhere wins; "
-                "who says nothing is left out."
+                "whoever says nothing is left out."
             ),
             f"Three columns are read: who, which item, when; of the last {counted(policy.retention_days, 'day')}.",
             f"Sensitive categories, each with its own opt-in: {', '.join(policy.sensitive) or 'none declared'}.",

@@ -117,7 +117,7 @@ NAMELESS: Mapping[Store, Exposed] = {
         names_people=False,
         protection=(
             "It holds keyed marks and no id; without the key of suppression lists nobody can tell whose they are.",
-            "Who has that key, as every service has, and an id to try, learns whether that person is on it.",
+            "Whoever has that key, as every service has, and an id to try learns whether that person is on it.",
         ),
         questions=("Did the attacker have a service's key file, too? Then make a new one, and a new list.",),
         advice=("It is about the people whose consents are known: report the records for who they are.",),

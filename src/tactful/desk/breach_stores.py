@@ -106,7 +106,7 @@ def _records(desk: Desk, period: Period) -> Exposed:
         questions=(KEYS_ELSEWHERE, "Could the attacker change the records, too?"),
         advice=("Whether the records are as they were left: tactful journal verify",),
         notes=(
-            "Everybody in the directory now is counted, also who came after the period.",
+            "Everybody in the directory now is counted, also whoever came after the period.",
             *_gone_since(desk, desk.records.entries("vault."), period),
         ),
     )

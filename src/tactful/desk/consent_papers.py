@@ -41,7 +41,7 @@ def export(desk: Desk, out: Path, *, actor: str | None = None, force: bool = Fal
     desk : Desk
     out : Path
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     force : bool, default=False
         Whether a file that is there may be replaced.
 
@@ -82,7 +82,7 @@ def receipts(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, f
     out : Path
         ``.jsonld`` or ``.json``.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     force : bool, default=False
         Whether a file that is there may be replaced.
 

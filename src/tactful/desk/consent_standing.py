@@ -87,7 +87,7 @@ def consent_standing(desk: Desk, user_id: str, *, actor: str | None = None) -> C
     desk : Desk
     user_id : str
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
 
     Raises
     ------

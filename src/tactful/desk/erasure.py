@@ -136,7 +136,7 @@ def erase(
     desk : Desk
     user_id : str
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     hand_over : callable, optional
         Given what must be known, before the first step; what it raises stops the erasure.
     progress : callable, optional

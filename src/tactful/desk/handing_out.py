@@ -35,7 +35,7 @@ def export(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, for
     out : Path
         ``.html`` for a person, ``.json`` for a machine.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     force : bool, default=False
         Whether a file that is there may be replaced.
 
@@ -76,7 +76,7 @@ def look_up(desk: Desk, user_id: str, *, actor: str | None = None) -> Impact:
     desk : Desk
     user_id : str
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _journal(desk: Desk, person: Person, found: Dossier, kind: str, said: dict[s
     """The journal says what was done, and about whom as far as tactful keeps anything of them.
 
     Of somebody of whom nothing is held nothing is kept either, nor of somebody who was erased. Nothing is handed out of
-    who was erased since they were looked up: no work order would name the file.
+    whoever was erased since they were looked up: no work order would name the file.
     """
     with desk.records.transaction() as transaction:
         _check_not_erased(desk, person)

@@ -6,7 +6,7 @@ What a training admitted is compared by the keyed digest that its entry ``data.r
 (`tactful.personal.replay.fingerprint`), so the journal holds no row and no count. Judged are the tables that the
 configuration names today, by the rules and the clocks of the entry: consent events of the store up to the row that the
 training read to, those of files by their recorded times. Entries from before rows were noted have a time in its place.
-It must agree unless rows or records were taken away, added or changed since; who was erased since is gone from
+It must agree unless rows or records were taken away, added or changed since; whoever was erased since is gone from
 tactful's own stores, and a training that they were in cannot be retraced in full. That is the price of erasure, and
 what differs is told.
 """
@@ -124,7 +124,7 @@ def retrace(
     known_at : datetime, optional
         Look only at events that the consent store held by then. Recorded times count in any case.
     actor : str, optional
-        The public key of who asks.
+        The public key of whoever asks.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def work_order(desk: Desk, person: Person, held: Sequence[Held]) -> tuple[Task, 
     Reads: how many rows of the person each table has, and which files were written about them.
     Returns: places and counts, for whoever carries it out.
     Costs: nothing.
-    Assumes: names of files hold no id; who exports chooses them.
+    Assumes: names of files hold no id; whoever exports chooses them.
     """
     tables = (each for each in held if not each.table.own)
     return (*_of_tables(tables), *_of_files(desk, person), *_of_lists(desk), *_ELSEWHERE)

@@ -58,7 +58,7 @@ def note_list(
     key : bytes
         The key of suppression lists; only its check is noted.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     **facts
         Plain values. **Never a person's id.**
     """
@@ -79,7 +79,7 @@ def confirm_list(records: Records, announced: Entry, *, actor: str | None = None
     announced : Entry
         What `note_list` gave.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     """
     body: dict[str, JSON] = {"path": announced.body["path"], "written": announced.sequence}
     with records.transaction() as transaction:

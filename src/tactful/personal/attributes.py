@@ -128,7 +128,7 @@ class Demographics:
         purpose: str = "fairness.assessment",
         as_of: datetime | None = None,
     ) -> dict[str, NDArray[np.int64]]:
-        """For each attribute one code a person, aligned with ``people.admitted``: who is only known has one, too.
+        """For each attribute one code a person, aligned with ``people.admitted``: whoever is only known has one, too.
 
         Codes 0 to L − 1 are the declared levels, L is ``other``, L + 1 ``undisclosed``, −1 not assessed: no consent to
         the purpose at `as_of` and now, erased, or a minor. Where the rows of one person differ, that attribute of

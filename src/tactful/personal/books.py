@@ -110,7 +110,7 @@ def settle(session: Session, erased: Mapping[str, datetime]) -> None:
     session : Session
         Where `stage` has been, and where ``ids`` and ``people`` are.
     erased : mapping of str to datetime
-        Pseudonyms of who was erased besides those whom the subjects name, and when.
+        Pseudonyms of people who were erased, besides those whom the subjects name, and when.
     """
     session.put("erased", _table([(name, micros(at)) for name, at in erased.items()], **_ERASED))
     session.create("consents", CONSENTS)

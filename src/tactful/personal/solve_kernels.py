@@ -119,7 +119,7 @@ def solved_people(
 ) -> tuple[_Int64, _Int64, _Int64, _Int64]:
     """Each person's head rows, the shares of those, and vectors: where each starts, and they one after another.
 
-    Who has no item in the head, or no solution, has no rows, and zeros for a vector.
+    Whoever has no item in the head, or no solution, has no rows, and zeros for a vector.
     """
     n_people, size = len(starts) - 1, factors.shape[1]
     begins = np.zeros(n_people + 1, dtype=np.int64)

@@ -139,7 +139,7 @@ class Vault:
             ``fairness.mitigation``.
         specs : sequence of AttributeSpec
         actor : str, optional
-            The public key of who does it.
+            The public key of whoever does it.
         note : mapping, optional
             What else the journal is to say, such as the names of sources. Never a person's id.
 
@@ -163,7 +163,7 @@ class Vault:
     def interactions(self, *, pseudonyms: Iterable[str] | None = None) -> pa.Table:
         """What people did: ``user_id``, ``item_id`` and ``timestamp``, of everybody or of these people.
 
-        Who was erased and whose key is destroyed has no rows here, even before their rows are gone from the files.
+        Whoever was erased and whose key is destroyed has no rows here, even before their rows are gone from the files.
 
         Raises
         ------

@@ -99,7 +99,7 @@ def _age(store: VaultStore) -> list[str]:
 def _erased(store: VaultStore, table: pa.Table) -> int:
     """How many people of a file were erased for good: theirs is no row of any vault but one from before.
 
-    Who is marked, and whose key is still there, is being erased: that is no fault of the vault.
+    Whoever is marked, and whose key is still there, is being erased: that is no fault of the vault.
     """
     marked = store.subjects.erased().keys() & set(people(table))
     return sum(store.subjects.find(name) is None for name in marked)

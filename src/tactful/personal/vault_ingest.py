@@ -2,9 +2,10 @@
 
 Notes
 -----
-Who is erased while it comes in does not enter. It is asked twice: before anything is written, and in the transaction by
-which the change counts. An erasure marks its person in a transaction too, before it looks into the vault. So either the
-mark comes first, and the change is undone and made again without them, or the erasure finds what came in.
+Whoever is erased while it comes in does not enter. It is asked twice: before anything is written, and in the
+transaction by which the change counts. An erasure marks its person in a transaction too, before it looks into the
+vault. So either the mark comes first, and the change is undone and made again without them, or the erasure finds what
+came in.
 
 Whoever's rows enter is kept by their id, sealed. No engine but DuckDB gives ids back, so ids are read with that; what
 enters a vault is a file.

@@ -99,7 +99,7 @@ def mark_withdrawn(
     purpose : str
         What was withdrawn; an empty text is everything.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     now : callable returning a datetime, optional
         The clock.
 
@@ -157,7 +157,9 @@ def mark_erased(records: Records, keys: Keys, user_id: str, *, now: Callable[[],
     Assumes: the folders of the lists can be reached from here.
     """
     if keys.pseudonyms([user_id])[0] not in Subjects.open(records, keys).erased():
-        raise UsageError("for good is noted who was erased", given="this person was not", do="Erase them first")
+        raise UsageError(
+            "only erased people are noted for good", given="this person was not erased", do="Erase them first"
+        )
     found: dict[str, Marked] = {}
     while fresh := [each for each in _told(records, keys, user_id, "", now, but=found) if each.path not in found]:
         found |= {each.path: each for each in fresh}

@@ -1,4 +1,4 @@
-"""Who knows everything but one thing, whether a person is there, and sees everything that leaves.
+"""Somebody who knows everything but one thing, whether a person is there, and sees everything that leaves.
 
 Notes
 -----
@@ -157,7 +157,7 @@ class _Left(NamedTuple):
 
 
 class Attacker:
-    """Who knows all worlds and sees one release: says for each person how much likelier their world has become.
+    """Somebody who knows all worlds and sees one release: tells for each person how much likelier their world is now.
 
     Parameters
     ----------

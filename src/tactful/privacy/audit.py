@@ -1,4 +1,4 @@
-"""An attack on the release itself: how much of the claimed ε is really seen by who knows everything else.
+"""An attack on the release itself: how much of the claimed ε is really seen by somebody who knows everything else.
 
 The whole release is run again and again on two worlds that differ by one person. The attacker knows everybody else,
 the person's rows, the plan and the head, and sees everything that leaves. A lower bound on ε follows from how often

@@ -172,7 +172,7 @@ def cell_sums(
     Parameters
     ----------
     metrics : mapping of str to float array of shape (n_people,)
-        Every metric of the design, ``people`` too: 1 for who is measured, 0 for who is only known.
+        Every metric of the design, ``people`` too: 1 for whoever is measured, 0 for whoever is only known.
     groups : mapping of str to int array of shape (n_people,)
         For each attribute of the design the position of each person's level, or −1.
     shares : mapping of (metric, column) to float array of shape (n_people, n_levels), optional

@@ -89,7 +89,7 @@ class BudgetLedger:
         reason : str
             Why, in words; not empty.
         actor : str or None
-            The public key of who answers for it.
+            The public key of whoever answers for it.
         """
         if not reason.strip():
             raise UsageError("a changed limit needs a reason", given="an empty one", do="Say why the limit changes")
@@ -155,7 +155,7 @@ class BudgetLedger:
             What the run draws from. Records hold one kind only: seeded noise protects nobody, so its runs must not
             stand beside a promise.
         actor : str, optional
-            The public key of who trains.
+            The public key of whoever trains.
 
         Raises
         ------

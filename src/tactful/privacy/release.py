@@ -285,7 +285,7 @@ class PrivateRelease:
         Parameters
         ----------
         metrics : mapping of str to float array of shape (n_people,)
-            Every metric of `design`, ``people`` too: 0 for who is not measured and only known.
+            Every metric of `design`, ``people`` too: 0 for whoever is not measured and only known.
         groups : mapping of str to int array of shape (n_people,)
             For each attribute of `design` the position of each person's level; −1 where they are in none, such as
             people who did not agree to the assessment.

@@ -122,7 +122,7 @@ class ConsentStore:
         source : str
             Where they come from, for the journal. **Never a person's id.**
         actor : str, optional
-            The public key of who does it.
+            The public key of whoever does it.
         progress : callable taking str, optional
             Hears what is being done.
         dry_run : bool, default=False
@@ -163,8 +163,8 @@ class ConsentStore:
     ) -> pa.Table:
         """The events of these people, or of all, in the order in which they were stored.
 
-        Who was erased is left out, and so is whatever was stored after `known_at`. What is stored later never changes
-        what an earlier `known_at` gives, save for people who were erased in between.
+        Whoever was erased is left out, and so is whatever was stored after `known_at`. What is stored later never
+        changes what an earlier `known_at` gives, save for people who were erased in between.
 
         Parameters
         ----------

@@ -48,7 +48,7 @@ class Entry:
     kind : str
         Dotted lower-case words, e.g. ``budget.debited``.
     actor : str or None
-        The public key of who did it; None where nobody was named.
+        The public key of whoever did it; None where nobody was named.
     body : mapping
         What was written, read from JSON; it shows in no `repr`.
     previous, digest : str, 64 hex digits

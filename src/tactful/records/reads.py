@@ -27,7 +27,7 @@ class Read:
         What it was for, as a dotted purpose or in a few words.
     time : datetime, UTC
     actor : str or None
-        The public key of who did it; None where nobody was named.
+        The public key of whoever did it; None where nobody was named.
     sequence : int
         The number of its entry.
     facts : mapping
@@ -56,7 +56,7 @@ def note_read(
     purpose : str
         What it is for.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     **facts
         Plain values, see the module's callers. **Never a person's id or pseudonym.**
 
@@ -88,7 +88,7 @@ def note_export(
     purpose : str
         What it is for.
     actor : str, optional
-        The public key of who does it.
+        The public key of whoever does it.
     **facts
         Plain values. **Never a person's id or pseudonym.**
 

@@ -87,7 +87,7 @@ class Transaction:
         body : mapping
             Plain values. **Never a person's id**: the journal cannot forget.
         actor : str, optional
-            The public key of who does it.
+            The public key of whoever does it.
         """
         stored = seal(self._last, kind=kind, actor=actor, body=body, time=self._clock(), signer=self._signer)
         columns = {column.name: getattr(stored, column.name) for column in _JOURNAL.columns}
@@ -265,7 +265,7 @@ class Records:
         reason : str
             Why, e.g. which copy was restored.
         actor : str, optional
-            The public key of who answers for it.
+            The public key of whoever answers for it.
 
         Raises
         ------

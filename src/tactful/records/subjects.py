@@ -6,7 +6,7 @@ A person is known by their *pseudonym*. Their row holds a random key, sealed und
 under that key. To erase somebody is to destroy the row: what was sealed for them anywhere, the journal included, can
 never be read again, and the chain of the journal still holds.
 
-Who is erased stays in a table of its own, by pseudonym and day. That record is the one thing kept, so that
+Whoever is erased stays in a table of its own, by pseudonym and day. That record is the one thing kept, so that
 a later import of the same id can be turned away.
 
 What remains linkable
@@ -103,7 +103,7 @@ class Subjects:
     def enrol(self, transaction: Transaction, ids: Iterable[str]) -> dict[str, SubjectKey]:
         """For each id its person's key, by pseudonym; those who have none get one with this transaction.
 
-        Who is erased is left out: whatever was read of them before, nobody brings them back.
+        Whoever is erased is left out: whatever was read of them before, nobody brings them back.
 
         Raises
         ------

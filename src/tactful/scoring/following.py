@@ -272,7 +272,7 @@ class Follower(Asked, Generic[M]):
         )
 
     def _ending(self) -> Statement | None:
-        """The decision by which a reviewer ended what is served, if there is one; who cannot be asked ends nothing."""
+        """The decision by which a reviewer ended what is served, if any; whoever cannot be asked ends nothing."""
         with suppress(Exception):
             found = sight(self._named(), self._reviewers()).statement
             return found if self._is_end(found) else None

@@ -131,7 +131,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _hand_over(lock: int, folder: os.stat_result) -> None:
-    """Who may write the folder may take the lock, and nobody else, for whoever can hold it stops all who write."""
+    """Whoever may write the folder may take the lock, and nobody else, for whoever can hold it stops all who write."""
     held = os.fstat(lock)
     if held.st_uid != os.geteuid():
         return

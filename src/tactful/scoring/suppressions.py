@@ -21,8 +21,8 @@ a second and whenever that file changed. Where the list is reached through a lin
 that were seen are kept until a later list, so that nobody is let through by removing them. A file that cannot be read
 lets nobody through.
 
-Who asks learns the answer, and what is compared are hashes under a key that the asker cannot choose: there is nothing
-that the time of the search could tell, and it is an ordinary search.
+Whoever asks learns the answer, and what is compared are hashes under a key that the asker cannot choose: there is
+nothing that the time of the search could tell, and it is an ordinary search.
 """
 
 from __future__ import annotations
