@@ -354,7 +354,7 @@ def test_the_picture_has_a_panel_a_file_and_is_the_same_again(
     drawn = [tmp_path / "one.svg", tmp_path / "folder" / "two.svg"]
     for out in drawn:
         assert tactful(monkeypatch, "plot", *map(str, files), "--out", str(out)) == 0
-    assert "drawn into" in capsys.readouterr().out
+    assert "wrote " in capsys.readouterr().out
     text = drawn[0].read_text()
     assert text == drawn[1].read_text()
     for words in ("films", "pages", "tactful", "dpals", "ease, without privacy", "popularity", ">0.5<", ">8<"):

@@ -18,7 +18,7 @@ from tactful.privacy.audit import Audit
 def audit_command(
     config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
     trials: Annotated[
-        int | None, typer.Option(help="Releases of each of the two main worlds; chosen by epsilon if not given.")
+        int | None, typer.Option(help="Releases of each of the two main worlds; chosen by epsilon if left out.")
     ] = None,
     json: Json = False,
 ) -> None:

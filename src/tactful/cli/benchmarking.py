@@ -72,12 +72,12 @@ def quality(
     interactions: Annotated[Path, typer.Option(help="A public table, or a folder with MovieLens' own files.")],
     epsilon: Annotated[list[float], typer.Option(help="What a whole training run may spend; give it several times.")],
     items: Annotated[Path | None, typer.Option(help="The public catalogue with its features.")] = None,
-    delta: Annotated[float, typer.Option(help="Of every private method.")] = DELTA,
+    delta: Annotated[float, typer.Option(help="Delta of every private method.")] = DELTA,
     seeds: Annotated[int, typer.Option(help="How often everything is done; each seed has other people.")] = SEEDS,
     holdout: Annotated[float, typer.Option(help="Share of the people with at least 5 items who are judged.")] = HOLDOUT,
     repeat_training: Annotated[int, typer.Option(help="Each person who trains is so many people.")] = 1,
     method: Annotated[
-        list[str] | None, typer.Option(help=f"Only this one of {', '.join(METHODS)}; may be repeated.")
+        list[str] | None, typer.Option(help=f"Only this one of {', '.join(METHODS)}; give it several times.")
     ] = None,
     public_data: Annotated[
         bool, typer.Option("--public-data", help="Nobody in --interactions needs protection.")
@@ -115,7 +115,7 @@ def plot(
 
     Example: tactful benchmark plot films.json pages.json --out quality.svg
     """
-    show.say(f"drawn into {plot_quality(results, out)}")
+    show.say(f"wrote {plot_quality(results, out)}")
 
 
 @benchmark.command()

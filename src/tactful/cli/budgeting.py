@@ -29,7 +29,9 @@ def budget(
         float | None, typer.Option(help="Change the population's limit to this epsilon, by a decision: give --reason.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why the limit changes, in words; it is journalled. Name nobody.")] = "",
-    key: Annotated[Path | None, typer.Option(help="Private key of the officer who changes the limit.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Private key of the officer, where officers are listed; with --limit.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what was spent of the population's privacy budget, and what remains.

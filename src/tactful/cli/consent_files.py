@@ -19,7 +19,8 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 @consent.command("export")
 def consent_export(
     out: Annotated[
-        Path, typer.Option(help="How everybody's purposes stand now: .csv or .parquet; every event: .jsonld.")
+        Path,
+        typer.Option(help="The file to write: .csv or .parquet for how purposes stand now, .jsonld for every event."),
     ],
     config: Config = None,
     key: Key = None,
@@ -45,7 +46,7 @@ def consent_export(
 @consent.command("receipt")
 def consent_receipt(
     user: User,
-    out: Annotated[Path, typer.Option(help="The file: .jsonld or .json.")],
+    out: Annotated[Path, typer.Option(help="The file to write, .jsonld or .json.")],
     config: Config = None,
     key: Key = None,
     force: Force = False,

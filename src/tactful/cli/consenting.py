@@ -18,7 +18,7 @@ from tactful.cli.consent_words import Look, tell_added, tell_effect, tell_models
 from tactful.cli.subject import desk_of, person_id
 from tactful.desk.consent_standing import consent_standing, is_known, models_of, one_standing
 from tactful.desk.person import Desk
-from tactful.errors import RefusedError, UsageError
+from tactful.errors import RefusedError, UsageError, counted
 from tactful.personal.consent import asked_purpose
 from tactful.personal.consent_file import contract_events
 from tactful.personal.consent_formats import FORMATS, read
@@ -33,9 +33,9 @@ User = Annotated[
     str, typer.Argument(help="The person's user_id; - reads it from standard input, out of the shell's history.")
 ]
 Config = Annotated[
-    Path | None, typer.Option(help="A TOML file that names tables of consents; without it, those the journal names.")
+    Path | None, typer.Option(help="A TOML file that names tables of consents; else those that the journal names.")
 ]
-Key = Annotated[Path | None, typer.Option(help="Private key of the officer who answers for it.")]
+Key = Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")]
 Purpose = Annotated[str, typer.Option(help="What it is about, e.g. personalization.recommendations.")]
 
 
@@ -44,9 +44,7 @@ def consent_import(
     file: Annotated[Path, typer.Argument(help="Consent events: Parquet or CSV, or another system's export.")],
     form: Annotated[
         str | None,
-        typer.Option(
-            "--format", help=f"Another system's: {', '.join(sorted(FORMATS))}. Without it, tactful's own columns."
-        ),
+        typer.Option("--format", help=f"Another system's: {', '.join(sorted(FORMATS))}; else tactful's own columns."),
     ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="A TOML file that says what the other system's purposes mean here.")
@@ -80,7 +78,7 @@ def consent_import(
     if added.events and not dry_run:
         show.say(f"the journal calls the file: {source}")
     for name, n in ((name, n) for name, n in told.items() if n):
-        show.say(f"{n:,} {_PASSED_OVER[name]}")
+        show.say(counted(n, *_PASSED_OVER[name]))
     if json:
         show.as_json(added.as_json() | told | {"dry_run": dry_run, "source": source, "unknown_purposes": look.unknown})
 
@@ -147,7 +145,7 @@ def consent_give(
     method: Annotated[str | None, typer.Option(help="How they said it, e.g. letter, call, web.")] = None,
     notice: Annotated[str | None, typer.Option(help="Version of the notice that they were shown.")] = None,
     valid_until: Annotated[
-        str | None, typer.Option(help="When it ends, in ISO 8601; without it, when withdrawn.")
+        str | None, typer.Option(help="When it ends, in ISO 8601; else when it is withdrawn.")
     ] = None,
     key: Key = None,
     json: Json = False,
@@ -179,10 +177,10 @@ def consent_give(
 
 _SOURCE = "tactful consent"
 _PASSED_OVER = {
-    "ignored": "statements about purposes that the mapping ignores",
-    "silent": "records say nothing of anybody's consent",
-    "anonymous": "records are of nobody with a user_id",
-    "objections": "objection signals, each a refusal",
+    "ignored": ("statement that the mapping ignores", "statements that the mapping ignores"),
+    "silent": ("record says nothing of anybody's consent", "records say nothing of anybody's consent"),
+    "anonymous": ("record is of nobody with a user_id", "records are of nobody with a user_id"),
+    "objections": ("objection signal, a refusal", "objection signals, each a refusal"),
 }
 _OUTCOMES = {
     "marked": "services refuse to profile this person from the next request on",

@@ -19,7 +19,7 @@ from tactful.scoring.address import sqlite_file, store_uri
 from tactful.scoring.trust import Reviewers
 
 Version = Annotated[str, typer.Argument(help="Version in the registry, e.g. 3.")]
-Key = Annotated[Path, typer.Option(help="File of the reviewer's private key, from `tactful keys new`.")]
+Key = Annotated[Path, typer.Option(help="Private key of the reviewer, from `tactful keys new`.")]
 Reason = Annotated[str, typer.Option(help="Why, in words; it is journalled and shown. Name nobody.")]
 Override = Annotated[
     list[str] | None, typer.Option(help="RULE=TEXT: why to go on although this fairness rule did not pass.")

@@ -28,7 +28,9 @@ _PEOPLE, _CLUSTER = Population(), Cluster()
 def engines(
     engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="What runs the gate and adds up.")] = "duckdb",
     interactions: Annotated[int | None, typer.Option(help="One run over so many, in the place of all sizes.")] = None,
-    people: Annotated[int | None, typer.Option(help="Of that run; one for a hundred interactions if left out.")] = None,
+    people: Annotated[
+        int | None, typer.Option(help="People of that run; one for a hundred interactions if left out.")
+    ] = None,
     head: Annotated[int, typer.Option(help="Items that the Gram of that run is about.")] = HEAD,
     memory: Annotated[str | None, typer.Option(help="The most that DuckDB takes, e.g. 4GiB.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Tiny sizes, to see that it runs.")] = False,
@@ -80,20 +82,20 @@ def rates(json: Json = False) -> None:
 
 @benchmark.command()
 def cluster(
-    people: Annotated[int, typer.Option(help="In the log.")] = _PEOPLE.people,
-    events: Annotated[int, typer.Option(help="Interactions.")] = _PEOPLE.events,
-    items: Annotated[int, typer.Option(help="In the catalogue.")] = _PEOPLE.items,
+    people: Annotated[int, typer.Option(help="People in the log.")] = _PEOPLE.people,
+    events: Annotated[int, typer.Option(help="Interactions in the log.")] = _PEOPLE.events,
+    items: Annotated[int, typer.Option(help="Items in the catalogue.")] = _PEOPLE.items,
     head: Annotated[int, typer.Option(help="Items that the Gram is about.")] = _PEOPLE.head,
     kept: Annotated[float, typer.Option(help="Distinct items a person after the bound, on average.")] = _PEOPLE.kept,
     admitted: Annotated[float, typer.Option(help="Share of interactions that the gate admits.")] = _PEOPLE.admitted,
     evaluation_share: Annotated[
-        float, typer.Option(help="Of people, who come to the driver.")
+        float, typer.Option(help="Share of people who are held out, and come to the driver.")
     ] = _PEOPLE.evaluation_share,
-    epsilon: Annotated[float, typer.Option(help="Of the run.")] = _PEOPLE.epsilon,
-    delta: Annotated[float, typer.Option(help="Of the run.")] = _PEOPLE.delta,
-    cores: Annotated[int, typer.Option(help="Of all executors.")] = _CLUSTER.cores,
-    cores_each: Annotated[int, typer.Option(help="Of one executor.")] = _CLUSTER.cores_each,
-    price: Annotated[float, typer.Option(help="Of a core for an hour: an assumption.")] = _CLUSTER.price,
+    epsilon: Annotated[float, typer.Option(help="Epsilon of the run.")] = _PEOPLE.epsilon,
+    delta: Annotated[float, typer.Option(help="Delta of the run.")] = _PEOPLE.delta,
+    cores: Annotated[int, typer.Option(help="Cores of all executors.")] = _CLUSTER.cores,
+    cores_each: Annotated[int, typer.Option(help="Cores of one executor.")] = _CLUSTER.cores_each,
+    price: Annotated[float, typer.Option(help="Price of a core for an hour: an assumption.")] = _CLUSTER.price,
     rates_file: Annotated[
         Path | None, typer.Option("--rates", help="What `benchmark rates --json` printed on your machine.")
     ] = None,
@@ -198,4 +200,4 @@ def _show_plan(plan: ClusterPlan) -> None:
     if told.head > LARGEST_HEAD:
         show.say(f"a training run has a head of {LARGEST_HEAD:,} items at most")
     whose = "the machine that tactful was measured on" if plan.rates == MEASURED else "the machine that the file is of"
-    show.say(f"Rates are those of one core of {whose}: a plan, and no promise.")
+    show.say(f"rates are those of one core of {whose}: a plan, and no promise")

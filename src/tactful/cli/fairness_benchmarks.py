@@ -18,8 +18,8 @@ from tactful.errors import counted
 @benchmark.command()
 def coverage(
     worlds: Annotated[int, typer.Option(help="Worlds of each row of the table.")] = WORLDS,
-    repetitions: Annotated[int, typer.Option(help="Of each planted world that is judged.")] = REPETITIONS,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    repetitions: Annotated[int, typer.Option(help="Repetitions of each planted world that is judged.")] = REPETITIONS,
+    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     json: Json = False,
 ) -> None:
     """Count how often intervals hold the truth, and how often verdicts are the right ones, in made-up worlds.
@@ -40,7 +40,7 @@ def fairness(
     people: Annotated[int, typer.Option(help="People who are evaluated.")] = PEOPLE,
     attributes: Annotated[int, typer.Option(help="Attributes, each of seven groups.")] = ATTRIBUTES,
     metrics: Annotated[int, typer.Option(help="Figures of each person.")] = MEASURES,
-    resamples: Annotated[int, typer.Option(help="Of fairlearn's bootstrap.")] = RESAMPLES,
+    resamples: Annotated[int, typer.Option(help="Resamples of fairlearn's bootstrap.")] = RESAMPLES,
     json: Json = False,
 ) -> None:
     """Time a private assessment beside fairlearn's own bootstrap on the same made-up people.

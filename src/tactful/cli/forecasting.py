@@ -29,7 +29,7 @@ def plan(
     people: Annotated[int, typer.Option(help="Who will train: those who agree, less those set aside for evaluation.")],
     items: Annotated[int, typer.Option(help="Items in the catalogue.")],
     epsilon: Annotated[float, typer.Option(help="What a whole training run may spend.")],
-    delta: Annotated[float, typer.Option(help="Of the same run.")] = DELTA,
+    delta: Annotated[float, typer.Option(help="Delta of the same run.")] = DELTA,
     history_length: Annotated[float, typer.Option(help="Items a person, on average.")] = HISTORY_LENGTH,
     json: Json = False,
 ) -> None:
@@ -84,9 +84,9 @@ def _show(found: Forecast) -> None:
     if min(found.share_of_gain.values()) <= 0:
         show.say(
             "where it says worse or none, personal lists serve people no better than popular items: find more "
-            "people, spend more, or serve the popular items."
+            "people, spend more, or serve the popular items"
         )
-    show.say("This is a forecast from synthetic populations and no promise; no data was read.")
+    show.say("this is a forecast from synthetic populations and no promise; no data was read")
 
 
 def _share(value: float) -> str:

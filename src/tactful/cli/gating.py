@@ -19,7 +19,7 @@ from tactful.sources import left_open
 @app.command("gate")
 def gate_command(
     config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
-    key: Annotated[Path | None, typer.Option(help="Private key of the trainer who looks.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key of the trainer, where trainers are listed.")] = None,
     as_of: Annotated[str | None, typer.Option(help="What was consented at this past time, and still is.")] = None,
     json: Json = False,
 ) -> None:

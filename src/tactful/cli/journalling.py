@@ -23,7 +23,8 @@ from tactful.records.subjects import Subjects
 @journal.command("verify")
 def journal_verify(
     head: Annotated[
-        str | None, typer.Option(help="A head noted earlier and kept elsewhere; it must be in the journal still.")
+        str | None,
+        typer.Option(help="A head of the journal, noted earlier and kept elsewhere; it must be in it still."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -48,7 +49,7 @@ def journal_verify(
 @journal.command("accept")
 def journal_accept(
     reason: Annotated[str, typer.Option(help="Why the journal is another than it was, e.g. which copy was restored.")],
-    key: Annotated[Path | None, typer.Option(help="Private key of the officer who answers for it.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")] = None,
     json: Json = False,
 ) -> None:
     """Go on with a journal that is shorter or another than the kept head says, for a reason that stays in it.

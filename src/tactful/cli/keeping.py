@@ -33,7 +33,7 @@ from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 from tactful.sources import STORE, Sources, as_tabular, check_tables, place, policy_of
 
-Key = Annotated[Path | None, typer.Option(help="Private key of whoever does it, where roles are given to people.")]
+Key = Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")]
 _INGESTED = "vault.ingested"
 
 
@@ -41,10 +41,10 @@ _INGESTED = "vault.ingested"
 def ingest(
     config: Annotated[Path, typer.Argument(help="A TOML file: its consents, policy and catalogue decide what enters.")],
     interactions: Annotated[
-        Path | None, typer.Option(help="The log, Parquet or CSV; else the one that the config names.")
+        Path | None, typer.Option(help="The log, Parquet or CSV; else the one that the configuration names.")
     ] = None,
     attributes: Annotated[
-        Path | None, typer.Option(help="Demographics; else those that the config names. Only declared columns enter.")
+        Path | None, typer.Option(help="Demographics; else those that the configuration names. Only declared columns.")
     ] = None,
     new_vault: Annotated[
         bool, typer.Option("--new-vault", help="Begin another vault: the one that the journal tells of is lost.")
@@ -94,7 +94,7 @@ def ingest(
 @app.command()
 def purge(
     as_of: Annotated[
-        str | None, typer.Option(help="The time at which retention is looked at; now if not given.")
+        str | None, typer.Option(help="The time at which retention is looked at; now if left out.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file whose policy and consents count; else those of the last ingest.")
@@ -180,7 +180,7 @@ def _is_held() -> bool:
 def _rules(
     settings: TrainingConfig | None, records: Records, secrets: Keys, time: datetime
 ) -> tuple[Rules, dict[str, JSON]]:
-    """What a purge goes by: the consents of every ingest and of the config, with those of the consent store."""
+    """What a purge goes by: the consents of every ingest and of the configuration, with those of the consent store."""
     named = [entry.body.get("sources", {}) for entry in records.entries(_INGESTED)]
     paths = [str(path) for names in named for path in names.get("consents", ()) if path != STORE]
     people = [str(names["subjects"]) for names in named if names.get("subjects")][-1:]
@@ -234,7 +234,7 @@ def _tell_purged(found: Purged) -> None:
     kept = counted(found.kept, "stays", "stay")
     show.say(f"{counted(found.read, 'row')} held, {kept}; {verb}: {reasons or 'none'}")
     if not found.consents:
-        show.say("no consents are known here, so only retention was looked at: name a config with --config")
+        show.say("no consents are known here, so only retention was looked at: name a configuration with --config")
 
 
 def _tell_held(found: Holdings, kept: Vault) -> None:

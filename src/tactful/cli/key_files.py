@@ -39,7 +39,7 @@ def keys_secrets(
         )
         return
     Keys.create(out)
-    show.say(f"made {out}. Keep a copy: without it no later run can tell training from evaluation people")
+    show.say(f"wrote {out}. Keep a copy: without it no later run can tell training from evaluation people")
 
 
 @keys.command("new")

@@ -30,7 +30,7 @@ def mitigation(
     items: Annotated[Path | None, typer.Option(help="The public catalogue with its features.")] = None,
     favour: Annotated[str | None, typer.Option(help="The group whose liking moves lists, for that method.")] = None,
     planted: Annotated[bool, typer.Option("--planted", help="A planted unfair world instead of tables.")] = False,
-    delta: Annotated[float, typer.Option(help="Of the same run.")] = DELTA,
+    delta: Annotated[float, typer.Option(help="Delta of the same run.")] = DELTA,
     seeds: Annotated[int, typer.Option(help="How often everything is done; each seed has other people.")] = 20,
     holdout: Annotated[float, typer.Option(help="Share of the people with at least 5 items who are judged.")] = HOLDOUT,
     repeat_training: Annotated[int, typer.Option(help="Each person who trains is so many people.")] = 1,

@@ -31,17 +31,20 @@ _DRAFTS = tuple(f"notice-to-{name}{suffix}" for name in ("authority", "people") 
 def breach_command(
     store: Annotated[
         list[str],
-        typer.Option(help="What was in reach: vault, records, models, secrets, list or tables. May be given again."),
+        typer.Option(help="What was in reach: vault, records, models, secrets, list or tables; give it several times."),
     ],
     since: Annotated[
         str | None, typer.Option("--from", help="From when it was in reach; its beginning if left out.")
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Until when; a date alone is the whole day. Now if left out.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Until when, a date alone being the whole day; now if left out.")
+    ] = None,
     aware_at: Annotated[
-        str | None, typer.Option(help="When the business became aware: the 72 hours run from then. Now if left out.")
+        str | None, typer.Option(help="When the business became aware, from when the 72 hours run; now if left out.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="A training config: who answers for the data, and its tables. Else the last.")
+        Path | None,
+        typer.Option(help="A TOML file that says who answers for the data; else the last that the journal names."),
     ] = None,
     people: Annotated[
         Path | None, typer.Option(help="New CSV file for the ids of those concerned; only its owner can read it.")

@@ -21,7 +21,7 @@ def recommend(
     profiling: Annotated[
         bool, typer.Option("--profiling/--no-profiling", help="Does this person allow it? One of the two must be said.")
     ],
-    n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
+    n: Annotated[int, typer.Option("-n", help="How many items.")] = 10,
     allow: Annotated[str | None, typer.Option(help="Item ids, separated by commas: recommend nothing else.")] = None,
     deny: Annotated[str, typer.Option(help="Item ids, separated by commas: do not recommend these.")] = "",
     because: Annotated[bool, typer.Option("--because", help="Say what each score is made of.")] = False,

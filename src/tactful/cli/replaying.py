@@ -28,7 +28,7 @@ def consent_replay(
     run: Annotated[
         str | None, typer.Option(help="In place of --as-of: a training, by its run, MODEL@VERSION, or MLflow's run id.")
     ] = None,
-    key: Annotated[Path | None, typer.Option(help="Private key of the officer who asks.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")] = None,
     json: Json = False,
 ) -> None:
     """Judge every row again as of a past time, and say which trainings of the journal admitted the same rows.

@@ -26,7 +26,7 @@ def keys_rotate(
     drop_older: Annotated[
         bool, typer.Option("--drop-older", help="Instead: forget former storage keys, once nothing is under them.")
     ] = False,
-    key: Annotated[Path | None, typer.Option(help="Private key of whoever does it.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")] = None,
     json: Json = False,
 ) -> None:
     """Make a new storage key and put everything under it; or finish a rotation that was interrupted.

@@ -13,8 +13,8 @@ from tactful.cli.application import Json, benchmark
 
 @benchmark.command()
 def scoring(
-    items: Annotated[int, typer.Option(help="Of the catalogue, all of them with factors.")] = ITEMS,
-    factors: Annotated[int, typer.Option(help="Of each item.")] = FACTORS,
+    items: Annotated[int, typer.Option(help="Items of the catalogue, all of them with factors.")] = ITEMS,
+    factors: Annotated[int, typer.Option(help="Factors of each item.")] = FACTORS,
     calls: Annotated[int, typer.Option(help="Single requests of each contender.")] = CALLS,
     json: Json = False,
 ) -> None:

@@ -21,7 +21,7 @@ _RECORDS = Path("models/records.db")
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="Of the model: lower-case letters, digits, - and _.")],
+    name: Annotated[str, typer.Argument(help="Name of the model: lower-case letters, digits, - and _.")],
     interactions: Annotated[Path, typer.Option(help="What people did: user_id, item_id, timestamp.")],
     items: Annotated[Path, typer.Option(help="The public catalogue: item_id, title, any features.")],
     intended_use: Annotated[str, typer.Option("--intended-use", help="What the model is for, in a sentence.")],
@@ -32,7 +32,7 @@ def init(
     subjects: Annotated[
         Path | None, typer.Option(help="Who is a minor or was erased: user_id, minor, erased_at.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write; configs/NAME.toml if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; configs/NAME.toml if left out.")] = None,
     json: Json = False,
 ) -> None:
     """Write a commented configuration from the names of your tables' columns, and say what comes next.

@@ -24,16 +24,17 @@ User = Annotated[
     str, typer.Argument(help="The person's user_id; - reads it from standard input, out of the shell's history.")
 ]
 Config = Annotated[
-    Path | None, typer.Option(help="A TOML file that names the tables; without it, those that the journal names.")
+    Path | None, typer.Option(help="A TOML file that names the tables; else those that the journal names.")
 ]
-Key = Annotated[Path | None, typer.Option(help="Private key of the officer who answers for it.")]
+Key = Annotated[Path | None, typer.Option(help="Private key of the officer, where officers are listed.")]
 
 
 @subject.command("export")
 def subject_export(
     user: User,
     out: Annotated[
-        Path, typer.Option(help="The file: .html for a person, .json for a machine. Only its owner reads it.")
+        Path,
+        typer.Option(help="The file to write, .html for people or .json for machines; only its owner can read it."),
     ],
     config: Config = None,
     key: Key = None,

@@ -28,16 +28,16 @@ from tactful.sources import Sources, check_tables
 def suppressions(
     config: Annotated[Path, typer.Argument(help="A TOML file that names the tables of consents and subjects.")],
     out: Annotated[Path, typer.Option(help="The list; it is replaced whole. Services read it anew by themselves.")],
-    key: Annotated[Path, typer.Option(help="Private key of whoever answers for the list, from `tactful keys new`.")],
+    key: Annotated[
+        Path, typer.Option(help="Private key of the officer, who answers for the list, from `tactful keys new`.")
+    ],
     basis: Annotated[
         Literal["consent", "objection"],
-        typer.Option(
-            help="With consent it lists those who agree, and nobody else is profiled; with objection, those who object."
-        ),
+        typer.Option(help="With consent it names all who may be profiled, with objection those who may not."),
     ] = "consent",
     purpose: Annotated[str, typer.Option(help="What people were asked.")] = PURPOSE,
     valid_hours: Annotated[
-        float, typer.Option(help="How long the list holds; people whose consent ends before then are left out.")
+        float, typer.Option(help="How long the list holds; people whose consent ends sooner are left out.")
     ] = 24.0,
     json: Json = False,
 ) -> None:
@@ -117,7 +117,7 @@ def keys_suppression(
     Example: tactful keys suppression --out models/suppression.key
     """
     Keys.load().hand_over(out)
-    show.say(f"made {out}. In the service: export TACTFUL_SUPPRESSION_KEY_FILE={out}")
+    show.say(f"wrote {out}. In the service: export TACTFUL_SUPPRESSION_KEY_FILE={out}")
 
 
 def _hours(number: float) -> timedelta:

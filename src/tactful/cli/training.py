@@ -25,7 +25,7 @@ _LEFT = "What remains of the budget: tactful budget. What there is: tactful mode
 @app.command("train")
 def train_command(
     config: Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/grocery.toml.")],
-    key: Annotated[Path | None, typer.Option(help="Private key of whoever answers for the run.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key of the trainer, who answers for the run.")] = None,
     as_of: Annotated[
         str | None, typer.Option(help="Train on what was consented at this past time, and still is.")
     ] = None,

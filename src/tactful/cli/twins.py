@@ -17,7 +17,7 @@ from tactful.errors import counted
 @app.command()
 def twin(
     model: Served,
-    people: Annotated[int, typer.Option(help="How many to draw.")],
+    people: Annotated[int, typer.Option(help="How many people to draw.")],
     out: Annotated[Path, typer.Option(help="A new folder for the tables and their configuration.")],
     seed: Annotated[int, typer.Option(help="The same seed makes the same twin.")] = 0,
     history_length: Annotated[float, typer.Option(help="Items a person, on average.")] = HISTORY_LENGTH,

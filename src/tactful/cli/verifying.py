@@ -12,7 +12,7 @@ from tactful.assurance.registry import Registry
 from tactful.assurance.verification import Verification, verify
 from tactful.cli import show
 from tactful.cli.application import Json, Model, app
-from tactful.errors import ModelRefusedError, RefusedError, UsageError
+from tactful.errors import ModelRefusedError, RefusedError, UsageError, counted
 from tactful.records.store import Records
 from tactful.scoring.address import sqlite_file, store_uri
 from tactful.scoring.trust import Reviewers
@@ -25,7 +25,8 @@ def verify_command(
         Path | None, typer.Option(help="Reviewers' file; else TACTFUL_TRUSTED_KEYS, else configs/reviewers.toml.")
     ] = None,
     head: Annotated[
-        str | None, typer.Option(help="The journal's head as noted earlier; it must be in the journal still.")
+        str | None,
+        typer.Option(help="A head of the journal, noted earlier and kept elsewhere; it must be in it still."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -72,5 +73,5 @@ def _tell(found: Verification) -> None:
         show.say(f"note: {note}")
     show.say(f"head of the journal: {found.head}")
     count = len(found.mismatches)
-    words = "everything agrees" if found.ok else f"{count} mismatch{'es' if count > 1 else ''}"
+    words = "everything agrees" if found.ok else counted(count, "mismatch", "mismatches")
     show.say(f"{found.model}: {words}")

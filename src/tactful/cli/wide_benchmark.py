@@ -14,9 +14,11 @@ from tactful.scoring.candidate_index import CANDIDATES
 
 @benchmark.command()
 def wide(
-    items: Annotated[int, typer.Option(help="Of the synthetic catalogue, each with four features.")] = ITEMS,
-    people: Annotated[int, typer.Option(help="Of the synthetic crowd.")] = PEOPLE,
-    candidates: Annotated[int, typer.Option(help="That the index finds for a request; 0 for no index.")] = CANDIDATES,
+    items: Annotated[int, typer.Option(help="Items of the synthetic catalogue, each with four features.")] = ITEMS,
+    people: Annotated[int, typer.Option(help="People of the synthetic crowd.")] = PEOPLE,
+    candidates: Annotated[
+        int, typer.Option(help="Candidates that the index finds for a request; 0 for no index.")
+    ] = CANDIDATES,
     json: Json = False,
 ) -> None:
     """Train on a wide catalogue and serve it: what is reached and how, how large, how fast with and without an index.
