@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from tactful.errors import UsageError
+from tactful.errors import UsageError, counted
 from tactful.privacy.accountant import PrivacyBudget, epsilon_at, mu_at
 
 DELTA, HISTORY_LENGTH, MOST_EPSILON = 1e-6, 20.0, 30.0
@@ -161,7 +161,8 @@ def plan(
     if people < 1 or items < 1 or not (1 <= history_length < math.inf) or not (0 < epsilon <= MOST_EPSILON):
         raise UsageError(
             f"people, items and history length are at least 1, and epsilon is above 0 and at most {MOST_EPSILON:g}",
-            given=f"{people} people, {items} items, {history_length:g} items a person, epsilon = {epsilon:g}",
+            given=f"{counted(people, 'person', 'people')}, {counted(items, 'item')}, {history_length:g} a person, "
+            f"epsilon = {epsilon:g}",
             do="Give what you expect",
         )
     if delta * people >= 1:

@@ -19,6 +19,7 @@ from tactful.assurance.report_groups import attribute_shown, noise_shown
 from tactful.assurance.report_mitigation import MitigationFacts, mitigation_shown
 from tactful.assurance.report_verdicts import rests_on, tally, verdict_card, worst_gap
 from tactful.assurance.summary import RunSummary, about, in_order, metric_meaning, metric_name
+from tactful.errors import counted
 
 _SIGNS = {"pass": "✓", "fail": "✕", "insufficient evidence": "?"}
 
@@ -57,6 +58,7 @@ def fairness_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
     told = _run(summary) | _groups(assessment) | _beyond(assessment) | _against(assessment, champion)
     done = mitigation_shown(mitigated) if mitigated else None
     return environment.get_template("report.html.j2").render(told | {"advice": advice(mitigation), "mitigated": done})

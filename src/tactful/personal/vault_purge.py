@@ -176,7 +176,7 @@ def _judged(
 
 
 def _categories(table: pa.Table, rules: Rules) -> dict[str, tuple[str, ...]]:
-    """For each item that is held the sensitive categories that it had when its rows came in, or has by the config."""
+    """For each item that is held the sensitive categories that it had when its rows came in, or has now."""
     (items, item_ids), (labels, texts) = codes(table, "item_id"), codes(table, "sensitive")
     found: dict[str, set[str]] = {item: set() for item in item_ids}
     for item, label in {*zip(items.tolist(), labels.tolist(), strict=True)}:

@@ -44,11 +44,11 @@ sampler differs from round(Z) by what `tactful.privacy.noise` bounds, which is c
 *Composition.* What a run releases about the same people is chosen in turn: the head and the factors of each step depend
 on released values only, and given those each release is a Gaussian with everybody in it. So the run is μ-GDP with μ² =
 Σ 1/σᵢ² (ibid., Corollary 3.3). Whether and what follows may depend on what was released (a run that stops gives back
-the rest; the next config is written by people who saw the last report): that Σ μ² stays within a limit set beforehand
-is then a privacy filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta 2022,
-"Fully adaptive composition …"). The ledger weighs the samplers' slack with Σ μ², whose largest value moves with it by
-about a millionth: that much the theorem leaves open. The guarantee is the limit. ε since the first debit reads the sum,
-a guarantee by itself only if the runs were fixed beforehand (Rogers et al. 2016).
+the rest; the next configuration is written by people who saw the last report): that Σ μ² stays within a limit set
+beforehand is then a privacy filter, which for Gaussian releases costs nothing over fixed composition (Smith & Thakurta
+2022, "Fully adaptive composition …"). The ledger weighs the samplers' slack with Σ μ², whose largest value moves with
+it by about a millionth: that much the theorem leaves open. The guarantee is the limit. ε since the first debit reads
+the sum, a guarantee by itself only if the runs were fixed beforehand (Rogers et al. 2016).
 
 *Training and evaluation people.* A keyed hash of the id puts each person into one part, whoever else is there. A person
 who trains changes no evaluation row, only the model that is measured: post-processing of releases already paid for. A

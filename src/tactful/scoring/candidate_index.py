@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.errors import MissingExtraError, UsageError
+from tactful.errors import MissingExtraError, UsageError, counted
 from tactful.scoring.described import Described
 from tactful.scoring.item_model import ItemModel
 
@@ -93,9 +93,10 @@ def indexed(model: ItemModel, *, candidates: int = CANDIDATES, threads: int = 0)
     """
     described = model.described
     if described is None or len(described) < 10 * candidates or candidates < 1:
+        held = counted(0 if described is None else len(described), "such item")
         raise UsageError(
             "an index is for a wide catalogue, of ten times as many described items as candidates at least",
-            given=f"{0 if described is None else len(described):,} such items, {candidates:,} candidates",
+            given=f"{held}, {counted(candidates, 'candidate')}",
             do="Serve the model without an index",
         )
     project = _directions(described)

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.errors import ModelRefusedError
+from tactful.errors import ModelRefusedError, counted
 from tactful.scoring import described
 from tactful.scoring.artifact import Artifact
 from tactful.scoring.described import Described
@@ -127,7 +127,7 @@ class ItemModel:
 
     def __repr__(self) -> str:
         more = f", {len(self.described)} described" if self.described else ""
-        return f"ItemModel({len(self)} items, {len(self.head)} in the head{more}, rank {self.rank})"
+        return f"ItemModel({counted(len(self), 'item')}, {len(self.head)} in the head{more}, rank {self.rank})"
 
     @property
     def rank(self) -> int:
@@ -261,7 +261,7 @@ def _typed(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     for name, (kind, dimensions) in kinds.items():
         array = arrays[name]
         if not array.dtype.str.startswith("<" + kind) or array.ndim != dimensions:
-            raise _refused(f"{name}.npy has the type {array.dtype} in {array.ndim} dimensions")
+            raise _refused(f"{name}.npy has the type {array.dtype} in {counted(array.ndim, 'dimension')}")
     return dict(arrays)
 
 
