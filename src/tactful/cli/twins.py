@@ -32,9 +32,9 @@ def twin(
         found = make_twin(
             model, people=people, out=out, seed=seed, history_length=history_length, items=items, progress=progress
         )
-    people = counted(found.people, "synthetic person", "synthetic people")
+    drawn = counted(found.people, "synthetic person", "synthetic people")
     show.say(
-        f"{people} with {counted(found.interactions, 'interaction')} in {found.folder}; the use of items correlates "
+        f"{drawn} with {counted(found.interactions, 'interaction')} in {found.folder}; the use of items correlates "
         f"with the released popularity at {found.popularity_correlation:.3f}"
     )
     show.say(f"nobody of them exists. {found.folder / 'README.md'} says what to do next")
