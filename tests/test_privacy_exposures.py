@@ -228,7 +228,7 @@ def test_a_question_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="0 questions"):
         GuessQuery(design=DESIGN, questions={})
     short = Question(levels=(0, 1), says=np.zeros((2, 3), dtype=np.int64), edges=np.zeros((1, 2), dtype=np.int64))
-    with pytest.raises(ConfigError, match="1 of which"):
+    with pytest.raises(ConfigError, match="of which 1 does not fit"):
         GuessQuery(design=DESIGN, questions={("age", "model"): short})
 
 

@@ -144,7 +144,7 @@ def test_too_few_people_refuse_and_get_back_what_was_not_opened(workspace: Path)
     found = train(config)
     assert found.status == "refused"
     assert found.version is None
-    assert "5000" in found.reason
+    assert "5,000 training people" in found.reason
     states = {d["name"]: d["state"] for d in BudgetLedger(Records.open()).status().as_json()["debits"]}
     assert states["people"] == "released"
     assert {states[name] for name in ("popularity", "gram", "evaluation")} == {"cancelled"}
