@@ -160,7 +160,36 @@ def test_the_gate_tells_what_a_training_would_admit(call: Call) -> None:
     looked = call("gate", "shop.toml", "--json").json
     assert not call("budget", "--json").json["debits"]
     trained = call("train", "shop.toml", "--json").json
-    assert looked == {name: trained[name] for name in ("read", "admitted", "excluded")}
+    assert {name: looked[name] for name in ("read", "admitted", "excluded")} == {
+        name: trained[name] for name in ("read", "admitted", "excluded")
+    }
+
+
+def test_the_gate_asks_the_forecast_for_the_people_it_found(call: Call) -> None:
+    """The command it names runs, with the numbers of people who have an admitted row."""
+    looked = call("gate", "shop.toml")
+    counted = call("gate", "shop.toml", "--json").json
+    asked = next(line for line in looked.out.splitlines() if line.startswith("what to expect: tactful plan"))
+    assert f"--people {counted['people']['training']} --items {counted['items']} " in asked
+    assert call(*asked.partition("tactful ")[2].split()).code == 0
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ('["young", "old"]', None),
+        ('["young", "0ld"]', "of age, nobody who agreed to be assessed has 0ld, and "),
+        ('["Young", "Old"]', "of age, no declared level is anybody's who agreed to be assessed"),
+    ],
+)
+def test_levels_that_are_nobodys_are_told(call: Call, workspace: Path, declared: str, told: str | None) -> None:
+    """Before a training is paid for, whose report would say it too late; what is spelt right is not remarked upon."""
+    config = workspace / "shop.toml"
+    text = config.read_text()
+    assert 'levels = ["young", "old"]' in text
+    config.write_text(text.replace('levels = ["young", "old"]', f"levels = {declared}"))
+    said = call("gate", "shop.toml").out
+    assert "[fairness.attributes.age]" not in said if told is None else told in said
 
 
 def test_a_limit_is_changed_by_a_decision(call: Call, workspace: Path) -> None:

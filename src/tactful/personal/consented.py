@@ -86,7 +86,8 @@ class ConsentedInteractions(ClosedDoor):
         Privacy
         -------
         Reads: the outcome of every row.
-        Returns: exact counts. Only `tactful.privacy.release` may ask for them.
+        Returns: exact counts, which `tactful.privacy.release` releases and `tactful.gating` shows to whoever holds the
+        rows.
         Costs: nothing until they are released.
         Assumes: one id is one person.
         """
