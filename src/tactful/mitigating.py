@@ -116,12 +116,11 @@ class Mitigation:
 
         `say` hears how many people agreed to that, exactly: it is for the operator's terminal.
 
-        Privacy
-        -------
-        Reads: admitted rows; attributes of training people who agreed to ``fairness.mitigation``.
-        Returns: bounded rows behind a closed door.
-        Costs: nothing; nobody counts more than whole, so no release becomes more sensitive.
-        Assumes: what `bound` does.
+        Notes
+        -----
+        **Privacy.** *Reads* admitted rows; attributes of training people who agreed to ``fairness.mitigation``.
+        *Returns* bounded rows behind a closed door. *Costs* nothing; nobody counts more than whole, so no release
+        becomes more sensitive. *Assumes* what `bound` does.
         """
         asked = self.weights or self.leaning
         if asked is None or demographics is None:

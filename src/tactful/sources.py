@@ -105,12 +105,11 @@ class Sources:
             of consents or of erased people are gone that the journal vouches for: whoever withdrew or was erased may be
             in what is gone.
 
-        Privacy
-        -------
-        Reads: the consent store, and the vault where it is meant. Files are not read yet.
-        Returns: tables with ids, in memory.
-        Costs: nothing; nothing leaves.
-        Assumes: the process's memory is inside the trust boundary.
+        Notes
+        -----
+        **Privacy.** *Reads* the consent store, and the vault where it is meant. Files are not read yet. *Returns*
+        tables with ids, in memory. *Costs* nothing; nothing leaves. *Assumes* the process's memory is inside the trust
+        boundary.
         """
         check_tables(data, engine)
         _check_whole(records)

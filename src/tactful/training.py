@@ -118,11 +118,15 @@ def train(
     KeyboardInterrupt
         If somebody pressed Ctrl-C; its text says what was spent, and is empty if nothing was.
 
+    See Also
+    --------
+    tactful.gate : Which rows would count, for nothing.
+    tactful.plan : What to expect, before anything is spent.
+
     Notes
     -----
     **Privacy.** *Reads* the tables named by the configuration. *Returns* exact row counts, for the operator, and
-    released values.
-    *Costs* the run's (ε, δ), debited to the ledger of the records store. *Assumes* what
+    released values. *Costs* the run's (ε, δ), debited to the ledger of the records store. *Assumes* what
     `tactful.privacy.release` says, and that one ``user_id`` is one person.
 
     **Stores.** Records, secrets and MLflow are where ``TACTFUL_RECORDS``, ``TACTFUL_SECRET_FILE`` and
@@ -131,11 +135,6 @@ def train(
 
     **Interrupted.** Ctrl-C leaves no candidate; what was not opened is given back to the budget, and the exception says
     what was spent.
-
-    See Also
-    --------
-    tactful.gate : Which rows would count, for nothing.
-    tactful.plan : What to expect, before anything is spent.
 
     Examples
     --------

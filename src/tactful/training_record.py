@@ -40,12 +40,11 @@ def note_training(
     From this, the consent store's two clocks and the rows themselves, `tactful subject impact` finds out which models
     somebody was in, and `tactful consent replay` whether a replay admits what the training did.
 
-    Privacy
-    -------
-    Reads: the admitted rows, for a keyed digest of them.
-    Returns: an entry without counts, ids or pseudonyms; for inside the trust boundary, like the journal.
-    Costs: nothing; nothing leaves.
-    Assumes: the key of pseudonyms is secret: with it, a guess of all rows could be confirmed.
+    Notes
+    -----
+    **Privacy.** *Reads* the admitted rows, for a keyed digest of them. *Returns* an entry without counts, ids or
+    pseudonyms; for inside the trust boundary, like the journal. *Costs* nothing; nothing leaves. *Assumes* the key of
+    pseudonyms is secret: with it, a guess of all rows could be confirmed.
     """
     facts: dict[str, JSON] = {
         "run": run,

@@ -100,10 +100,10 @@ def approve(
         An override that is empty, or for a rule that passed or does not exist. Or MLflow does not answer: before the
         journal entry nothing is decided, after it the decision stands.
 
-    Privacy
-    -------
-    Reads: nothing about people. Returns: the decision. Costs: nothing.
-    Assumes: the reason and the overrides name nobody; they are shown outside with the approval.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing about people. *Returns* the decision. *Costs* nothing. *Assumes* the reason and the
+    overrides name nobody; they are shown outside with the approval.
     """
     case = Case.open(
         records, registry, model, version, role="approve", key=key, reason=reason, reviewers=reviewers, now=now
@@ -146,9 +146,9 @@ def rollback(
     UsageError
         As for `approve`.
 
-    Privacy
-    -------
-    As `approve`.
+    Notes
+    -----
+    **Privacy.** As `approve`.
     """
     book = replay(records.entries(KINDS))
     if not any(each.candidate.model == model for each in book.candidates):

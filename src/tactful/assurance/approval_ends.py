@@ -44,10 +44,10 @@ def reject(
     UsageError
         MLflow does not answer: before the journal entry nothing is decided, after it the decision stands.
 
-    Privacy
-    -------
-    Reads: nothing about people. Returns: the decision. Costs: nothing.
-    Assumes: the reason names nobody.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing about people. *Returns* the decision. *Costs* nothing. *Assumes* the reason names
+    nobody.
     """
     case = Case.open(
         records, registry, model, version, role="reject", key=key, reason=reason, reviewers=reviewers, now=now
@@ -91,10 +91,10 @@ def retire(
     UsageError
         MLflow does not answer: before the journal entry nothing is decided, after it the decision stands.
 
-    Privacy
-    -------
-    Reads: nothing about people. Returns: the decision. Costs: nothing.
-    Assumes: the reason names nobody.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing about people. *Returns* the decision. *Costs* nothing. *Assumes* the reason names
+    nobody.
     """
     case = Case.open(
         records, registry, model, version, role="retire", key=key, reason=reason, reviewers=reviewers, now=now

@@ -63,10 +63,10 @@ def record_candidate(
     JournalBrokenError
         What the journal says about models does not hold.
 
-    Privacy
-    -------
-    Reads: nothing about people. Returns: the entry. Costs: nothing.
-    Assumes: the digests are of released documents, never of rows.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing about people. *Returns* the entry. *Costs* nothing. *Assumes* the digests are of
+    released documents, never of rows.
     """
     payload = {
         "schema": 1,

@@ -33,10 +33,10 @@ DECISION_TAGS = ("decided_by", "decided_at", "decision_reason", "approval_id", "
 def decision_tags(decision: Decision) -> Mapping[str, str | None]:
     """Who decided last, when and why, as tags of the version; None for one that is to go.
 
-    Privacy
-    -------
-    Reads: a decision. Returns: what its signers chose to make public, and their names. Costs: nothing.
-    Assumes: the reason names nobody else.
+    Notes
+    -----
+    **Privacy.** *Reads* a decision. *Returns* what its signers chose to make public, and their names. *Costs* nothing.
+    *Assumes* the reason names nobody else.
     """
     return {
         "decided_by": ", ".join(decision.names),
@@ -57,9 +57,9 @@ def version_text(status: str, decisions: Sequence[Decision]) -> str:
     decisions : sequence of Decision
         All about this version, the earliest first.
 
-    Privacy
-    -------
-    As `decision_tags`.
+    Notes
+    -----
+    **Privacy.** As `decision_tags`.
     """
     if not decisions:
         return f"{status.capitalize()}: nobody decided about it yet.\n\n{_DOCUMENTS}"

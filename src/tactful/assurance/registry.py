@@ -122,10 +122,10 @@ class Registry:
         Candidate
             Its `version` is None unless registered.
 
-        Privacy
-        -------
-        Reads: nothing about people. Returns: ids of MLflow's. Costs: nothing.
-        Assumes: every value passed is released, public or configuration; everything here is outside the boundary.
+        Notes
+        -----
+        **Privacy.** *Reads* nothing about people. *Returns* ids of MLflow's. *Costs* nothing. *Assumes* every value
+        passed is released, public or configuration; everything here is outside the boundary.
         """
         if artifact.name != model:
             raise UsageError(

@@ -53,9 +53,9 @@ class CandidateWriter:
     ) -> Candidate:
         """What `Registry.log_candidate` promises.
 
-        Privacy
-        -------
-        As `Registry.log_candidate`.
+        Notes
+        -----
+        **Privacy.** As `Registry.log_candidate`.
         """
         experiment = self.experiment(model)
         marked = {**tags, **_as_tables(tables), NOTE: run_text(documents)}

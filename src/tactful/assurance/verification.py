@@ -114,9 +114,10 @@ def verify(
     NotFoundError
         Neither the journal nor MLflow knows the model.
 
-    Privacy
-    -------
-    Reads: nothing about people. Returns: names, digests and released values. Costs: nothing. Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing about people. *Returns* names, digests and released values. *Costs* nothing. *Assumes*
+    nothing.
     """
     findings = Findings()
     book, debits, found_head = read_journal(records, findings, head=head)

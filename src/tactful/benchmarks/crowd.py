@@ -29,16 +29,16 @@ def crowd(people: int, items: int, *, seed: int = 0) -> scipy.sparse.csr_array:
     seed : int
         The same seed makes the same crowd.
 
+    Raises
+    ------
+    ConfigError
+        If the crowd is smaller than that.
+
     Notes
     -----
     Lengths of histories are log-normal, cut at 600. Items fall into 20 tastes; within a taste an item is popular in
     proportion to 1/(20 + rank). Each person has one taste, from which they take seven items of ten, the others from any
     taste. What is drawn twice counts once, for which more is drawn at first.
-
-    Raises
-    ------
-    ConfigError
-        If the crowd is smaller than that.
     """
     if people < 100 or items < _LEAST:
         raise ConfigError(

@@ -58,15 +58,15 @@ def ease(split: Split, seed: int) -> Scorer:
 def als(split: Split, seed: int) -> Scorer:
     """Implicit's ALS (Hu, Koren & Volinsky 2008), people folded in by its own solve.
 
-    Notes
-    -----
-    15 iterations; 16 or 64 factors and regularization 1, 10, 30 or 100, chosen on training people, at most 20,000 of
-    them.
-
     Raises
     ------
     MissingExtraError
         If implicit is not installed.
+
+    Notes
+    -----
+    15 iterations; 16 or 64 factors and regularization 1, 10, 30 or 100, chosen on training people, at most 20,000 of
+    them.
     """
     few = np.random.default_rng(seed).permutation(split.training.shape[0])[:_PEOPLE_TRIED]
     inner = hold_out(split.training[np.sort(few)], seed=seed, share=_SHARE)
@@ -78,14 +78,14 @@ def als(split: Split, seed: int) -> Scorer:
 def bpr(split: Split, seed: int) -> Scorer:
     """Implicit's BPR (Rendle et al. 2009); a history is scored by the mean of its items' factors.
 
-    Notes
-    -----
-    64 factors, 100 epochs and implicit's own defaults for the rest. It has no fold-in of its own.
-
     Raises
     ------
     MissingExtraError
         If implicit is not installed.
+
+    Notes
+    -----
+    64 factors, 100 epochs and implicit's own defaults for the rest. It has no fold-in of its own.
     """
     model = implicit("bpr", command=_COMMAND).BayesianPersonalizedRanking(
         factors=64, iterations=_EPOCHS, num_threads=1, random_state=seed

@@ -38,10 +38,10 @@ def assessment_inputs(settings: TrainingConfig, desk: Desk, found: tuple[Measure
     JournalBrokenError
         What the journal says about models or the budget does not hold.
 
-    Privacy
-    -------
-    Reads: the configuration and the journal. Returns: words, released values and counts of runs; no id, no row.
-    Costs: nothing. Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* the configuration and the journal. *Returns* words, released values and counts of runs; no id,
+    no row. *Costs* nothing. *Assumes* nothing.
     """
     now, model = desk.records.now(), settings.model
     return Paper(

@@ -117,12 +117,10 @@ def breach(desk: Desk, stores: Sequence[Store], period: Period, *, aware_at: dat
     UsageError
         If a time lies in the future, or the period ends before it begins.
 
-    Privacy
-    -------
-    Reads: who is in the stores.
-    Returns: ids and exact counts, for inside the trust boundary.
-    Costs: nothing; nothing leaves.
-    Assumes: the reading was journalled before.
+    Notes
+    -----
+    **Privacy.** *Reads* who is in the stores. *Returns* ids and exact counts, for inside the trust boundary. *Costs*
+    nothing; nothing leaves. *Assumes* the reading was journalled before.
     """
     now = desk.records.now()
     check_times(period, aware_at, now)
@@ -189,12 +187,10 @@ def write_people(found: Breach, path: Path) -> None:
     UsageError
         If it cannot be written.
 
-    Privacy
-    -------
-    Reads: the report.
-    Returns: ids, in a file inside the trust boundary; the journal is to name it first.
-    Costs: nothing.
-    Assumes: the file is deleted when everybody has been told.
+    Notes
+    -----
+    **Privacy.** *Reads* the report. *Returns* ids, in a file inside the trust boundary; the journal is to name it
+    first. *Costs* nothing. *Assumes* the file is deleted when everybody has been told.
     """
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")

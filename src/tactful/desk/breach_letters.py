@@ -18,10 +18,10 @@ from tactful.errors import counted
 def to_authority(found: Breach, controller: ControllerSection) -> Paper:
     """The notice to the supervisory authority, Article 33.
 
-    Privacy
-    -------
-    Reads: the report. Returns: counts and words, no id, for the authority. Costs: nothing.
-    Assumes: whoever sends it has read it.
+    Notes
+    -----
+    **Privacy.** *Reads* the report. *Returns* counts and words, no id, for the authority. *Costs* nothing. *Assumes*
+    whoever sends it has read it.
     """
     return Paper(
         title="Notification of a personal data breach (draft)",
@@ -73,10 +73,10 @@ def to_authority(found: Breach, controller: ControllerSection) -> Paper:
 def to_people(found: Breach, controller: ControllerSection) -> Paper:
     """The notice to the people concerned, Article 34, in plain words.
 
-    Privacy
-    -------
-    Reads: the report. Returns: words and categories of data, no id and no count. Costs: nothing.
-    Assumes: whoever sends it has read it.
+    Notes
+    -----
+    **Privacy.** *Reads* the report. *Returns* words and categories of data, no id and no count. *Costs* nothing.
+    *Assumes* whoever sends it has read it.
     """
     name = stated(controller.name, "who writes")
     return Paper(

@@ -41,12 +41,10 @@ _ABOUT = {
 def exposed(desk: Desk, store: Store, period: Period) -> Exposed:
     """What a store held in a period; nothing is written.
 
-    Privacy
-    -------
-    Reads: who is in the store, and when their rows are from.
-    Returns: ids and counts, for inside the trust boundary.
-    Costs: nothing; nothing leaves.
-    Assumes: the reading was journalled before.
+    Notes
+    -----
+    **Privacy.** *Reads* who is in the store, and when their rows are from. *Returns* ids and counts, for inside the
+    trust boundary. *Costs* nothing; nothing leaves. *Assumes* the reading was journalled before.
     """
     return NAMELESS[store] if store in NAMELESS else _LOOKS[store](desk, period)
 

@@ -57,12 +57,10 @@ def export(desk: Desk, out: Path, *, actor: str | None = None, force: bool = Fal
     UsageError
         If the file cannot be written there.
 
-    Privacy
-    -------
-    Reads: all consents.
-    Returns: them with ids, in a file for its owner alone, which the journal names.
-    Costs: nothing.
-    Assumes: whoever asks answers for everybody's data.
+    Notes
+    -----
+    **Privacy.** *Reads* all consents. *Returns* them with ids, in a file for its owner alone, which the journal names.
+    *Costs* nothing. *Assumes* whoever asks answers for everybody's data.
     """
     check_place(out, force=force, suffixes=(*STATES, *EVENTS))
     note_read(desk.records, _EVERYBODY, purpose=_PURPOSE, actor=actor, sources=desk.names)
@@ -93,12 +91,11 @@ def receipts(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, f
     UsageError
         If it is no id, or the file cannot be written there.
 
-    Privacy
-    -------
-    Reads: what the consent store holds of the person.
-    Returns: it, in a file for that person. Where it lies stands in the journal, sealed under their key.
-    Costs: nothing.
-    Assumes: whoever asks is the person, or acts for them.
+    Notes
+    -----
+    **Privacy.** *Reads* what the consent store holds of the person. *Returns* it, in a file for that person. Where it
+    lies stands in the journal, sealed under their key. *Costs* nothing. *Assumes* whoever asks is the person, or acts
+    for them.
     """
     check_place(out, force=force, suffixes=EVENTS)
     person = desk.person(user_id)

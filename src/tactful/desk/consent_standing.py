@@ -94,12 +94,11 @@ def consent_standing(desk: Desk, user_id: str, *, actor: str | None = None) -> C
     UsageError
         If it is no id.
 
-    Privacy
-    -------
-    Reads: the person's consents and flags, in the consent store and in the tables that the desk knows.
-    Returns: what they said and how it stands, for them or whoever answers to them.
-    Costs: nothing.
-    Assumes: one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the person's consents and flags, in the consent store and in the tables that the desk knows.
+    *Returns* what they said and how it stands, for them or whoever answers to them. *Costs* nothing. *Assumes* one id
+    is one person.
     """
     judging = _judging(desk, user_id, actor)
     training = desk.settings.model.purpose if desk.settings else TRAINING
@@ -115,9 +114,9 @@ def consent_standing(desk: Desk, user_id: str, *, actor: str | None = None) -> C
 def one_standing(desk: Desk, user_id: str, purpose: str, *, actor: str | None = None) -> dict[str, Any]:
     """How one purpose stands for a person, as in `ConsentStanding.purposes`; the journal says that it was looked up.
 
-    Privacy
-    -------
-    As `consent_standing`.
+    Notes
+    -----
+    **Privacy.** As `consent_standing`.
     """
     judging = _judging(desk, user_id, actor)
     return _purposes(judging, _in_order(judging), [purpose])[purpose]

@@ -35,12 +35,10 @@ def deciding(
         ``refused``, ``withdrawn`` or ``expired``, as the gate says.
     now : datetime
 
-    Privacy
-    -------
-    Reads: what one person said.
-    Returns: one event of it, for them or whoever answers to them.
-    Costs: nothing.
-    Assumes: the events are all of one person.
+    Notes
+    -----
+    **Privacy.** *Reads* what one person said. *Returns* one event of it, for them or whoever answers to them. *Costs*
+    nothing. *Assumes* the events are all of one person.
     """
     path = {node for node, _ in path_of(purpose)}
     counted: list[Mapping[str, Any]] = [{**event, "purpose": _counts_for(event)} for event in history]

@@ -71,12 +71,10 @@ def dossier(desk: Desk, person: Person) -> Dossier:
     JournalBrokenError
         What the journal says about models does not hold.
 
-    Privacy
-    -------
-    Reads: all that tactful can read of the person.
-    Returns: it, for that person.
-    Costs: nothing.
-    Assumes: the reading was journalled before, and whoever asks is the person or acts for them.
+    Notes
+    -----
+    **Privacy.** *Reads* all that tactful can read of the person. *Returns* it, for that person. *Costs* nothing.
+    *Assumes* the reading was journalled before, and whoever asks is the person or acts for them.
     """
     reader = Reader(desk, person)
     held = tuple(reader.read(table) for table in desk.tables)

@@ -30,12 +30,10 @@ _NOT_STATED = "not stated"
 def dossier_page(dossier: Dossier) -> str:
     """The page, HTML.
 
-    Privacy
-    -------
-    Reads: the dossier.
-    Returns: it as a page, for the person alone.
-    Costs: nothing.
-    Assumes: what `tactful.desk.dossier.dossier` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* the dossier. *Returns* it as a page, for the person alone. *Costs* nothing. *Assumes* what
+    `tactful.desk.dossier.dossier` assumes.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

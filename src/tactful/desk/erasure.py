@@ -149,12 +149,10 @@ def erase(
     TactfulError
         If something of the person is left; the call can be repeated.
 
-    Privacy
-    -------
-    Reads: all that tactful can read of the person.
-    Returns: counts, models and places, without an id.
-    Costs: nothing.
-    Assumes: one id is one person, and whoever asks may erase them.
+    Notes
+    -----
+    **Privacy.** *Reads* all that tactful can read of the person. *Returns* counts, models and places, without an id.
+    *Costs* nothing. *Assumes* one id is one person, and whoever asks may erase them.
     """
     person = desk.person(user_id)
     note_read(desk.records, "erasure", purpose="erasure of one person", actor=actor, sources=desk.names)
@@ -190,9 +188,9 @@ def before(desk: Desk, user_id: str, *, actor: str | None = None) -> Told:
     UsageError
         If it is no id.
 
-    Privacy
-    -------
-    As `erase`.
+    Notes
+    -----
+    **Privacy.** As `erase`.
     """
     person = desk.person(user_id)
     note_read(desk.records, "erasure", purpose="dry run for one person", actor=actor, sources=desk.names)

@@ -46,12 +46,11 @@ def export(desk: Desk, user_id: str, out: Path, *, actor: str | None = None, for
     RefusedError
         If the person was erased meanwhile; then no file was written.
 
-    Privacy
-    -------
-    Reads: all that tactful can read of the person.
-    Returns: it, in a file for that person. Where it lies stands in the journal, sealed under their key.
-    Costs: nothing.
-    Assumes: whoever asks is the person, or acts for them.
+    Notes
+    -----
+    **Privacy.** *Reads* all that tactful can read of the person. *Returns* it, in a file for that person. Where it lies
+    stands in the journal, sealed under their key. *Costs* nothing. *Assumes* whoever asks is the person, or acts for
+    them.
     """
     check_place(out, force=force)
     person = desk.person(user_id)
@@ -85,9 +84,9 @@ def look_up(desk: Desk, user_id: str, *, actor: str | None = None) -> Impact:
     RefusedError
         If the person was erased meanwhile.
 
-    Privacy
-    -------
-    As `tactful.desk.impact.impact`.
+    Notes
+    -----
+    **Privacy.** As `tactful.desk.impact.impact`.
     """
     person = desk.person(user_id)
     note_read(desk.records, "impact", purpose="access of one person", actor=actor, sources=desk.names)

@@ -143,12 +143,11 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False, reader: Reader 
     JournalBrokenError
         What the journal says about models does not hold.
 
-    Privacy
-    -------
-    Reads: the person's rows and consents, in the tables of each training.
-    Returns: what happened to them, for them or whoever answers to them.
-    Costs: nothing.
-    Assumes: the reading was journalled before; one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the person's rows and consents, in the tables of each training. *Returns* what happened to
+    them, for them or whoever answers to them. *Costs* nothing. *Assumes* the reading was journalled before; one id is
+    one person.
     """
     reader = reader or Reader(desk, person)
     found = [_impact(desk, person, reader, each) for each in trainings(desk.records)]

@@ -61,12 +61,11 @@ def admissible(desk: Desk, person: Person, reader: Reader, training: Training) -
         Of the person.
     training : Training
 
-    Privacy
-    -------
-    Reads: the person's rows and consents, in the tables of the training.
-    Returns: how many of them were admissible, for them or whoever answers to them.
-    Costs: nothing.
-    Assumes: what `tactful.desk.impact` says of tables that changed since.
+    Notes
+    -----
+    **Privacy.** *Reads* the person's rows and consents, in the tables of the training. *Returns* how many of them were
+    admissible, for them or whoever answers to them. *Costs* nothing. *Assumes* what `tactful.desk.impact` says of
+    tables that changed since.
     """
     facts = training.facts
     now = training.time if facts is None else _time(facts.get("now")) or training.time

@@ -22,12 +22,10 @@ def lists_written(records: Records) -> list[dict[str, Any]]:
 def lists_about(desk: Desk, person: Person) -> list[dict[str, Any]]:
     """Of each list whether a service that asks it now may profile the person.
 
-    Privacy
-    -------
-    Reads: the lists, with the key that services have.
-    Returns: one answer a list, for the person.
-    Costs: nothing.
-    Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* the lists, with the key that services have. *Returns* one answer a list, for the person.
+    *Costs* nothing. *Assumes* nothing.
     """
     return [_said(desk, person, entries) for entries in in_force(desk.records).values()]
 
@@ -66,12 +64,11 @@ def take_off(desk: Desk, person: Person) -> tuple[list[str], list[str]]:
 
     A list that is not reached is one that a service may still rely on, and whose folder is gone or cannot be written.
 
-    Privacy
-    -------
-    Reads: nothing about the person.
-    Returns: places. Beside each list lies the person's mark, for good; it says nothing without the key of lists.
-    Costs: nothing.
-    Assumes: what `tactful.scoring.withdrawn_marks` assumes; the person is marked as erased.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing about the person. *Returns* places. Beside each list lies the person's mark, for good;
+    it says nothing without the key of lists. *Costs* nothing. *Assumes* what `tactful.scoring.withdrawn_marks` assumes;
+    the person is marked as erased.
     """
     found = mark_erased(desk.records, desk.keys, person.user_id, now=desk.records.now)
     return [each.path for each in found if each.reached], [each.path for each in found if not each.reached]

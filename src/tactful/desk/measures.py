@@ -37,10 +37,10 @@ class Measure:
 def measures(desk: Desk) -> tuple[Measure, ...]:
     """Every measure that tactful knows of, with whether it is in force; nothing is written.
 
-    Privacy
-    -------
-    Reads: names, permissions and headers of stores, and the journal. Returns: no row and no id. Costs: nothing.
-    Assumes: the environment is that of the runs.
+    Notes
+    -----
+    **Privacy.** *Reads* names, permissions and headers of stores, and the journal. *Returns* no row and no id. *Costs*
+    nothing. *Assumes* the environment is that of the runs.
     """
     return tuple(_looked(look, desk) for look in _LOOKS)
 

@@ -24,9 +24,9 @@ _ASSESSMENT, _MITIGATION = "fairness.assessment", "fairness.mitigation"
 def notice(settings: TrainingConfig, *, at: datetime) -> Paper:
     """The notice of one model's configuration.
 
-    Privacy
-    -------
-    Reads: the configuration; nothing about people. Returns: words. Costs: nothing. Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* the configuration; nothing about people. *Returns* words. *Costs* nothing. *Assumes* nothing.
     """
     who = settings.controller
     return Paper(

@@ -34,12 +34,11 @@ def offered(judging: Judging, rows: Sequence[dict[str, Any]], states: Mapping[st
     states : mapping of str to str
         Of each purpose, how consent to it stands now.
 
-    Privacy
-    -------
-    Reads: the items that the person agreed to be recommended by.
-    Returns: a list for that person.
-    Costs: nothing; nothing is stored.
-    Assumes: the services that recommend pass the same history and the same opt-ins.
+    Notes
+    -----
+    **Privacy.** *Reads* the items that the person agreed to be recommended by. *Returns* a list for that person.
+    *Costs* nothing; nothing is stored. *Assumes* the services that recommend pass the same history and the same
+    opt-ins.
     """
     agreed = states.get(RECOMMENDING) == "allowed"
     history = sorted({row["item_id"] for row in rows if row.get("recommending") == "admitted"}) if agreed else []

@@ -161,12 +161,11 @@ class Desk:
     def held(self, person: Person, tables: Iterable[Table] | None = None) -> tuple[Held, ...]:
         """What each table holds of the person; one that cannot be read says why.
 
-        Privacy
-        -------
-        Reads: the person's rows in these tables; of the business's, the columns that tactful knows.
-        Returns: those rows, for the person or whoever answers to them.
-        Costs: nothing.
-        Assumes: the reading was journalled before.
+        Notes
+        -----
+        **Privacy.** *Reads* the person's rows in these tables; of the business's, the columns that tactful knows.
+        *Returns* those rows, for the person or whoever answers to them. *Costs* nothing. *Assumes* the reading was
+        journalled before.
         """
         reader = Reader(self, person)
         return tuple(reader.read(table) for table in (self.tables if tables is None else tables))
@@ -175,12 +174,10 @@ class Desk:
 class Reader:
     """Reads the tables of one person, each file once.
 
-    Privacy
-    -------
-    Reads: the person's rows, as `Desk.held`.
-    Returns: those rows; they are forgotten with this value.
-    Costs: nothing.
-    Assumes: the reading was journalled before.
+    Notes
+    -----
+    **Privacy.** *Reads* the person's rows, as `Desk.held`. *Returns* those rows; they are forgotten with this value.
+    *Costs* nothing. *Assumes* the reading was journalled before.
     """
 
     def __init__(self, desk: Desk, person: Person) -> None:

@@ -27,10 +27,10 @@ def processing_record(settings: TrainingConfig, desk: Desk, found: tuple[Measure
     found : tuple of Measure
         What was seen of the measures of security.
 
-    Privacy
-    -------
-    Reads: the configuration, and how much the stores hold; no row. Returns: words and counts of stores, for inside the
-    trust boundary. Costs: nothing. Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* the configuration, and how much the stores hold; no row. *Returns* words and counts of stores,
+    for inside the trust boundary. *Costs* nothing. *Assumes* nothing.
     """
     now = desk.records.now()
     return Paper(

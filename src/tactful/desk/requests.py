@@ -31,12 +31,10 @@ _UNTAGGED = ("consent.recorded", "subject.erasing")
 def entries_about(records: Records, key: SubjectKey | None) -> Iterator[tuple[Entry, dict[str, Any]]]:
     """Every entry about one person, with what was sealed in it.
 
-    Privacy
-    -------
-    Reads: the journal, and with the person's key what is sealed for them.
-    Returns: what it says of them, for them or whoever answers to them.
-    Costs: nothing.
-    Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* the journal, and with the person's key what is sealed for them. *Returns* what it says of them,
+    for them or whoever answers to them. *Costs* nothing. *Assumes* nothing.
     """
     if key is None:
         return

@@ -131,12 +131,11 @@ def retrace(
     UsageError
         If the time is in the future, or a table or key is wrong.
 
-    Privacy
-    -------
-    Reads: what a training reads.
-    Returns: exact counts and a keyed digest, for inside the trust boundary.
-    Costs: nothing; nothing leaves. The reading stands in the journal.
-    Assumes: what `tactful.personal.gate.ConsentGate.retrace` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* what a training reads. *Returns* exact counts and a keyed digest, for inside the trust
+    boundary. *Costs* nothing; nothing leaves. The reading stands in the journal. *Assumes* what
+    `tactful.personal.gate.ConsentGate.retrace` assumes.
     """
     settings = TrainingConfig.load(config)
     purpose, policy = settings.model.purpose, policy_of(settings.policy)
@@ -178,12 +177,11 @@ def retrace_training(config: Path, run: str, *, records: Records, keys: Keys, ac
     UsageError
         If a table or key is wrong.
 
-    Privacy
-    -------
-    Reads: what the training read.
-    Returns: exact counts and a keyed digest, for inside the trust boundary.
-    Costs: nothing; nothing leaves. The reading stands in the journal.
-    Assumes: what `tactful.personal.gate.ConsentGate.retrace` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* what the training read. *Returns* exact counts and a keyed digest, for inside the trust
+    boundary. *Costs* nothing; nothing leaves. The reading stands in the journal. *Assumes* what
+    `tactful.personal.gate.ConsentGate.retrace` assumes.
     """
     settings, reads = TrainingConfig.load(config), noted_reads(records, "training")
     read = _found(reads, run, _candidates(records))

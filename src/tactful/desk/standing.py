@@ -39,12 +39,10 @@ def asked_about(judging: Judging, training: str) -> list[str]:
 def standing(judging: Judging, purposes: Iterable[str]) -> list[dict[str, Any]]:
     """Of each purpose its ``state`` now (``allowed``, or the gate's reason), ``since`` and ``until``.
 
-    Privacy
-    -------
-    Reads: what the person said.
-    Returns: how it stands, for them or whoever answers to them.
-    Costs: nothing.
-    Assumes: what `tactful.personal.gate.ConsentGate` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* what the person said. *Returns* how it stands, for them or whoever answers to them. *Costs*
+    nothing. *Assumes* what `tactful.personal.gate.ConsentGate` assumes.
     """
     return [_standing(judging, purpose) for purpose in purposes]
 

@@ -56,12 +56,11 @@ def work_order(desk: Desk, person: Person, held: Sequence[Held]) -> tuple[Task, 
     held : sequence of Held
         What the tables hold of them.
 
-    Privacy
-    -------
-    Reads: how many rows of the person each table has, and which files were written about them.
-    Returns: places and counts, for whoever carries it out.
-    Costs: nothing.
-    Assumes: names of files hold no id; whoever exports chooses them.
+    Notes
+    -----
+    **Privacy.** *Reads* how many rows of the person each table has, and which files were written about them. *Returns*
+    places and counts, for whoever carries it out. *Costs* nothing. *Assumes* names of files hold no id; whoever exports
+    chooses them.
     """
     tables = (each for each in held if not each.table.own)
     return (*_of_tables(tables), *_of_files(desk, person), *_of_lists(desk), *_ELSEWHERE)

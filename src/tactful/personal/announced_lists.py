@@ -120,12 +120,10 @@ def carry_over(records: Records, path: Path, key: bytes) -> int:
     UsageError
         If a file beside a list cannot be read or written.
 
-    Privacy
-    -------
-    Reads: marks of people who were erased.
-    Returns: how many.
-    Costs: nothing.
-    Assumes: the folders of the lists can be reached from here.
+    Notes
+    -----
+    **Privacy.** *Reads* marks of people who were erased. *Returns* how many. *Costs* nothing. *Assumes* the folders of
+    the lists can be reached from here.
     """
     mine, check = path.absolute(), key_check(key)
     known = set(for_good(mine, check)[0])
@@ -152,12 +150,10 @@ def check_key(records: Records, key: bytes) -> None:
     UsageError
         If a file beside a list cannot be read.
 
-    Privacy
-    -------
-    Reads: marks of people who were erased.
-    Returns: nothing.
-    Costs: nothing.
-    Assumes: the folders of the lists can be reached from here.
+    Notes
+    -----
+    **Privacy.** *Reads* marks of people who were erased. *Returns* nothing. *Costs* nothing. *Assumes* the folders of
+    the lists can be reached from here.
     """
     strange = [path for path in in_force(records) if for_good(Path(path), key_check(key))[1]]
     if strange:

@@ -108,12 +108,11 @@ class Demographics:
         SchemaError
             If it cannot.
 
-        Privacy
-        -------
-        Reads: the declared attributes of everybody, to no other end than that they can be read.
-        Returns: nothing.
-        Costs: nothing, if it is called before a run pays. After that, whether it raised would tell about one person.
-        Assumes: the table does not change before `groups` reads it.
+        Notes
+        -----
+        **Privacy.** *Reads* the declared attributes of everybody, to no other end than that they can be read. *Returns*
+        nothing. *Costs* nothing, if it is called before a run pays. After that, whether it raised would tell about one
+        person. *Assumes* the table does not change before `groups` reads it.
         """
         session = gate.workspace()
         self._stage(session)
@@ -141,12 +140,11 @@ class Demographics:
         SchemaError
             If the table cannot be read to its end, which `check` finds before.
 
-        Privacy
-        -------
-        Reads: the declared attributes, and looks only at those of people who agreed to the purpose.
-        Returns: exact groups of single people, for `tactful.privacy.release` alone.
-        Costs: nothing until they are released.
-        Assumes: one id is one person.
+        Notes
+        -----
+        **Privacy.** *Reads* the declared attributes, and looks only at those of people who agreed to the purpose.
+        *Returns* exact groups of single people, for `tactful.privacy.release` alone. *Costs* nothing until they are
+        released. *Assumes* one id is one person.
         """
         if purpose not in _PURPOSES:
             raise UsageError(
@@ -172,12 +170,12 @@ class Demographics:
         SchemaError
             If the table cannot be read to its end, which `check` finds before.
 
-        Privacy
-        -------
-        Reads: the declared attribute, and looks only at that of training people who agreed to mitigation.
-        Returns: exact groups of single people, to weigh their rows with in `tactful.personal.bounding.bound` alone.
-        Costs: nothing; weights are at most 1, so that no release becomes more sensitive.
-        Assumes: one id is one person. No model has this as a feature, and nothing asks for it when scoring.
+        Notes
+        -----
+        **Privacy.** *Reads* the declared attribute, and looks only at that of training people who agreed to mitigation.
+        *Returns* exact groups of single people, to weigh their rows with in `tactful.personal.bounding.bound` alone.
+        *Costs* nothing; weights are at most 1, so that no release becomes more sensitive. *Assumes* one id is one
+        person. No model has this as a feature, and nothing asks for it when scoring.
         """
         people = consented._session.query("SELECT pseudonym, part FROM people ORDER BY pseudonym")
         names = [str(n) for n, part in zip(people["pseudonym"], people["part"], strict=True) if part == "training"]

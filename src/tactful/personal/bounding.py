@@ -112,13 +112,12 @@ def bound(
     ClosedDoorError
         If some of the rows are asked for, and the engine keeps them.
 
-    Privacy
-    -------
-    Reads: the admitted items of training people, without their number of times.
-    Returns: exact rows behind a closed door; only `tactful.privacy.release` may look.
-    Costs: nothing; nothing leaves.
-    Assumes: one id is one person. The choice depends on a person's own items, the pseudonym key and `max_items`, not on
-    the order of rows, on other people or on the engine.
+    Notes
+    -----
+    **Privacy.** *Reads* the admitted items of training people, without their number of times. *Returns* exact rows
+    behind a closed door; only `tactful.privacy.release` may look. *Costs* nothing; nothing leaves. *Assumes* one id is
+    one person. The choice depends on a person's own items, the pseudonym key and `max_items`, not on the order of rows,
+    on other people or on the engine.
     """
     if max_items < 1:
         raise ConfigError(

@@ -26,12 +26,10 @@ def contract_events(source: Tabular) -> pa.Table:
     NotFoundError
         If the file does not exist.
 
-    Privacy
-    -------
-    Reads: the contract's columns, no other.
-    Returns: them, with ids, for the consent store.
-    Costs: nothing; nothing leaves.
-    Assumes: the process's memory is inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* the contract's columns, no other. *Returns* them, with ids, for the consent store. *Costs*
+    nothing; nothing leaves. *Assumes* the process's memory is inside the trust boundary.
     """
     optional = [name for name in headers.CONSENTS if name not in _NEEDED]
     found = Source.open(source, role="consents", required=_NEEDED, optional=optional)

@@ -135,12 +135,10 @@ def everybody(
     UsageError
         If a purpose is none.
 
-    Privacy
-    -------
-    Reads: the consent events and the subjects.
-    Returns: people's ids and how their consent stands, for inside the boundary.
-    Costs: nothing; nothing leaves.
-    Assumes: one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the consent events and the subjects. *Returns* people's ids and how their consent stands, for
+    inside the boundary. *Costs* nothing; nothing leaves. *Assumes* one id is one person.
     """
     now = in_utc(utc_now())
     asked = None if purposes is None else [checked_purpose(purpose) for purpose in purposes]

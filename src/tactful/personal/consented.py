@@ -67,12 +67,10 @@ class ConsentedInteractions(ClosedDoor):
         keys : Keys
             Those of the gate.
 
-        Privacy
-        -------
-        Reads: the admitted rows.
-        Returns: a keyed hash of all of them together, for the journal alone.
-        Costs: nothing; nothing leaves.
-        Assumes: the key of pseudonyms is secret, see `tactful.personal.replay`.
+        Notes
+        -----
+        **Privacy.** *Reads* the admitted rows. *Returns* a keyed hash of all of them together, for the journal alone.
+        *Costs* nothing; nothing leaves. *Assumes* the key of pseudonyms is secret, see `tactful.personal.replay`.
         """
         return fingerprint(self._session, keys)
 
@@ -83,13 +81,11 @@ class ConsentedInteractions(ClosedDoor):
         `tactful.personal.consent.REASONS`, but ``malformed`` and ``unknown_item`` only if they have no other: someone
         who refused and once bought a gift card refused. Rows without a user id belong to nobody.
 
-        Privacy
-        -------
-        Reads: the outcome of every row.
-        Returns: exact counts, which `tactful.privacy.release` releases and `tactful.gating` shows to whoever holds the
-        rows.
-        Costs: nothing until they are released.
-        Assumes: one id is one person.
+        Notes
+        -----
+        **Privacy.** *Reads* the outcome of every row. *Returns* exact counts, which `tactful.privacy.release` releases
+        and `tactful.gating` shows to whoever holds the rows. *Costs* nothing until they are released. *Assumes* one id
+        is one person.
         """
         counted = {outcome: {"training": 0, "evaluation": 0} for outcome in OUTCOMES}
         found = self._session.query(_PEOPLE)

@@ -137,13 +137,12 @@ class ConsentGate:
             If a column has the wrong type, no time can be read, a record names nobody or hides whom, or a purpose may
             be a misspelt one of those that tactful asks for.
 
-        Privacy
-        -------
-        Reads: ``user_id``, ``item_id`` and ``timestamp`` of the log, the consent events and the subjects.
-        Returns: admitted rows under pseudonyms, behind a closed door. There may be none: that nobody consented is told
-        by a released count, like everything else about people.
-        Costs: nothing; nothing leaves.
-        Assumes: one id is one person, and the consent events are true.
+        Notes
+        -----
+        **Privacy.** *Reads* ``user_id``, ``item_id`` and ``timestamp`` of the log, the consent events and the subjects.
+        *Returns* admitted rows under pseudonyms, behind a closed door. There may be none: that nobody consented is told
+        by a released count, like everything else about people. *Costs* nothing; nothing leaves. *Assumes* one id is one
+        person, and the consent events are true.
         """
         now = in_utc(self._now())
         as_of, judged_at = moments(as_of, now)
@@ -167,12 +166,10 @@ class ConsentGate:
         UsageError
             If `as_of` is in the future, or the purpose is not one.
 
-        Privacy
-        -------
-        Reads: what `admit` reads.
-        Returns: exact counts of rows, for inside the trust boundary.
-        Costs: nothing.
-        Assumes: what `admit` assumes.
+        Notes
+        -----
+        **Privacy.** *Reads* what `admit` reads. *Returns* exact counts of rows, for inside the trust boundary. *Costs*
+        nothing. *Assumes* what `admit` assumes.
         """
         return self._judge(log, purpose, [past_moment("then", past(as_of, in_utc(self._now())))])[1]
 
@@ -197,15 +194,14 @@ class ConsentGate:
         UsageError
             If a time is in the future or `now` before `as_of`, or the purpose is not one.
 
-        Privacy
-        -------
-        Reads: what `admit` reads.
-        Returns: exact counts and a keyed hash of the admitted rows, for inside the trust boundary.
-        Costs: nothing.
-        Assumes: what `admit` assumes, and that each event's recorded time is when it came to be known: a table may
-        claim otherwise, the consent store says itself what it held, and up to which row a run had it in hand. That a
-        run counted refusals of a file dated after its own clock cannot be told from such that came later; nor can who
-        was flagged as a minor since, or which rows were added to or taken from the log.
+        Notes
+        -----
+        **Privacy.** *Reads* what `admit` reads. *Returns* exact counts and a keyed hash of the admitted rows, for
+        inside the trust boundary. *Costs* nothing. *Assumes* what `admit` assumes, and that each event's recorded time
+        is when it came to be known: a table may claim otherwise, the consent store says itself what it held, and up to
+        which row a run had it in hand. That a run counted refusals of a file dated after its own clock cannot be told
+        from such that came later; nor can who was flagged as a minor since, or which rows were added to or taken from
+        the log.
         """
         latest = in_utc(self._now()) if now is None else past(now, in_utc(self._now()))
         then = past(as_of, latest)
@@ -220,12 +216,10 @@ class ConsentGate:
     def willing(self, names: list[str], purpose: str, as_of: datetime | None = None) -> set[str]:
         """Those pseudonyms whose people agree to the purpose, at `as_of` and now, and are neither erased nor minors.
 
-        Privacy
-        -------
-        Reads: the consent events and the subjects.
-        Returns: pseudonyms, to `tactful.personal.attributes`.
-        Costs: nothing; nothing leaves.
-        Assumes: what `admit` assumes.
+        Notes
+        -----
+        **Privacy.** *Reads* the consent events and the subjects. *Returns* pseudonyms, to
+        `tactful.personal.attributes`. *Costs* nothing; nothing leaves. *Assumes* what `admit` assumes.
         """
         session = self._session(checked_purpose(purpose), moments(as_of, in_utc(self._now()))[1])
         books.stage(session, self._consents, self._subjects)

@@ -12,12 +12,11 @@ from tactful.personal.split import EvaluationPeople
 def halves(people: EvaluationPeople, keys: Keys) -> NDArray[np.int64]:
     """For each person 0 or 1, aligned with the rows of `people` and read-only.
 
-    Privacy
-    -------
-    Reads: pseudonyms.
-    Returns: exact rows about people, for `tactful.privacy.release` alone.
-    Costs: nothing until what is counted by them is released.
-    Assumes: one id is one person. Nobody's half depends on who else is there.
+    Notes
+    -----
+    **Privacy.** *Reads* pseudonyms. *Returns* exact rows about people, for `tactful.privacy.release` alone. *Costs*
+    nothing until what is counted by them is released. *Assumes* one id is one person. Nobody's half depends on who else
+    is there.
     """
     found = np.array(keys.halves(people._pseudonyms), dtype=np.int64)
     found.flags.writeable = False

@@ -21,13 +21,10 @@ __all__ = ["enrolled", "is_clean", "part_of", "pseudonyms"]
 def pseudonyms(user_ids: Iterable[str | None], keys: Keys) -> dict[str, str]:
     """For each clean id its pseudonym, in the order of pseudonyms, so that nothing depends on the order of the rows.
 
-    Privacy
-    -------
-    Reads: person ids.
-    Returns: HMAC-SHA256 under the pseudonym key, cut to 16 bytes; without the key an id can neither be guessed nor
-    checked.
-    Costs: nothing; nothing leaves.
-    Assumes: the key is secret.
+    Notes
+    -----
+    **Privacy.** *Reads* person ids. *Returns* HMAC-SHA256 under the pseudonym key, cut to 16 bytes; without the key an
+    id can neither be guessed nor checked. *Costs* nothing; nothing leaves. *Assumes* the key is secret.
     """
     given = [user_id for user_id in user_ids if user_id and is_clean(user_id)]
     return {user_id: name for name, user_id in sorted(zip(keys.pseudonyms(given), given, strict=True))}
@@ -41,12 +38,10 @@ def enrolled(
     A person's part, ``training`` or ``evaluation``, depends on their id, the assignment key and the share, on nothing
     else. Where pseudonyms are given, only people among those are enrolled.
 
-    Privacy
-    -------
-    Reads: person ids.
-    Returns: the one table that holds ids, to be dropped once the others are joined, and the one that stays.
-    Costs: nothing; nothing leaves.
-    Assumes: the keys are secret.
+    Notes
+    -----
+    **Privacy.** *Reads* person ids. *Returns* the one table that holds ids, to be dropped once the others are joined,
+    and the one that stays. *Costs* nothing; nothing leaves. *Assumes* the keys are secret.
     """
     named = pseudonyms(user_ids, keys)
     if among is not None:

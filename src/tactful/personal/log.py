@@ -30,12 +30,9 @@ class InteractionLog:
         NotFoundError
             If the file does not exist.
 
-        Privacy
-        -------
-        Reads: column names only; later ``user_id``, ``item_id`` and ``timestamp``, never another column, whatever else
-        the table holds.
-        Returns: nothing about a person.
-        Costs: nothing.
-        Assumes: nothing.
+        Notes
+        -----
+        **Privacy.** *Reads* column names only; later ``user_id``, ``item_id`` and ``timestamp``, never another column,
+        whatever else the table holds. *Returns* nothing about a person. *Costs* nothing. *Assumes* nothing.
         """
         return cls(source=Source.open(source, role="interactions", required=("user_id", "item_id", "timestamp")))

@@ -132,13 +132,11 @@ def standings(
     UsageError
         If the purpose is not one, the basis is unknown, or the list would hold for no time.
 
-    Privacy
-    -------
-    Reads: the consent events and the subjects; no interaction.
-    Returns: keyed hashes of people, and exact counts of them, for inside the boundary.
-    Costs: nothing.
-    Assumes: one id is one person, and the tables are as people left them: a list knows nothing of a withdrawal that
-    has not reached its tables.
+    Notes
+    -----
+    **Privacy.** *Reads* the consent events and the subjects; no interaction. *Returns* keyed hashes of people, and
+    exact counts of them, for inside the boundary. *Costs* nothing. *Assumes* one id is one person, and the tables are
+    as people left them: a list knows nothing of a withdrawal that has not reached its tables.
     """
     made_at = in_utc(now())
     check_asked(basis=basis, purpose=purpose, valid_for=valid_for)

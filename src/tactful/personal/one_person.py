@@ -144,12 +144,10 @@ def rows_of(
     UsageError
         If the id is empty or hides blanks or control characters: no row could be that person's.
 
-    Privacy
-    -------
-    Reads: the columns that tactful knows of such a table.
-    Returns: one person's rows, to `tactful.desk` for them or whoever answers to them.
-    Costs: nothing; nothing else leaves.
-    Assumes: whoever asks may see them.
+    Notes
+    -----
+    **Privacy.** *Reads* the columns that tactful knows of such a table. *Returns* one person's rows, to `tactful.desk`
+    for them or whoever answers to them. *Costs* nothing; nothing else leaves. *Assumes* whoever asks may see them.
     """
     checked_id(user_id)
     kinds: dict[str, Kind] = {**_KINDS[role], **dict.fromkeys(columns, "word")}
@@ -197,12 +195,10 @@ def judge(
     now : callable, optional
         The clock, to judge as a past run did.
 
-    Privacy
-    -------
-    Reads: the rows given.
-    Returns: an outcome for each, for inside the trust boundary.
-    Costs: nothing.
-    Assumes: what `ConsentGate.admit` assumes, and that all rows are of one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the rows given. *Returns* an outcome for each, for inside the trust boundary. *Costs* nothing.
+    *Assumes* what `ConsentGate.admit` assumes, and that all rows are of one person.
     """
     if not interactions.num_rows:
         return Judged(outcomes=())
@@ -237,12 +233,10 @@ def agreed(
     consents, subjects, catalogue, policy, keys, purpose, as_of, now
         As for `judge`.
 
-    Privacy
-    -------
-    Reads: the rows given.
-    Returns: yes or no, for inside the trust boundary.
-    Costs: nothing.
-    Assumes: what `ConsentGate.willing` assumes, and that all rows are of one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the rows given. *Returns* yes or no, for inside the trust boundary. *Costs* nothing. *Assumes*
+    what `ConsentGate.willing` assumes, and that all rows are of one person.
     """
     gate = _gate(f"{user_id}-nobody", consents, subjects, catalogue, policy, keys, now)
     return bool(gate.willing(keys.pseudonyms([user_id]), purpose, as_of))

@@ -113,12 +113,10 @@ def receipt(
     UsageError
         If the events are of several people.
 
-    Privacy
-    -------
-    Reads: the events of one person.
-    Returns: them with their id, for that person.
-    Costs: nothing; nothing leaves.
-    Assumes: whoever hands it out knows whom to.
+    Notes
+    -----
+    **Privacy.** *Reads* the events of one person. *Returns* them with their id, for that person. *Costs* nothing;
+    nothing leaves. *Assumes* whoever hands it out knows whom to.
     """
     if len(set(events["user_id"].to_pylist())) > 1:
         raise UsageError("a receipt is about one person", given="the events are of several", do="Choose one person's")

@@ -77,13 +77,11 @@ def fingerprint(session: Session, keys: Keys) -> str:
     -------
     str, 32 hex digits
 
-    Privacy
-    -------
-    Reads: the admitted rows.
-    Returns: a keyed hash of all of them together. For the journal, not for outside: whoever has the key can confirm a
-    guess of all rows.
-    Costs: nothing; nothing leaves.
-    Assumes: the key of pseudonyms is secret.
+    Notes
+    -----
+    **Privacy.** *Reads* the admitted rows. *Returns* a keyed hash of all of them together. For the journal, not for
+    outside: whoever has the key can confirm a guess of all rows. *Costs* nothing; nothing leaves. *Assumes* the key of
+    pseudonyms is secret.
     """
     named = session.query(_ITEMS)
     code = RowCodes(

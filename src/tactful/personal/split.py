@@ -79,13 +79,12 @@ def hold_out(
     ConfigError
         If a parameter is out of range.
 
-    Privacy
-    -------
-    Reads: the admitted items of evaluation people and when they first used each; of the others in the log that they
-    are there, and whether a row of theirs was admitted.
-    Returns: exact rows behind a closed door.
-    Costs: nothing; metrics over them cost when `tactful.privacy.release` releases them.
-    Assumes: one id is one person. Training people are other people, by keyed hash.
+    Notes
+    -----
+    **Privacy.** *Reads* the admitted items of evaluation people and when they first used each; of the others in the log
+    that they are there, and whether a row of theirs was admitted. *Returns* exact rows behind a closed door. *Costs*
+    nothing; metrics over them cost when `tactful.privacy.release` releases them. *Assumes* one id is one person.
+    Training people are other people, by keyed hash.
     """
     if minimum_items < 2:
         raise ConfigError("minimum_items is at least 2", given=str(minimum_items), do="One to fold in and one to hide")

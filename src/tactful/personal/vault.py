@@ -45,12 +45,11 @@ ROTATED = "vault.rotated"
 class Vault:
     """Rows that people agreed to, kept. Made by `Vault.open`.
 
-    Privacy
-    -------
-    Reads: its own files, and the directory of people in the records.
-    Returns: rows with ids, in memory, to whoever holds the keys: they are to go through the consent gate.
-    Costs: nothing; nothing leaves.
-    Assumes: the secrets are not kept with the files they protect.
+    Notes
+    -----
+    **Privacy.** *Reads* its own files, and the directory of people in the records. *Returns* rows with ids, in memory,
+    to whoever holds the keys: they are to go through the consent gate. *Costs* nothing; nothing leaves. *Assumes* the
+    secrets are not kept with the files they protect.
     """
 
     __slots__ = ("_store",)

@@ -25,12 +25,10 @@ TOLD = "told "
 def willing(gate: ConsentGate, people: Collection[str]) -> set[str]:
     """Those of these pseudonyms whose people let their attributes be held.
 
-    Privacy
-    -------
-    Reads: consent events.
-    Returns: pseudonyms, to `tactful.personal.vault`.
-    Costs: nothing; nothing leaves.
-    Assumes: what `ConsentGate.willing` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* consent events. *Returns* pseudonyms, to `tactful.personal.vault`. *Costs* nothing; nothing
+    leaves. *Assumes* what `ConsentGate.willing` assumes.
     """
     return set().union(*(gate.willing(list(people), purpose) for purpose in PURPOSES)) if people else set()
 
@@ -40,12 +38,10 @@ def take_in(
 ) -> int:
     """What these people told is in the drawer, in place of what they told before; of how many people that is.
 
-    Privacy
-    -------
-    Reads: the declared attributes, and looks only at those of people who agreed.
-    Returns: a count.
-    Costs: nothing; nothing leaves.
-    Assumes: one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the declared attributes, and looks only at those of people who agreed. *Returns* a count.
+    *Costs* nothing; nothing leaves. *Assumes* one id is one person.
     """
     agreed = willing(gate, people)
     told = source._values(gate, agreed, [spec.name for spec in specs])
@@ -63,12 +59,9 @@ def take_in(
 def keep_only(change: Change, people: Collection[str]) -> tuple[int, int]:
     """Only these pseudonyms have attributes in the drawer; how many people had, and how many have.
 
-    Privacy
-    -------
-    Reads: who is in the drawer.
-    Returns: counts.
-    Costs: nothing; nothing leaves.
-    Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* who is in the drawer. *Returns* counts. *Costs* nothing; nothing leaves. *Assumes* nothing.
     """
     wanted, before, after = {bytes.fromhex(name) for name in people}, 0, 0
     for digit in DIGITS:

@@ -64,12 +64,10 @@ class Cipher:
     def encrypted(self, table: pa.Table) -> bytes:
         """The table as an encrypted Parquet file.
 
-        Privacy
-        -------
-        Reads: rows about people, under pseudonyms.
-        Returns: ciphertext.
-        Costs: nothing.
-        Assumes: the storage key is secret.
+        Notes
+        -----
+        **Privacy.** *Reads* rows about people, under pseudonyms. *Returns* ciphertext. *Costs* nothing. *Assumes* the
+        storage key is secret.
         """
         settings = encryption.EncryptionConfiguration(
             footer_key="storage", uniform_encryption=True, double_wrapping=False, data_key_length_bits=_KEY_BITS
@@ -92,12 +90,10 @@ class Cipher:
         SchemaError
             If the file was altered.
 
-        Privacy
-        -------
-        Reads: ciphertext.
-        Returns: rows about people under pseudonyms, in memory.
-        Costs: nothing.
-        Assumes: the process's memory is inside the trust boundary.
+        Notes
+        -----
+        **Privacy.** *Reads* ciphertext. *Returns* rows about people under pseudonyms, in memory. *Costs* nothing.
+        *Assumes* the process's memory is inside the trust boundary.
         """
         settings = encryption.DecryptionConfiguration(cache_lifetime=_FOREVER)
         try:

@@ -27,12 +27,10 @@ _OTHER = "other items"
 def describe(store: VaultStore) -> Holdings:
     """What is held; see `tactful.personal.vault.Vault.describe`.
 
-    Privacy
-    -------
-    Reads: every row.
-    Returns: exact counts, for the operator's terminal.
-    Costs: nothing; nothing leaves.
-    Assumes: the terminal is inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* every row. *Returns* exact counts, for the operator's terminal. *Costs* nothing; nothing
+    leaves. *Assumes* the terminal is inside the trust boundary.
     """
     manifest, held = store.manifest(), store.tables("interactions")
     table = pa.concat_tables(held).unify_dictionaries().combine_chunks() if held else None
@@ -58,12 +56,10 @@ def describe(store: VaultStore) -> Holdings:
 def verify(store: VaultStore) -> VaultReport:
     """Whether everything holds; see `tactful.personal.vault.Vault.verify`.
 
-    Privacy
-    -------
-    Reads: every file.
-    Returns: counts, and what is wrong with which file.
-    Costs: nothing; nothing leaves.
-    Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* every file. *Returns* counts, and what is wrong with which file. *Costs* nothing; nothing
+    leaves. *Assumes* nothing.
     """
     with store.folder.locked():
         store.settle()

@@ -58,12 +58,11 @@ def ingest(
 ) -> Ingested:
     """What the gate admits of the log is in the vault; see `tactful.personal.vault.Vault.ingest`.
 
-    Privacy
-    -------
-    Reads: what `ConsentGate.admit` reads, and the declared attributes of people who agreed to that.
-    Returns: exact counts, for inside the trust boundary.
-    Costs: nothing; nothing leaves.
-    Assumes: one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* what `ConsentGate.admit` reads, and the declared attributes of people who agreed to that.
+    *Returns* exact counts, for inside the trust boundary. *Costs* nothing; nothing leaves. *Assumes* one id is one
+    person.
     """
     _check_key(store)
     consented = gate.admit(log, purpose)

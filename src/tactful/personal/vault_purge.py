@@ -97,12 +97,10 @@ class _Verdict:
 def purge(store: VaultStore, rules: Rules, *, dry_run: bool, actor: str | None, note: Mapping[str, JSON]) -> Purged:
     """What may not be kept is deleted; see `tactful.personal.vault.Vault.purge`.
 
-    Privacy
-    -------
-    Reads: every row of the vault, and what the judge's gate reads.
-    Returns: exact counts, for inside the trust boundary.
-    Costs: nothing; nothing leaves.
-    Assumes: the tables of consents are as people left them.
+    Notes
+    -----
+    **Privacy.** *Reads* every row of the vault, and what the judge's gate reads. *Returns* exact counts, for inside the
+    trust boundary. *Costs* nothing; nothing leaves. *Assumes* the tables of consents are as people left them.
     """
     with store.changing() as change:
         policy = rules.told(change.before.policy)

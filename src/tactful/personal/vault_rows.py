@@ -38,12 +38,10 @@ _ADMITTED = "SELECT DISTINCT p.pseudonym FROM admitted a JOIN people p ON p.pers
 def admitted_people(consented: ConsentedInteractions) -> set[str]:
     """The pseudonyms of everybody with a row that was admitted.
 
-    Privacy
-    -------
-    Reads: what the gate admitted.
-    Returns: pseudonyms, to `tactful.personal.vault`.
-    Costs: nothing; nothing leaves.
-    Assumes: what `ConsentGate.admit` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* what the gate admitted. *Returns* pseudonyms, to `tactful.personal.vault`. *Costs* nothing;
+    nothing leaves. *Assumes* what `ConsentGate.admit` assumes.
     """
     return {str(name) for name in consented._session.query(_ADMITTED)["pseudonym"]}
 
@@ -59,12 +57,10 @@ def admitted_rows(consented: ConsentedInteractions, digit: str, categories: Sequ
     categories : sequence of tuple of str, one an item of the catalogue
         The sensitive categories that each item belongs to.
 
-    Privacy
-    -------
-    Reads: what the gate admitted.
-    Returns: rows under pseudonyms, to `tactful.personal.vault`.
-    Costs: nothing; nothing leaves.
-    Assumes: what `ConsentGate.admit` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* what the gate admitted. *Returns* rows under pseudonyms, to `tactful.personal.vault`. *Costs*
+    nothing; nothing leaves. *Assumes* what `ConsentGate.admit` assumes.
     """
     session = consented._session
     rows, people = session.query(_ROWS.format(digit=digit)), session.query(_PEOPLE.format(digit=digit))

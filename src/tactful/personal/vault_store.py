@@ -98,12 +98,10 @@ class VaultStore:
         SchemaError
             If a file of the generation that counts is missing or altered.
 
-        Privacy
-        -------
-        Reads: the files.
-        Returns: rows under pseudonyms, to `tactful.personal.vault`.
-        Costs: nothing; nothing leaves.
-        Assumes: the process's memory is inside the trust boundary.
+        Notes
+        -----
+        **Privacy.** *Reads* the files. *Returns* rows under pseudonyms, to `tactful.personal.vault`. *Costs* nothing;
+        nothing leaves. *Assumes* the process's memory is inside the trust boundary.
         """
         manifest = self.manifest()
         while True:

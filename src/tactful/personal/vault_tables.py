@@ -34,12 +34,11 @@ def with_ids(table: pa.Table, subjects: Subjects, wanted: frozenset[str] | None 
     UsageError
         If somebody is neither in the directory nor erased: these are the records of another vault.
 
-    Privacy
-    -------
-    Reads: rows under pseudonyms, and the directory.
-    Returns: rows with ids, in memory, for the consent gate and the privacy officer.
-    Costs: nothing; nothing leaves.
-    Assumes: the process's memory is inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* rows under pseudonyms, and the directory. *Returns* rows with ids, in memory, for the consent
+    gate and the privacy officer. *Costs* nothing; nothing leaves. *Assumes* the process's memory is inside the trust
+    boundary.
     """
     person, names = codes(table, "person")
     pseudonyms = [name.hex() for name in names]
@@ -59,12 +58,11 @@ def attributes_with_ids(
 ) -> pa.Table | None:
     """What people told, with ids, all or these pseudonyms; None where nobody's is held.
 
-    Privacy
-    -------
-    Reads: attributes under pseudonyms, and the directory.
-    Returns: attributes with ids, in memory, to `tactful.personal.attributes`.
-    Costs: nothing; nothing leaves.
-    Assumes: the process's memory is inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* attributes under pseudonyms, and the directory. *Returns* attributes with ids, in memory, to
+    `tactful.personal.attributes`. *Costs* nothing; nothing leaves. *Assumes* the process's memory is inside the trust
+    boundary.
     """
     held = list(tables)
     if not held:

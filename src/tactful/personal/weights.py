@@ -98,10 +98,10 @@ class RowWeights:
     def of_people(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many 255ths each person counts, from the codes of `Demographics.training_groups`.
 
-        Privacy
-        -------
-        Reads: each person's group. Returns: their weight, to be handed to `bound` and nowhere else. Costs: nothing.
-        Assumes: codes of people who agreed to ``fairness.mitigation``, −1 for all others.
+        Notes
+        -----
+        **Privacy.** *Reads* each person's group. *Returns* their weight, to be handed to `bound` and nowhere else.
+        *Costs* nothing. *Assumes* codes of people who agreed to ``fairness.mitigation``, −1 for all others.
         """
         everybody_else = len(self.spec.groups) - len(self.units) + 1  # other, undisclosed, and −1, which is the last
         return np.array([*self.units, *[self.others] * everybody_else], dtype=np.int64)[codes]

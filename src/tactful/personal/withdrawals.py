@@ -110,12 +110,10 @@ def mark_withdrawn(
     UsageError
         If the id is none.
 
-    Privacy
-    -------
-    Reads: the id.
-    Returns: which lists refuse this person now.
-    Costs: nothing.
-    Assumes: the withdrawal is stored already, see the notes of this module.
+    Notes
+    -----
+    **Privacy.** *Reads* the id. *Returns* which lists refuse this person now. *Costs* nothing. *Assumes* the withdrawal
+    is stored already, see the notes of this module.
     """
     found = _told(records, keys, user_id, purpose, now)
     if not found:
@@ -149,12 +147,10 @@ def mark_erased(records: Records, keys: Keys, user_id: str, *, now: Callable[[],
     SecretError, UsageError
         As for `mark_withdrawn`. Also if the record of erased people does not hold the person.
 
-    Privacy
-    -------
-    Reads: the id.
-    Returns: which lists refuse this person now.
-    Costs: nothing.
-    Assumes: the folders of the lists can be reached from here.
+    Notes
+    -----
+    **Privacy.** *Reads* the id. *Returns* which lists refuse this person now. *Costs* nothing. *Assumes* the folders of
+    the lists can be reached from here.
     """
     if keys.pseudonyms([user_id])[0] not in Subjects.open(records, keys).erased():
         raise UsageError(

@@ -70,12 +70,10 @@ def root(fingerprints: Iterable[bytes]) -> str:
 def check(connection: Connection, subjects: Subjects, entries: Sequence[Entry]) -> ConsentReport:
     """The rows against the journal's entries about consents, in order.
 
-    Privacy
-    -------
-    Reads: every row, and the directory's keys.
-    Returns: counts of rows, and the number of a row that does not hold.
-    Costs: nothing.
-    Assumes: the journal itself was verified.
+    Notes
+    -----
+    **Privacy.** *Reads* every row, and the directory's keys. *Returns* counts of rows, and the number of a row that
+    does not hold. *Costs* nothing. *Assumes* the journal itself was verified.
     """
     if not people_tables.are_there(connection):
         lost = any(entry.body.get("events") for entry in entries if entry.kind == "consent.recorded")

@@ -104,12 +104,10 @@ class Seen:
 def seen(connection: Connection, subjects: Subjects, given: Given) -> Seen:
     """What of the store matters to these events, as it is now.
 
-    Privacy
-    -------
-    Reads: the ids of the events, and of the store who is known, who was erased, and fingerprints.
-    Returns: the same, for `planned`.
-    Costs: nothing.
-    Assumes: what `tactful.records.subjects.Subjects` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* the ids of the events, and of the store who is known, who was erased, and fingerprints.
+    *Returns* the same, for `planned`. *Costs* nothing. *Assumes* what `tactful.records.subjects.Subjects` assumes.
     """
     if not people_tables.are_there(connection):
         return Seen(after=0, erased=(), known={}, fingerprints=set())
@@ -123,12 +121,10 @@ def seen(connection: Connection, subjects: Subjects, given: Given) -> Seen:
 def planned(store: Seen, subjects: Subjects, given: Given, progress: Progress) -> Plan:
     """What is to be written of these events. No connection is needed: this takes long and locks nothing.
 
-    Privacy
-    -------
-    Reads: the events.
-    Returns: rows under pseudonyms, sealed.
-    Costs: nothing.
-    Assumes: what `tactful.records.subjects.Subjects` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* the events. *Returns* rows under pseudonyms, sealed. *Costs* nothing. *Assumes* what
+    `tactful.records.subjects.Subjects` assumes.
     """
     progress("making keys")
     ids = subjects.named(given.user_id)

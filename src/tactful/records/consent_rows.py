@@ -92,12 +92,10 @@ def read_rows(events: pa.Table) -> Given:
         If a required column is missing, one has a type that is none of its kind, a row names nobody or hides whom, no
         state or no time at all can be read, or a purpose may have been meant as one that tactful asks for.
 
-    Privacy
-    -------
-    Reads: the contract's columns, no other.
-    Returns: the events, for the store.
-    Costs: nothing.
-    Assumes: one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* the contract's columns, no other. *Returns* the events, for the store. *Costs* nothing.
+    *Assumes* one id is one person.
     """
     missing = [name for name in NEEDED if name not in events.column_names]
     if missing:

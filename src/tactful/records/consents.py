@@ -73,12 +73,11 @@ _ATTEMPTS = 3
 class ConsentStore:
     """The consent events in these records. Made by `ConsentStore.open`.
 
-    Privacy
-    -------
-    Reads: consent events, and the directory of people.
-    Returns: events with ids, for inside the trust boundary.
-    Costs: nothing.
-    Assumes: the secrets are secret and are not kept with the database; one id is one person.
+    Notes
+    -----
+    **Privacy.** *Reads* consent events, and the directory of people. *Returns* events with ids, for inside the trust
+    boundary. *Costs* nothing. *Assumes* the secrets are secret and are not kept with the database; one id is one
+    person.
     """
 
     __slots__ = ("_records", "_subjects")

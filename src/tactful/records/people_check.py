@@ -38,12 +38,10 @@ def missing(records: Records) -> str | None:
     Quick enough for every command that reads about people. What an edit of a consent is seen by is
     `tactful.records.consents.ConsentStore.verify`.
 
-    Privacy
-    -------
-    Reads: the number of consents, and the record of erased people.
-    Returns: counts.
-    Costs: nothing.
-    Assumes: the journal itself is what it was.
+    Notes
+    -----
+    **Privacy.** *Reads* the number of consents, and the record of erased people. *Returns* counts. *Costs* nothing.
+    *Assumes* the journal itself is what it was.
     """
     with records.reading() as moment:
         return _consents(moment) or _erased(moment)

@@ -81,12 +81,10 @@ def check_spelling(purposes: Iterable[str], name: str) -> None:
     name : str
         What errors call the table.
 
-    Privacy
-    -------
-    Reads: the names of purposes.
-    Returns: nothing. Its error repeats of a name only what comes close to one of ours, never what stands below it.
-    Costs: nothing.
-    Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* the names of purposes. *Returns* nothing. Its error repeats of a name only what comes close to
+    one of ours, never what stands below it. *Costs* nothing. *Assumes* nothing.
     """
     pairs = sorted({_shown(purpose, meant) for purpose, meant in misspelt(purposes).items()})
     if not pairs:

@@ -34,12 +34,11 @@ class SubjectKey:
     ----------
     key : bytes of length 32
 
-    Privacy
-    -------
-    Reads: nothing.
-    Returns: seals, tags and fingerprints, which tell nothing without the key. No `repr` shows it.
-    Costs: nothing.
-    Assumes: the key is kept sealed and in one place, so that to destroy it there destroys it.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing. *Returns* seals, tags and fingerprints, which tell nothing without the key. No `repr`
+    shows it. *Costs* nothing. *Assumes* the key is kept sealed and in one place, so that to destroy it there destroys
+    it.
     """
 
     __slots__ = ("_cipher", "_key", "_prints")

@@ -73,12 +73,11 @@ class Draft:
 class Subjects:
     """The people this database knows. Made by `Subjects.open`.
 
-    Privacy
-    -------
-    Reads: the directory; ids are opened in memory, only where they are asked for.
-    Returns: keys, pseudonyms and, from `ids` alone, ids: for inside the trust boundary.
-    Costs: nothing.
-    Assumes: the storage key is secret and is not kept with the database.
+    Notes
+    -----
+    **Privacy.** *Reads* the directory; ids are opened in memory, only where they are asked for. *Returns* keys,
+    pseudonyms and, from `ids` alone, ids: for inside the trust boundary. *Costs* nothing. *Assumes* the storage key is
+    secret and is not kept with the database.
     """
 
     __slots__ = ("_records", "_sealer", "_secrets")

@@ -104,10 +104,10 @@ class Answer:
     def record(self) -> dict[str, Any]:
         """What may be kept to say later how a list came about: nothing of the person, and no item.
 
-        Privacy
-        -------
-        Reads: this answer. Returns: what answered, whether the history decided, why, and how many items came back.
-        Costs: nothing. Assumes: a caller who keeps it beside an id of the person keeps personal data.
+        Notes
+        -----
+        **Privacy.** *Reads* this answer. *Returns* what answered, whether the history decided, why, and how many items
+        came back. *Costs* nothing. *Assumes* a caller who keeps it beside an id of the person keeps personal data.
         """
         return {
             "model": self.model,

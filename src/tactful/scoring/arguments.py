@@ -63,9 +63,10 @@ def paired(
     UsageError
         If `profiling` is neither one answer nor one for each history, or `histories` are none.
 
-    Privacy
-    -------
-    Reads: nothing; the histories are passed on unopened. Returns: the same. Costs: nothing. Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing; the histories are passed on unopened. *Returns* the same. *Costs* nothing. *Assumes*
+    nothing.
     """
     if not isinstance(histories, Iterable):
         given = f"it was a {type(histories).__name__}"

@@ -81,9 +81,9 @@ class Asked:
     ) -> Answer:
         """As `Recommender.recommend`.
 
-        Privacy
-        -------
-        As `Recommender.recommend`.
+        Notes
+        -----
+        **Privacy.** As `Recommender.recommend`.
         """
         return self.current.recommend(
             history,
@@ -108,9 +108,9 @@ class Asked:
     ) -> list[Answer]:
         """As `Recommender.recommend_batch`; everybody is answered by one model.
 
-        Privacy
-        -------
-        As `Recommender.recommend_batch`.
+        Notes
+        -----
+        **Privacy.** As `Recommender.recommend_batch`.
         """
         return self.current.recommend_batch(
             histories,
@@ -131,9 +131,9 @@ class Asked:
     ) -> tuple[Contribution, ...]:
         """As `Recommender.explain`; to explain an answer, ask one `current` for both.
 
-        Privacy
-        -------
-        As `Recommender.explain`.
+        Notes
+        -----
+        **Privacy.** As `Recommender.explain`.
         """
         return self.current.explain(history, item_id, allowed_categories=allowed_categories)
 

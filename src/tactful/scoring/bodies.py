@@ -41,10 +41,10 @@ def questions(model_input: Any, params: Mapping[str, Any] | None = None) -> list
     UsageError
         If a field is missing, not known or not of its kind, or the whole is too large.
 
-    Privacy
-    -------
-    Reads: nothing of a history but how long it is, and its ids where they have weights, both only if `profiling` is
-    true. Returns: histories as they were sent. Costs: nothing. Assumes: nothing.
+    Notes
+    -----
+    **Privacy.** *Reads* nothing of a history but how long it is, and its ids where they have weights, both only if
+    `profiling` is true. *Returns* histories as they were sent. *Costs* nothing. *Assumes* nothing.
     """
     defaults, asked = _defaults(params or {}), []
     for number, row in enumerate(_rows(model_input)):

@@ -84,13 +84,11 @@ class Follower(Asked, Generic[M]):
     ModelRefusedError, NotFoundError
         If there is nothing at the address yet that may be served: a service starts with a model or not at all.
 
-    Privacy
-    -------
-    Reads: nothing about people when made; each method as the one of `Recommender`. Returns: the same. Costs: nothing.
-    Assumes: the same.
-
     Notes
     -----
+    **Privacy.** *Reads* nothing about people when made; each method as the one of `Recommender`. *Returns* the same.
+    *Costs* nothing. *Assumes* the same.
+
     Checks are made by a daemon thread. It survives whatever a check meets; in a process that was forked off it starts
     again at the first request. Two requests may be answered by two models: whoever needs one for both takes `current`.
     """

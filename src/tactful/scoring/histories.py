@@ -55,10 +55,10 @@ UNREAD = History(slots=_NONE, ratios=None, known=_NONE, held=_NONE, unknown=0, w
 def read_history(model: ItemModel, history: Iterable[object], allowed: NDArray[np.bool_]) -> History:
     """The history, matched with the catalogue; the order and repetitions of its items do not matter.
 
-    Privacy
-    -------
-    Reads: one person's history, once. Returns: positions, for the length of the call. Costs: nothing; it is not stored.
-    Assumes: the person allows profiling; `allowed` is what they opted into.
+    Notes
+    -----
+    **Privacy.** *Reads* one person's history, once. *Returns* positions, for the length of the call. *Costs* nothing;
+    it is not stored. *Assumes* the person allows profiling; `allowed` is what they opted into.
     """
     weights = _weights(history) if type(history) is not list and isinstance(history, Mapping) else None
     known, unknown = _matched(model, history if weights is None else weights)

@@ -78,9 +78,10 @@ class PyfuncModel:
         ModelRefusedError
             If the approval of the model ended. Where MLflow serves, the answer is 503.
 
-        Privacy
-        -------
-        As `tactful.scoring.Recommender.recommend`, for each row apart. No error holds a value of the input.
+        Notes
+        -----
+        **Privacy.** As `tactful.scoring.Recommender.recommend`, for each row apart. No error holds a value of the
+        input.
         """
         try:
             recommender = self._current()

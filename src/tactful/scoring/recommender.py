@@ -289,11 +289,11 @@ class Recommender:
         UsageError
             If an argument is not as described.
 
-        Privacy
-        -------
-        Reads: one person's history, only if `profiling`. Returns: an answer for that person. Costs: nothing; the
-        history is not stored, logged or used for training. Assumes: the caller knows this person's consent for
-        ``personalization.recommendations`` and the sensitive categories.
+        Notes
+        -----
+        **Privacy.** *Reads* one person's history, only if `profiling`. *Returns* an answer for that person. *Costs*
+        nothing; the history is not stored, logged or used for training. *Assumes* the caller knows this person's
+        consent for ``personalization.recommendations`` and the sensitive categories.
         """
         require_bool(profiling)
         count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
@@ -326,9 +326,9 @@ class Recommender:
         ModelRefusedError, UsageError
             As `recommend`.
 
-        Privacy
-        -------
-        As `recommend`, for each person apart: nobody's answer depends on anybody else's history.
+        Notes
+        -----
+        **Privacy.** As `recommend`, for each person apart: nobody's answer depends on anybody else's history.
         """
         if isinstance(histories, str | bytes | Mapping):
             raise UsageError(
@@ -363,10 +363,10 @@ class Recommender:
         ModelRefusedError
             If the approval has ended.
 
-        Privacy
-        -------
-        Reads: one person's history. Returns: an explanation for that person. Costs: nothing; it is not stored. Assumes:
-        this person allows profiling.
+        Notes
+        -----
+        **Privacy.** *Reads* one person's history. *Returns* an explanation for that person. *Costs* nothing; it is not
+        stored. *Assumes* this person allows profiling.
         """
         shown = self._offer(allowed_categories, None, ())
         position = self._position(item_id, shown)

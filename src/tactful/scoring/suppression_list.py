@@ -111,12 +111,10 @@ def write_list(
     RefusedError
         If a list that says it was made later is there: whoever left meanwhile would be profiled again.
 
-    Privacy
-    -------
-    Reads: marks of people.
-    Returns: a file for inside the boundary.
-    Costs: nothing.
-    Assumes: services keep the file where only they and the officer can read it.
+    Notes
+    -----
+    **Privacy.** *Reads* marks of people. *Returns* a file for inside the boundary. *Costs* nothing. *Assumes* services
+    keep the file where only they and the officer can read it.
     """
     path = Path(path)
     each = [marks[at : at + MARK] for at in range(0, len(marks), MARK)]

@@ -31,12 +31,10 @@ def mark(key: bytes, user_id: object) -> bytes | None:
 
     The integer 7 and the text ``"7"`` are one id. Text counts byte for byte; text that is not clean is nobody's.
 
-    Privacy
-    -------
-    Reads: the id.
-    Returns: HMAC-SHA256 under the key, cut to 16 bytes.
-    Costs: nothing.
-    Assumes: the key is secret.
+    Notes
+    -----
+    **Privacy.** *Reads* the id. *Returns* HMAC-SHA256 under the key, cut to 16 bytes. *Costs* nothing. *Assumes* the
+    key is secret.
     """
     try:
         text = user_id if isinstance(user_id, str) else _digits(user_id)

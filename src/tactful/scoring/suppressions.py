@@ -85,12 +85,11 @@ class Suppressions:
     SecretError, ConfigError, UsageError
         If there is no key, nobody who may sign, or an argument is malformed. A list never raises.
 
-    Privacy
-    -------
-    Reads: a list of keyed hashes; ids of those it is asked about.
-    Returns: one answer a person, to the service.
-    Costs: nothing.
-    Assumes: file and key stay inside the boundary; the one that signs reads the consents as they are.
+    Notes
+    -----
+    **Privacy.** *Reads* a list of keyed hashes; ids of those it is asked about. *Returns* one answer a person, to the
+    service. *Costs* nothing. *Assumes* file and key stay inside the boundary; the one that signs reads the consents as
+    they are.
     """
 
     def __init__(
@@ -119,12 +118,10 @@ class Suppressions:
 
         The integer 7 and the text ``"7"`` are one id. What is no id is allowed nothing.
 
-        Privacy
-        -------
-        Reads: the id, which is hashed and not kept.
-        Returns: the answer, to the service.
-        Costs: nothing.
-        Assumes: one id is one person.
+        Notes
+        -----
+        **Privacy.** *Reads* the id, which is hashed and not kept. *Returns* the answer, to the service. *Costs*
+        nothing. *Assumes* one id is one person.
         """
         state = self._current()
         if self._problem(state):

@@ -90,12 +90,10 @@ def append(path: str | Path, marks: Iterable[bytes], at: datetime) -> None:
     UsageError
         If a mark or the time is none, or the folder or the file cannot be written.
 
-    Privacy
-    -------
-    Reads: marks of people.
-    Returns: nothing; the file is for inside the boundary.
-    Costs: nothing.
-    Assumes: what this module's notes say of the folder and the clocks.
+    Notes
+    -----
+    **Privacy.** *Reads* marks of people. *Returns* nothing; the file is for inside the boundary. *Costs* nothing.
+    *Assumes* what this module's notes say of the folder and the clocks.
     """
     path, marks = Path(path), list(marks)
     if any(len(mark) != MARK for mark in marks) or at.tzinfo is None:

@@ -41,12 +41,10 @@ def read(path: str | Path, kind: str, mapping: str | Path | Mapping[str, Any] | 
     ConfigError, NotFoundError
         If the mapping or the file is not there or not as described.
 
-    Privacy
-    -------
-    Reads: the fields that the format's module names, no others.
-    Returns: events with ids, for the consent store.
-    Costs: nothing; nothing leaves.
-    Assumes: the file is what the system exported.
+    Notes
+    -----
+    **Privacy.** *Reads* the fields that the format's module names, no others. *Returns* events with ids, for the
+    consent store. *Costs* nothing; nothing leaves. *Assumes* the file is what the system exported.
     """
     if kind not in FORMATS:
         raise UsageError(

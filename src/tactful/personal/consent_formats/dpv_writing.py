@@ -38,12 +38,10 @@ def document(events: pa.Table, *, common: Mapping[str, Any] | None = None) -> di
     common : mapping, optional
         What holds for every record, e.g. ``dpv:hasDataController``.
 
-    Privacy
-    -------
-    Reads: consent events.
-    Returns: them with ids, for inside the boundary or the person themselves.
-    Costs: nothing.
-    Assumes: whoever gets it may see it.
+    Notes
+    -----
+    **Privacy.** *Reads* consent events. *Returns* them with ids, for inside the boundary or the person themselves.
+    *Costs* nothing. *Assumes* whoever gets it may see it.
     """
     return {"@context": dict(PREFIXES), "@graph": records(events, common=common)}
 

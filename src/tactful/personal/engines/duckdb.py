@@ -69,12 +69,11 @@ class DuckDBSession:
     at_once : int
         How many admitted rows are bounded in memory together.
 
-    Privacy
-    -------
-    Reads: the columns that are staged, through the reader's own projection.
-    Returns: what the gate's own statements select, to the rest of `tactful.personal`.
-    Costs: nothing.
-    Assumes: the process's memory is inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* the columns that are staged, through the reader's own projection. *Returns* what the gate's own
+    statements select, to the rest of `tactful.personal`. *Costs* nothing. *Assumes* the process's memory is inside the
+    trust boundary.
     """
 
     def __init__(

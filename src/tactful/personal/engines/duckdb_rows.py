@@ -68,12 +68,11 @@ def bounded(
     at_once : int
         How many admitted rows may be held in memory.
 
-    Privacy
-    -------
-    Reads: the admitted items of training people.
-    Returns: exact rows, to `tactful.personal.bounding.bound`.
-    Costs: nothing; nothing leaves.
-    Assumes: a person's number is the rank of their pseudonym.
+    Notes
+    -----
+    **Privacy.** *Reads* the admitted items of training people. *Returns* exact rows, to
+    `tactful.personal.bounding.bound`. *Costs* nothing; nothing leaves. *Assumes* a person's number is the rank of their
+    pseudonym.
     """
     reader = _Reader(session=session, max_items=max_items, n_items=n_items, counts=counts)
     if int(session.query(_COUNT)["n"][0]) <= at_once:

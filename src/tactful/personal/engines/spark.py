@@ -130,13 +130,11 @@ class Spark:
 class SparkWorkspace:
     """One session of Spark. A person's id is its pseudonym from the first stage on, and so is a person.
 
-    Privacy
-    -------
-    Reads: the columns that are staged.
-    Returns: what the gate's own statements select, to the rest of `tactful.personal`.
-    Costs: nothing.
-    Assumes: driver and executors are inside the trust boundary, and the ways between them are as
-    `tactful.personal.engines.spark_settings` says.
+    Notes
+    -----
+    **Privacy.** *Reads* the columns that are staged. *Returns* what the gate's own statements select, to the rest of
+    `tactful.personal`. *Costs* nothing. *Assumes* driver and executors are inside the trust boundary, and the ways
+    between them are as `tactful.personal.engines.spark_settings` says.
     """
 
     def __init__(self, session: SparkSession, roll: Roll | None = None) -> None:

@@ -101,21 +101,20 @@ class Naming:
     def batches(self, given: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a partition as they leave; runs in a worker.
 
-        Privacy
-        -------
-        Reads: rows about people, in the worker's memory.
-        Returns: the same rows under pseudonyms.
-        Costs: nothing; nothing leaves the cluster.
-        Assumes: workers are inside the trust boundary, and so is the way the keys took to them.
+        Notes
+        -----
+        **Privacy.** *Reads* rows about people, in the worker's memory. *Returns* the same rows under pseudonyms.
+        *Costs* nothing; nothing leaves the cluster. *Assumes* workers are inside the trust boundary, and so is the way
+        the keys took to them.
         """
         yield from _plainly(self._named(self._normalised(pa.Table.from_batches([rows]) for rows in given)))
 
     def file(self, _: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of the CSV file as they leave; runs in a worker that can read the path.
 
-        Privacy
-        -------
-        As `batches`.
+        Notes
+        -----
+        **Privacy.** As `batches`.
         """
         yield from _plainly(self._named(self._read()))
 

@@ -46,12 +46,11 @@ def read(session: SparkSession, source: Source | None, kinds: Mapping[str, Kind]
     ConfigError
         If Spark would pass over the file or rows of the frame, or the frame is another context's.
 
-    Privacy
-    -------
-    Reads: the columns of the source that are asked for.
-    Returns: them under pseudonyms; where they lie in files or frames, nothing is read yet.
-    Costs: nothing; nothing leaves the cluster.
-    Assumes: the cluster is inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* the columns of the source that are asked for. *Returns* them under pseudonyms; where they lie
+    in files or frames, nothing is read yet. *Costs* nothing; nothing leaves the cluster. *Assumes* the cluster is
+    inside the trust boundary.
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 

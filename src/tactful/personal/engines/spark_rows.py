@@ -118,12 +118,11 @@ def bounded(
     TactfulError
         If Spark fails.
 
-    Privacy
-    -------
-    Reads: the admitted items of training people, without their number of times.
-    Returns: exact rows without pseudonyms, behind `tactful.personal.bounding.BoundedInteractions`.
-    Costs: nothing; nothing leaves.
-    Assumes: the executors are inside the trust boundary, and what they write to disk is encrypted.
+    Notes
+    -----
+    **Privacy.** *Reads* the admitted items of training people, without their number of times. *Returns* exact rows
+    without pseudonyms, behind `tactful.personal.bounding.BoundedInteractions`. *Costs* nothing; nothing leaves.
+    *Assumes* the executors are inside the trust boundary, and what they write to disk is encrypted.
     """
     columns = [] if counts is None else counts.column_names
     if counts is not None:

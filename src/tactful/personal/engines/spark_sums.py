@@ -70,13 +70,12 @@ def total(
     TactfulError
         If the job fails, or what comes back is not the sum of each row once.
 
-    Privacy
-    -------
-    Reads: bounded rows of training people, or what the gate's statements select.
-    Returns: exact sums, for `tactful.privacy.release` only.
-    Costs: nothing by itself.
-    Assumes: driver and executors are inside the trust boundary, and so are the ways between them: parts of sums are
-    exact. On disk they are encrypted, see `tactful.personal.engines.spark_settings`.
+    Notes
+    -----
+    **Privacy.** *Reads* bounded rows of training people, or what the gate's statements select. *Returns* exact sums,
+    for `tactful.privacy.release` only. *Costs* nothing by itself. *Assumes* driver and executors are inside the trust
+    boundary, and so are the ways between them: parts of sums are exact. On disk they are encrypted, see
+    `tactful.personal.engines.spark_settings`.
     """
     size, pieces = sum(sums.sizes), division.pieces(sums)
     if not size:

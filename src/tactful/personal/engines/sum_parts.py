@@ -76,12 +76,10 @@ def added(sums: Sums, batches: Iterable[pa.RecordBatch], *, division: Division, 
     salt : int, optional
         By which the parts are divided among those who add them up.
 
-    Privacy
-    -------
-    Reads: rows of people, where they lie.
-    Returns: exact sums over them, to those who add them up.
-    Costs: nothing.
-    Assumes: all of these are inside the trust boundary.
+    Notes
+    -----
+    **Privacy.** *Reads* rows of people, where they lie. *Returns* exact sums over them, to those who add them up.
+    *Costs* nothing. *Assumes* all of these are inside the trust boundary.
     """
     for together in _gathered(batches, division.at_once):
         prepared, people = [], 0
@@ -101,12 +99,10 @@ def added(sums: Sums, batches: Iterable[pa.RecordBatch], *, division: Division, 
 def summed(batches: Iterable[pa.RecordBatch]) -> Batches:
     """One part for each piece that comes: the sum of its parts, each of which is forgotten once it is added.
 
-    Privacy
-    -------
-    Reads: exact sums over people.
-    Returns: the same, added up.
-    Costs: nothing.
-    Assumes: what `added` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* exact sums over people. *Returns* the same, added up. *Costs* nothing. *Assumes* what `added`
+    assumes.
     """
     people: dict[int, int] = {}
     held: dict[int, NDArray[np.int64]] = {}
@@ -138,12 +134,10 @@ def whole(batches: Iterable[pa.RecordBatch], *, size: int, n_people: int | None 
     TactfulError
         Unless each entry is there once and is of as many people as all others, and as `n_people`.
 
-    Privacy
-    -------
-    Reads: exact sums over people.
-    Returns: one exact sum, for `tactful.privacy.release` only.
-    Costs: nothing by itself.
-    Assumes: what `added` assumes.
+    Notes
+    -----
+    **Privacy.** *Reads* exact sums over people. *Returns* one exact sum, for `tactful.privacy.release` only. *Costs*
+    nothing by itself. *Assumes* what `added` assumes.
     """
     sums, spans = np.zeros(size, dtype=np.int64), list[tuple[int, int]]()
     counts = set[int]() if n_people is None else {n_people}
