@@ -136,8 +136,9 @@ def tracked() -> list[str]:
 
 
 def run(*command: str, environment: dict[str, str] | None = None, folder: Path | None = None) -> str:
-    """What a command prints on both its outputs; it must end well."""
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+    """What a command prints on both its outputs; it must end well, without what this shell's Python would also find."""
+    known = {name: value for name, value in (environment or os.environ).items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, capture_output=True, text=True, env=known, cwd=folder, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
