@@ -106,10 +106,6 @@ class Memory:
     def released(self, _debit: Debit, name: str) -> None:
         self.steps.append(f"released {name}")
 
-    def cancel(self, _debit: Debit) -> tuple[str, ...]:
-        self.steps.append("cancel")
-        return ()
-
 
 class NoNoise:
     """No noise at all: what is released is the exact sum."""

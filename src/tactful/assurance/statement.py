@@ -24,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from tactful.assurance.assessment import plain
 from tactful.assurance.summary import ReleaseFacts, RunSummary, in_order, metric_name
 from tactful.errors import TactfulError, counted
 from tactful.privacy.accountant import PrivacyLoss
@@ -214,7 +215,7 @@ def _figures(summary: RunSummary) -> dict[str, Any]:
         },
         "curve": {name: _curve(loss[name], summary.budget.delta) for name in loss},
         "releases": [_release(release, summary.scale) for release in summary.losses],
-        "since_first_epsilon": _finite(since_first),
+        "since_first_epsilon": plain(since_first),
         "limit_epsilon": summary.limit.epsilon,
         "limit_delta": summary.limit.delta,
         "period_days": summary.period_days,
@@ -243,7 +244,7 @@ def _loss(losses: tuple[ReleaseFacts, ...], partition: str) -> PrivacyLoss:
 def _curve(loss: PrivacyLoss, delta: float) -> list[dict[str, float | None]]:
     """ε at a range of δ, the run's own among them; no ε where the sampler's tail leaves no room."""
     points = sorted({*_POINTS, delta}, reverse=True)
-    return [{"delta": point, "epsilon": _finite(loss.epsilon(point))} for point in points]
+    return [{"delta": point, "epsilon": plain(loss.epsilon(point))} for point in points]
 
 
 def _release(release: ReleaseFacts, scale: int) -> dict[str, Any]:
@@ -258,11 +259,6 @@ def _release(release: ReleaseFacts, scale: int) -> dict[str, Any]:
         "sampler_slack_epsilon": release.slack_epsilon,
         "sampler_tail": release.tail,
     }
-
-
-def _finite(number: float) -> float | None:
-    """The number, and nothing where it is not finite."""
-    return number if math.isfinite(number) else None
 
 
 def _bullets(lines: tuple[str, ...]) -> str:

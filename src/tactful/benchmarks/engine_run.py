@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tactful.benchmarks.lakes import DAYS, PURPOSE, START, Lake
+from tactful.benchmarks.memory import peak_gib
 from tactful.benchmarks.process_tree import watched
 from tactful.benchmarks.timed_engine import Step, Stopwatch, TimedEngine
 from tactful.catalogue import Catalogue
@@ -195,7 +194,6 @@ def _measure(task: _Task) -> EngineRun:
         finally:
             stop(engine)
         shuffles = [*shuffled(logs)]
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes here
     return EngineRun(
         engine=task.engine,
         interactions=task.lake.interactions,
@@ -204,7 +202,7 @@ def _measure(task: _Task) -> EngineRun:
         head=task.head,
         **found,
         steps={name: _spent(name, watch.steps, shuffles) for name in STEPS},
-        peak_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30,
+        peak_gib=peak_gib(),
         worker_gib=0.0,
     )
 

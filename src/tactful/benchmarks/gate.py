@@ -16,8 +16,6 @@ Both have been through a small world first. The peak is that of the gate's proce
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,6 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from tactful.benchmarks.memory import peak_gib
 from tactful.catalogue import Catalogue
 from tactful.errors import UsageError
 from tactful.personal.engines.duckdb import SETTINGS
@@ -148,7 +147,7 @@ def benchmark_gate(rows: int = ROWS, *, runs: int = RUNS, progress: Progress = l
             progress(f"turn {turn} of {runs}: the gate, the plain join")
             ours.append(gate.submit(admit, folder).result())
             theirs.append(peer.submit(join, folder).result())
-        peak = gate.submit(_peak_gib).result()
+        peak = gate.submit(peak_gib).result()
     return GateSpeed(
         seconds=median(seconds for seconds, _ in ours),
         peer_seconds=median(seconds for seconds, _ in theirs),
@@ -241,9 +240,3 @@ def _times(days: NDArray[np.float64]) -> pa.Array:
 def _alone() -> ProcessPoolExecutor:
     """A process that has done nothing else."""
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _peak_gib() -> float:
-    """The most memory that this process has held."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes here
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -10,8 +10,6 @@ hand takes them back for that long (`tactful.released.processors`), so that ther
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tactful.benchmarks.crowd import crowd
+from tactful.benchmarks.memory import peak_gib
 from tactful.benchmarks.peers import for_implicit, implicit
 from tactful.benchmarks.private import default_settings
 from tactful.benchmarks.stopwatch import Clock, TimedRelease
@@ -220,7 +219,7 @@ def measure(users: int, items: int, head: int | None, runs: int = 1) -> Training
     _run(_world(*_TINY)[0], head)
     world, interactions = _world(users, items)
     median = sorted((_run(world, head) for _ in range(runs)), key=lambda run: run.seconds)[runs // 2]
-    return replace(median, items=items, interactions=interactions, peak_gib=_peak_gib())
+    return replace(median, items=items, interactions=interactions, peak_gib=peak_gib())
 
 
 def peer(users: int, items: int) -> float:
@@ -264,7 +263,7 @@ def _run(world: World, head: int | None) -> TrainingSpeed:
         sums=spent["release"] - spent["noise"],
         noise=spent["noise"],
         fit=spent["all"] - spent["release"],
-        peak_gib=_peak_gib(),
+        peak_gib=peak_gib(),
     )
 
 
@@ -283,12 +282,6 @@ def _alone(task: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """What the task returns, in a process that has done nothing else."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(task, *args, **kwargs).result()
-
-
-def _peak_gib() -> float:
-    """The most memory that this process has held."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes here
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def _slope(points: Sequence[tuple[int, float]]) -> float:

@@ -9,8 +9,6 @@ The file is longer than most: what is measured stands beside the words that say 
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ import pyarrow as pa
 import scipy.sparse
 
 from tactful.benchmarks.crowd import TASTES, crowd
+from tactful.benchmarks.memory import peak_gib
 from tactful.benchmarks.private import default_settings
 from tactful.benchmarks.stopwatch import Clock, TimedRelease
 from tactful.benchmarks.worlds import World
@@ -187,7 +186,7 @@ def benchmark_wide(
         unused=int((counts[fitted.head] == 0).sum()),
         seconds=laps.seconds,
         artifact_mib=size,
-        peak_gib=_peak_gib(),
+        peak_gib=peak_gib(),
         lists=lists,
         indexed=indexed,
     )
@@ -300,9 +299,3 @@ def _indexed(
         recall=float(np.mean(same)),
         lists=lists,
     )
-
-
-def _peak_gib() -> float:
-    """The most memory that this process has held."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes here
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

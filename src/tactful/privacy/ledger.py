@@ -135,7 +135,6 @@ class BudgetLedger:
         *,
         assignment: Assignment | None = None,
         noise: Noise = "system",
-        actor: str | None = None,
     ) -> Debit:
         """All of these events are paid for, durably, or none is.
 
@@ -153,9 +152,7 @@ class BudgetLedger:
             How people are divided in this run. Runs that do not say differ from all that do.
         noise : {"system", "reproducible"}
             What the run draws from. Records hold one kind only: seeded noise protects nobody, so its runs must not
-            stand beside a promise.
-        actor : str, optional
-            The public key of whoever trains.
+            stand beside a promise. Who ran it stands with the reading of its tables.
 
         Raises
         ------
@@ -184,7 +181,7 @@ class BudgetLedger:
             debit = Debit(id=uuid.uuid4().hex, run=run, names=tuple(event.name for event in events))
             listed: list[JSON] = [event.as_json() for event in events]
             body: dict[str, JSON] = {"id": debit.id, "run": run, "noise": noise, "events": listed}
-            transaction.append("budget.debited", body, actor=actor)
+            transaction.append("budget.debited", body)
         return debit
 
     def find(self, debit_id: str) -> Debit:

@@ -123,9 +123,6 @@ class Payments(Protocol):
     def released(self, debit: Debit, name: str) -> None:
         """The noisy value exists."""
 
-    def cancel(self, debit: Debit) -> tuple[str, ...]:
-        """What was never opened is given back."""
-
 
 class Outcomes(Protocol):
     """Who counts people by consent outcome: `tactful.personal.consented.ConsentedInteractions`."""
@@ -165,10 +162,6 @@ class PrivateRelease:
     ) -> None:
         self._ledger, self._plan, self._noise = ledger, plan, noise
         self._debit = ledger.debit(run, plan.events, assignment=assignment, noise=noise.kind)
-
-    def give_back(self) -> tuple[str, ...]:
-        """What was paid for and never opened is given back to the budget, and named."""
-        return self._ledger.cancel(self._debit)
 
     def consent(self, consented: Outcomes) -> ConsentCounts:
         """How many people each consent outcome has, in training and in evaluation.
