@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,12 +26,24 @@ class Called(NamedTuple):
         return json.loads(lines[-1]) if lines else None
 
 
+Tactful = Callable[..., Called]
+"""Takes the words of a command."""
+
+
 def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> Called:
     """What ``tactful`` with these arguments leaves behind."""
     capsys.readouterr()
     code = exit_code(monkeypatch, *arguments)
     captured = capsys.readouterr()
     return Called(code, captured.out, captured.err)
+
+
+def called_for_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> Called:
+    """The same with ``--json``: at most one line is on standard output, and no output names any CANARY."""
+    found = called(monkeypatch, capsys, *arguments, "--json")
+    assert "CANARY" not in found.out + found.err
+    assert len(found.out.splitlines()) <= 1
+    return found
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pyarrow.parquet
 import pytest
 
-from tactful.cli import main
+from cli_calls import Tactful, called_for_json
 from tactful.personal.announced_lists import note_list
 from tactful.personal.consent_file import contract_events
 from tactful.personal.keys import Keys
@@ -33,17 +30,6 @@ EVENTS = f"""user_id,purpose,state,event_time,recorded_time,record_id
 """
 
 
-class Called(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    json: Any
-    err: str
-
-
-Tactful = Callable[..., Called]
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Secrets, a file of consents, and an environment that keeps everything in one folder."""
@@ -62,17 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tactful(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tactful:
     """Calls ``tactful consent … --json``; no output of any command names anybody."""
 
-    def call(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["tactful", "consent", *arguments, "--json"])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        assert "CANARY" not in captured.out + captured.err
-        lines = captured.out.splitlines()
-        assert len(lines) <= 1
-        return Called(int(stopped.value.code or 0), json.loads(lines[0]) if lines else None, captured.err)
-
-    return call
+    return partial(called_for_json, monkeypatch, capsys, "consent")
 
 
 @pytest.fixture

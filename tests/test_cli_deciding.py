@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from assurance_registry_world import PASSES, World, empty_store
+from cli_calls import Tactful, called_for_json
 from tactful.assurance.registry import Registry
-from tactful.cli import main
-
-
-class Called(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    json: Any
-    err: str
-
-
-Tactful = Callable[..., Called]
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +39,7 @@ def world(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> World
 def tactful(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tactful:
     """Calls the command line with ``--json``; the object is the last line of standard output, and the only one."""
 
-    def call(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["tactful", *arguments, "--json"])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        lines = captured.out.splitlines()
-        assert len(lines) == (0 if stopped.value.code else 1)
-        return Called(int(stopped.value.code or 0), json.loads(lines[0]) if lines else None, captured.err)
-
-    return call
+    return partial(called_for_json, monkeypatch, capsys)
 
 
 def by(name: str, why: str = "said so") -> tuple[str, ...]:

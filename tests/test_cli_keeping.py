@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from tactful.cli import main
+from cli_calls import Tactful, called_for_json
 from tactful.personal.keys import Keys
 from tactful.records.store import Records
 from tactful.scoring.signing import load_private, public_text
 from world import settings, user_id, write_world
-
-
-class Called(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    json: Any
-    err: str
-
-
-Tactful = Callable[..., Called]
 
 
 @pytest.fixture
@@ -47,18 +33,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tactful(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tactful:
     """Calls the command line with ``--json``; the object is the last line of standard output, and the only one."""
 
-    def call(*arguments: str) -> Called:
-        """What the command left."""
-        monkeypatch.setattr(sys, "argv", ["tactful", *arguments, "--json"])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        lines = captured.out.splitlines()
-        assert len(lines) <= 1
-        assert "CANARY" not in captured.out + captured.err
-        return Called(int(stopped.value.code or 0), json.loads(lines[0]) if lines else None, captured.err)
-
-    return call
+    return partial(called_for_json, monkeypatch, capsys)
 
 
 def test_what_is_held_follows_what_people_say(shop: Path, tactful: Tactful) -> None:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from cli_calls import Tactful, called_for_json
 from desk_world import GIVEN, DeskWorld, ago
-from tactful.cli import main
 from tactful.scoring.signing import load_private, public_text
 
 NOBODY = "CANARY-77777-nobody"
-
-
-class Called(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    json: Any
-    err: str
-
-
-Tactful = Callable[..., Called]
 
 
 @pytest.fixture
@@ -45,17 +33,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DeskWorld:
 def tactful(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tactful:
     """Calls the command line with ``--json``; no id is ever printed."""
 
-    def call(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["tactful", *arguments, "--json"])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        assert "CANARY" not in captured.err + captured.out
-        lines = captured.out.strip().splitlines()
-        code = stopped.value.code
-        return Called(code if isinstance(code, int) else 0, json.loads(lines[-1]) if lines else None, captured.err)
-
-    return call
+    return partial(called_for_json, monkeypatch, capsys)
 
 
 def test_impact_then_erasure_by_command(world: DeskWorld, tactful: Tactful) -> None:
