@@ -44,6 +44,12 @@ def audit(config: str | Path, *, trials: int | None = None, progress: Callable[[
     -----
     **Privacy.** *Reads* nobody. *Returns* what an attacker made of synthetic people. *Costs* nothing. *Assumes* what
     `tactful.privacy.audit` says: an audit can refute a guarantee and never proves one.
+
+    Examples
+    --------
+    >>> found = tactful.audit("configs/shop.toml", trials=200)
+    >>> found.epsilon_lower_bound <= found.claim.epsilon
+    True
     """
     if trials is not None and trials < 100:
         raise UsageError(

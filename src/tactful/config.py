@@ -512,12 +512,27 @@ class TrainingConfig(_Section):
     def load(cls, path: str | Path) -> TrainingConfig:
         """The configuration in a TOML file.
 
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        TrainingConfig
+            With paths of tables as they stand in the file: from the working folder.
+
         Raises
         ------
         NotFoundError
             If there is no such file.
         ConfigError
             If it is not TOML, or a key is missing, unknown or out of range; the message names the valid keys.
+
+        Examples
+        --------
+        >>> from tactful.config import TrainingConfig
+        >>> TrainingConfig.load("configs/shop.toml").model.name
+        'shop'
         """
         try:
             text = Path(path).read_text(encoding="utf-8")

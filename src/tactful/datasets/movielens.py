@@ -101,6 +101,11 @@ def read_movielens(folder: str | Path, *, minimum_rating: int = 4) -> MovieLensT
     minimum_rating : int
         The lowest rating, 1 to 5, that counts as a positive interaction.
 
+    Returns
+    -------
+    MovieLensTables
+        Interactions, items, attributes and subjects. Nobody said what they consent to: consents are yours to bring.
+
     Raises
     ------
     NotFoundError
@@ -135,7 +140,25 @@ def read_movielens(folder: str | Path, *, minimum_rating: int = 4) -> MovieLensT
 
 
 def write_movielens(folder: str | Path, out: str | Path, *, minimum_rating: int = 4) -> Mapping[str, Path]:
-    """Write MovieLens files as the tables that tactful reads, in Parquet, into another folder; their paths by name.
+    """Write MovieLens files as the tables that tactful reads, in Parquet, into another folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+    minimum_rating : int
+        As for `read_movielens`.
+    out : str or Path
+        The folder to write to; it is made if it is not there.
+
+    Returns
+    -------
+    mapping of str to Path
+        The files written: ``interactions``, ``items``, ``attributes`` and ``subjects``.
+
+    Raises
+    ------
+    NotFoundError, SchemaError
+        As `read_movielens`; nothing is written then.
 
     Notes
     -----

@@ -121,6 +121,12 @@ def twin(
     -----
     **Privacy.** *Reads* released values: the arrays of an artifact. *Returns* made-up rows. *Costs* nothing
     (post-processing). *Assumes* that `history_length` and the catalogue are public.
+
+    Examples
+    --------
+    >>> drawn = tactful.twin("shop", people=500, out="models/twin", history_length=6)
+    >>> drawn.people
+    500
     """
     folder = _checked(people, history_length, Path(out))
     progress("reading the model")

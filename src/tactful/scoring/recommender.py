@@ -183,7 +183,18 @@ class Recommender:
 
     @classmethod
     def unapproved(cls, artifact: Artifact) -> Recommender:
-        """A recommender to look at a candidate or measure it before anybody approved it; it serves nobody."""
+        """A recommender to look at a candidate or measure it before anybody approved it; it serves nobody.
+
+        Parameters
+        ----------
+        artifact : Artifact
+            What a training fitted, in memory or read from its folder; nothing of it is verified here.
+
+        Returns
+        -------
+        Recommender
+            Its `version` is ``unapproved``, and it never ends.
+        """
         return cls(
             items=ItemModel.of(artifact), model=str(artifact.meta.get("model")), version="unapproved", expires_at=None
         )
@@ -200,6 +211,29 @@ class Recommender:
         """A recommender that takes over what is newly approved at an address; see `tactful.scoring.Follower`.
 
         It has no index: a service that wants one makes it of each model that it loads.
+
+        Parameters
+        ----------
+        address : str or Path
+            As for `load`.
+        trusted_keys : iterable of str, str or Path, optional
+            As for `load`.
+        every : float, seconds
+            About how often to look.
+        **options
+            ``now`` and ``seen_file``, as for `load`.
+
+        Returns
+        -------
+        Follower
+            Answers as a recommender does, and is to be closed, best by ``with``.
+
+        Raises
+        ------
+        UsageError
+            If `every` is not above 0.
+        ModelRefusedError, NotFoundError
+            If there is nothing at the address yet that may be served.
         """
         from tactful.scoring.following import Follower
 
@@ -321,6 +355,11 @@ class Recommender:
         profiling : bool or sequence of bool
             One for everybody, or one for each person.
 
+        Returns
+        -------
+        list of Answer
+            In the order of the histories.
+
         Raises
         ------
         ModelRefusedError, UsageError
@@ -329,6 +368,13 @@ class Recommender:
         Notes
         -----
         **Privacy.** As `recommend`, for each person apart: nobody's answer depends on anybody else's history.
+
+        Examples
+        --------
+        >>> recommender = Recommender.load("models:/shop@champion")
+        >>> both = recommender.recommend_batch([["item-00"], ["item-02"]], n=3, profiling=[True, False])
+        >>> [answer.personalised for answer in both]
+        [True, False]
         """
         if isinstance(histories, str | bytes | Mapping):
             raise UsageError(
@@ -353,6 +399,13 @@ class Recommender:
             Items of weight 0 add nothing and are left out.
         item_id : str or int
             Any item of the catalogue that `allowed_categories` allow.
+        allowed_categories : collection of str
+            Sensitive categories that this person opted into.
+
+        Returns
+        -------
+        tuple of Contribution
+            Largest first, the base term last.
 
         Raises
         ------
@@ -367,6 +420,13 @@ class Recommender:
         -----
         **Privacy.** *Reads* one person's history. *Returns* an explanation for that person. *Costs* nothing; it is not
         stored. *Assumes* this person allows profiling.
+
+        Examples
+        --------
+        >>> recommender = Recommender.load("models:/shop@champion")
+        >>> made_of = recommender.explain(["item-00", "item-02"], "item-01")
+        >>> made_of[-1].item_id is None  # the base term
+        True
         """
         shown = self._offer(allowed_categories, None, ())
         position = self._position(item_id, shown)
@@ -393,10 +453,22 @@ class Recommender:
         n, allowed_categories, allow_items, deny_items
             As in `recommend`.
 
+        Returns
+        -------
+        tuple of Recommendation
+            Most similar first, never the item itself; `score` is the cosine.
+
         Raises
         ------
         NotFoundError, UsageError, ModelRefusedError
             As `explain`.
+
+        Examples
+        --------
+        >>> recommender = Recommender.load("models:/shop@champion")
+        >>> alike = recommender.similar("item-00", n=3)
+        >>> len(alike), alike[0].score >= alike[-1].score
+        (3, True)
         """
         count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
         position = self._position(item_id, shown)
