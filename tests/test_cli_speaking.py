@@ -121,6 +121,15 @@ def test_a_refusal_is_never_quiet(call: Call) -> None:
     assert "nowhere.toml" in refused.err
 
 
+@pytest.mark.parametrize("arguments", [("train", "\x1b[2Jno.toml"), ("\x1b[2Jno.toml",)])
+def test_an_error_moves_no_cursor(call: Call, arguments: tuple[str, ...]) -> None:
+    """What it quotes is shown as it is, whoever called it that."""
+    refused = call(*arguments)
+    assert refused.code == 2
+    assert "\x1b" not in refused.err
+    assert "\\x1b[2Jno.toml" in refused.err
+
+
 def test_colours_are_for_whoever_looks(workspace: Path) -> None:
     """None in a pipe; there, too, where somebody asks for them."""
     command = [str(Path(sys.executable).with_name("tactful")), "train", "shop.toml", "--dry-run"]

@@ -8,6 +8,7 @@ import sys
 import traceback
 from typing import Any
 
+from tactful.cli.printable import printable
 from tactful.errors import MissingExtraError, TactfulError
 
 _INTERRUPTED = "stopped: it is not done. Run the same command again; it finishes what was begun"
@@ -79,6 +80,6 @@ def _described(bug: Exception) -> str:
 
 
 def _stop(message: str, code: int) -> None:
-    """Print one line to standard error and exit."""
-    print(message, file=sys.stderr)  # noqa: T201
+    """Print what went wrong to standard error and exit; it may quote names that others chose."""
+    print(printable(message), file=sys.stderr)  # noqa: T201
     sys.exit(code)

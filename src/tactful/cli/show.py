@@ -20,6 +20,8 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from tactful.cli.printable import printable
+
 Progress = Callable[[str], None]
 """Told what is being done, in a few words."""
 
@@ -44,14 +46,6 @@ def manner(*, json: bool, quiet: bool) -> Iterator[None]:
         yield
     finally:
         _manner.reset(token)
-
-
-def printable(text: str) -> str:
-    """The text on one line, with what would move the cursor or colour the terminal made visible.
-
-    Titles, names and reasons are somebody else's texts.
-    """
-    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
 
 
 def _console() -> Console:

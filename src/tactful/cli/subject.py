@@ -170,7 +170,9 @@ def _tell(found: Impact) -> None:
         for note in each.notes:
             show.say(f"    {note}")
     if not found.models:
-        show.say("no model was trained while this person's rows were admissible")
+        show.say(
+            "no model was trained while this person's rows were admissible; of an id that is nobody's it says the same"
+        )
     for sentence in found.next:
         show.say(sentence)
 
