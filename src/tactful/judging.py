@@ -66,6 +66,11 @@ class Judged:
         """Rule to verdict."""
         return {name: verdict.status for name, verdict in self.assessment.verdicts.items()}
 
+    @property
+    def explanations(self) -> dict[str, str]:
+        """Rule to why its verdict is what it is."""
+        return {name: verdict.explanation for name, verdict in self.assessment.verdicts.items()}
+
 
 class Judge:
     """Who judges the candidates of one configuration. To make one reads headers and the catalogue, and no person.

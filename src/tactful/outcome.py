@@ -33,6 +33,8 @@ class TrainingOutcome:
         95% intervals of the metrics, over sampling and noise.
     verdicts : mapping of str to str
         By rule: ``pass``, ``fail`` or ``insufficient evidence``; empty if no rule is declared.
+    explanations : mapping of str to str
+        By rule: why, in a sentence or two, as in the report.
     price : mapping of str to float
         ε requested, spent and remaining in the ledger before this run, at the limit's δ.
     spent : float
@@ -59,6 +61,7 @@ class TrainingOutcome:
     metrics: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    explanations: Mapping[str, str] = field(default_factory=dict)
     price: Mapping[str, float] = field(default_factory=dict)
     spent: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ class TrainingOutcome:
             "metrics": dict(self.metrics),
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "verdicts": dict(self.verdicts),
+            "explanations": dict(self.explanations),
             "price": dict(self.price),
             "spent": self.spent,
             "warnings": list(self.warnings),

@@ -334,6 +334,7 @@ class _Run:
             metrics=judged.metrics if judged else {},
             intervals=judged.intervals if judged else {},
             verdicts=judged.verdicts if judged else {},
+            explanations=judged.explanations if judged else {},
         )
 
     def _note(self, consented: ConsentedInteractions) -> bool:
