@@ -222,6 +222,24 @@ def test_a_limit_is_changed_by_a_decision(call: Call, workspace: Path) -> None:
     assert call("train", "shop.toml", "--dry-run").code == 0
     (noted,) = Records.open().entries(("budget.limit_changed",))
     assert noted.body["reason"] == "asked the board"
+    assert "no run fits" in call("budget", "--limit", "2", *decided).out
+    assert "no run fits" not in call("budget", "--limit", "13", *decided).out
+
+
+@pytest.mark.parametrize(("role", "code"), [("trainer", 3), ("officer", 0)])
+def test_no_trainer_sets_their_own_limit(
+    call: Call, workspace: Path, monkeypatch: pytest.MonkeyPatch, role: str, code: int
+) -> None:
+    """As soon as anybody has a role, the limit is the officer's, also where nobody is one."""
+    assert call("train", "shop.toml").code == 0
+    told = call("keys", "new", "Bo", "--out", "bo.key", "--role", role).out
+    (workspace / "actors.toml").write_text(told)
+    monkeypatch.setenv("TACTFUL_ACTORS", str(workspace / "actors.toml"))
+    before = call("budget", "--json").json["limit"]["epsilon"]
+    changed = call("budget", "--limit", f"{before + 1}", "--reason", "more", "--key", "bo.key")
+    assert changed.code == code
+    assert ('roles = ["officer"]' in changed.err) == (code == 3)
+    assert call("budget", "--json").json["limit"]["epsilon"] == before + (code == 0)
 
 
 def test_a_run_that_is_stopped_early_has_spent_nothing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
