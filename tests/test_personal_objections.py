@@ -26,6 +26,7 @@ from tactful.cli import main
 from tactful.errors import SchemaError, SecretError, TactfulError, UsageError
 from tactful.personal.keys import Keys
 from tactful.personal.objections import Standings, standings
+from tactful.records.store import Records
 from tactful.scoring.signing import new_key, public_text, write_private
 from tactful.scoring.suppression_list import PURPOSE, write_list
 from tactful.scoring.suppressions import Suppressions
@@ -421,6 +422,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tactful(workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Calls the command line inside the known world; the exit code and both streams."""
     write_private(new_key(), workspace / "officer.key")
+    Records.open().close()
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["tactful", *arguments])
@@ -457,6 +459,16 @@ def test_the_command_says_what_is_wrong(tactful: Command, workspace: Path) -> No
         assert code == 2, err
         assert len(err.strip().splitlines()[-1]) > 20
     assert not (workspace / "may.list").exists()
+
+
+def test_no_list_is_made_where_no_records_are(tactful: Command, workspace: Path) -> None:
+    """In another folder nobody has withdrawn: a list from there would let people be profiled who have."""
+    (workspace / "records.db").unlink()
+    code, _, err = tactful("suppressions", "shop.toml", "--out", "may.list", "--key", "officer.key")
+    assert code == 2
+    assert "TACTFUL_RECORDS" in err
+    assert not (workspace / "may.list").exists()
+    assert not (workspace / "records.db").exists()
 
 
 def test_older_secrets_are_completed_by_the_command(tactful: Command, workspace: Path) -> None:

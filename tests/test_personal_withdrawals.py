@@ -279,6 +279,7 @@ def tactful(
     for name, value in world_settings(tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+    Records.open().close()
     write_private(new_key(), tmp_path / "officer.key")
 
     def call(*arguments: str) -> tuple[int, str, str]:

@@ -47,7 +47,7 @@ def suppressions(
     """
     settings, signer, secrets = TrainingConfig.load(config), load_private(key), Keys.load()
     check_tables(settings.data)
-    records, actor = Actors.load().act(Records.open(), "officer", key)
+    records, actor = Actors.load().act(Records.open(create=False), "officer", key)
     until = _hours(valid_hours)
     check_asked(basis=basis, purpose=asked_purpose(purpose), valid_for=until)
     if basis == "objection":

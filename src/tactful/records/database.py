@@ -89,7 +89,7 @@ def check_there(address: str) -> None:
         raise NotFoundError(
             "there must be records to look at",
             given=f"there are none at {described(url)}",
-            do="Run this in the project's folder, or set TACTFUL_RECORDS",
+            do="Run this in the project's folder, or set TACTFUL_RECORDS; the first training or import makes them",
         )
 
 
