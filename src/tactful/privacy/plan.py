@@ -5,15 +5,15 @@ The run's (ε, δ) becomes one μ (Gaussians compose exactly: μ² = Σ 1/σᵢ�
 ============  ======================  =========  ================================================================
 release       about                   share μ²   why
 ============  ======================  =========  ================================================================
-consent       everybody               1 %        counts of people by outcome; their error is tens of people
-people        training people         1 %        one count; sets the head and checks the minimum
-popularity    training people         10 %       ranks the catalogue and picks the head
-gram          training people         88 %       what taste is learned from
-evaluation    evaluation people       99 %       one vector: quality and fairness
+consent       everybody               1%         counts of people by outcome; their error is tens of people
+people        training people         1%         one count; sets the head and checks the minimum
+popularity    training people         10%        ranks the catalogue and picks the head
+gram          training people         88%        what taste is learned from
+evaluation    evaluation people       99%        one vector: quality and fairness
 ============  ======================  =========  ================================================================
 
-Training and evaluation people are disjoint, so each column sums to 100 % by itself. A run that also asks how much lists
-tell about groups takes that from the evaluation vector: 89 %, and 5 % each for the exposures and the guesses.
+Training and evaluation people are disjoint, so each column sums to 100% by itself. A run that also asks how much lists
+tell about groups takes that from the evaluation vector: 89%, and 5% each for the exposures and the guesses.
 """
 
 from __future__ import annotations

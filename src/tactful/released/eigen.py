@@ -11,7 +11,7 @@ VΛVᵀ) has a Cholesky factor if and only if no other eigenvalue lies above (1 
 run at full speed. If the check fails, the search goes on, and in the end LAPACK does it all.
 
 *The edge itself.* The bulk of noise ends there, and its last eigenvalues stray over it by a share n^(−⅔) (Tracy & Widom
-1994), 0.4 % for n = 4,096. So the tolerance t is 1 %: what lies between the edge and 1 % above it is noise as likely as
+1994), 0.4% for n = 4,096. So the tolerance t is 1 %: what lies between the edge and 1% above it is noise as likely as
 not, and may be missing or be a mixture of its neighbours.
 
 *Precision.* The search and the check run in single precision, at half the time, as long as that is far finer than the
@@ -42,7 +42,7 @@ _ROOM = 1.5  # vectors that the space has for each of the largest pairs
 
 
 def eigen_above(matrix: _Floats, edge: float, *, both: bool = False) -> tuple[_Floats, _Floats]:
-    """Eigenvalues beyond the edge, largest first, and their vectors, none further than 1 % beyond it being missed.
+    """Eigenvalues beyond the edge, largest first, and their vectors, none further than 1% beyond it being missed.
 
     Parameters
     ----------
