@@ -304,9 +304,29 @@ def test_without_the_digest_an_altered_file_would_pass(folder: Path, monkeypatch
     (folder / "base.npy").write_bytes(raw)
     entry = read_entry(folder, "base")
     with pytest.raises(ModelRefusedError, match="altered"):
-        artifact_module._open_array(folder / "base.npy", entry)
+        artifact_module._mapped(folder / "base.npy", entry)
     monkeypatch.setattr(artifact_module, "hashlib", Blind)
-    assert artifact_module._open_array(folder / "base.npy", entry).shape == (12,)
+    content = artifact_module._mapped(folder / "base.npy", entry).content
+    assert artifact_module._array("base.npy", content, entry).shape == (12,)
+
+
+def test_what_is_written_to_later_is_named(folder: Path) -> None:
+    """A byte in its place, and a file cut short, whose lost pages are not touched; not what is renamed over it."""
+    found, path = read_artifact(folder), folder / "base.npy"
+    whole = path.read_bytes()
+    assert found.altered() is None
+    with path.open("r+b") as file:
+        file.seek(-2, 2)
+        file.write(bytes([whole[-2] ^ 1]))
+    assert found.altered() == "base.npy"
+    path.write_bytes(whole)  # in place again
+    assert found.altered() is None
+    (folder / "other").write_bytes(whole[:-1])
+    (folder / "other").replace(path)
+    assert found.altered() is None
+    again = folder / "titles.npy"
+    os.truncate(again, again.stat().st_size - 1)
+    assert found.altered() == "titles.npy"
 
 
 def read_entry(folder: Path, name: str) -> Any:

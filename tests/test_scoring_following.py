@@ -74,6 +74,30 @@ def test_its_methods_are_the_recommenders(shop: Shop) -> None:
         assert "tiny version 1" in repr(follower)
 
 
+def test_a_file_that_is_written_to_in_its_place_ends_the_answers(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """What would answer is not what was approved; it answers again when the file is as it was, or another is there."""
+    folder = shop.put()
+    path = folder / "decoder.npy"
+    whole = path.read_bytes()
+    with shop.follow() as follower:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        health = follower.check()
+        assert not health.serving
+        assert health.stopped is not None
+        assert "decoder.npy" in health.stopped
+        assert "decoder.npy was written to" in caplog.text
+        with pytest.raises(ModelRefusedError, match=r"decoder\.npy"):
+            follower.recommend(["100"], 1, profiling=True)
+        path.write_bytes(whole)
+        assert follower.check().serving
+        assert version(follower) == "1"
+        path.write_bytes(bytes(len(whole)))
+        assert not follower.check().serving
+        shop.put()
+        assert follower.check().serving
+        assert version(follower) == "2"
+
+
 def test_nothing_is_fetched_while_nothing_changed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that finds the same decision loads no model; a renewed approval of the same files is loaded."""
     loads: list[object] = []
@@ -279,7 +303,7 @@ def test_a_service_starts_with_a_model_or_not_at_all(shop: Shop) -> None:
     with pytest.raises(ModelRefusedError):
         shop.follow()
     shop.put()
-    for every in (0, -1, math.nan, True):
+    for every in (0, -1, math.nan, True, math.inf, 1e10, "3", None):
         with pytest.raises(UsageError, match="above 0"):
             shop.follow(every=every)
 

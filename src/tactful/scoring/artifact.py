@@ -9,9 +9,11 @@
 Notes
 -----
 Each file is opened once, without following links, and mapped once; the digest is computed over that mapping and the
-array *is* that mapping. Replacing or renaming files after the check changes nothing. Whoever can write into the very
-same file while it is mapped can still change what is read: a served model belongs in a folder that only its publisher
-may write.
+array *is* that mapping. Replacing or renaming files after the check changes nothing. Whoever writes into the very same
+file while it is mapped changes what is read, and whoever makes it shorter ends the process: a served model belongs in a
+folder that only its publisher may write, and a copy is put beside and renamed. `Artifact.altered` looks again.
+
+The file is longer than most: what is written and what is checked agree to the byte.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +63,13 @@ _MAX_DOCUMENT = 4 * 2**20  # bytes; a manifest or approval is a few kB, more onl
 _MAX_HEADER = 10_000
 
 
+class Mapped(NamedTuple):
+    """A file that an array lies over, and the sha256 that it had to have."""
+
+    content: mmap.mmap
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Artifact:
     """Arrays whose bytes are the ones that the manifest promises.
@@ -73,14 +82,26 @@ class Artifact:
         What the maker wrote about the model.
     manifest_digest : str
         sha256 of the bytes of ``manifest.json``, in hexadecimal; it pins every byte of every array.
+    files : mapping of str to Mapped
+        What the arrays lie over, by the name of the file.
     """
 
     arrays: Mapping[str, NDArray[Any]]
     meta: Mapping[str, Any]
     manifest_digest: str
+    files: Mapping[str, Mapped] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Artifact({', '.join(sorted(self.arrays))}; manifest {self.manifest_digest[:12]})"
+
+    def altered(self) -> str | None:
+        """The name of a file whose bytes are no longer what was promised; None if all are. Every byte is read."""
+        for name, file in self.files.items():
+            if file.content.size() != len(file.content):  # asked first: to read what was cut off ends the process
+                return name
+            if hashlib.sha256(file.content).hexdigest() != file.digest:
+                return name
+        return None
 
 
 def write_artifact(folder: Path, arrays: Mapping[str, NDArray[Any]], *, meta: Mapping[str, Any]) -> str:
@@ -151,8 +172,14 @@ def read_artifact(folder: Path, *, manifest_digest: str | None = None) -> Artifa
         )
     entries, meta = parse_manifest(raw)
     _check_listing(folder, {f"{name}.npy" for name in entries})
-    arrays = {name: _open_array(folder / f"{name}.npy", entry) for name, entry in entries.items()}
-    return Artifact(arrays=MappingProxyType(arrays), meta=MappingProxyType(meta), manifest_digest=digest)
+    files = {f"{name}.npy": _mapped(folder / f"{name}.npy", entry) for name, entry in entries.items()}
+    arrays = {name: _array(f"{name}.npy", files[f"{name}.npy"].content, entry) for name, entry in entries.items()}
+    return Artifact(
+        arrays=MappingProxyType(arrays),
+        meta=MappingProxyType(meta),
+        manifest_digest=digest,
+        files=MappingProxyType(files),
+    )
 
 
 def read_document(path: Path, *, at_most: int = _MAX_DOCUMENT) -> bytes:
@@ -246,18 +273,23 @@ def _check_listing(folder: Path, expected: set[str]) -> None:
             raise altered(name, "is a link or not a plain file")
 
 
-def _open_array(path: Path, entry: Entry) -> NDArray[Any]:
-    """The array of one file, mapped, after its bytes were found to be the promised ones."""
+def _mapped(path: Path, entry: Entry) -> Mapped:
+    """One file, after its bytes were found to be the promised ones."""
     with _opened(path) as file:
         if os.fstat(file.fileno()).st_size != entry.bytes or not entry.bytes:
             raise altered(path.name, "has another size")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hashlib.sha256(mapped).hexdigest() != entry.sha256:
         raise altered(path.name, "was altered")
-    array = _decode(path.name, mapped, entry)
+    return Mapped(content=mapped, digest=entry.sha256)
+
+
+def _array(name: str, mapped: mmap.mmap, entry: Entry) -> NDArray[Any]:
+    """The array over a mapping, after its values were found to be plain ones."""
+    array = _decode(name, mapped, entry)
     problem = _value_problem(array)
     if problem:
-        raise altered(path.name, problem)
+        raise altered(name, problem)
     return array
 
 

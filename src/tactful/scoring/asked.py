@@ -36,6 +36,11 @@ class Model(Protocol):
         ...
 
     @property
+    def altered(self) -> Callable[[], str | None]:
+        """A file of it that was written to since it was loaded."""
+        ...
+
+    @property
     def recommend(self) -> Callable[..., Answer]:
         """The n best items for one person."""
         ...

@@ -9,9 +9,13 @@ What ends serving, and what does not:
 - a *signed* rejection or retirement of the version that is served ends it, at the next check, and so does one that
   was seen on this machine before, whatever lies beside the model by then. A person decided;
 - so does the end of its approval, on the second, whether or not a check was made;
-- an alias that vanished, a store that does not answer, files that were altered, a model that does not verify: all these
-  leave the served model where it is, for whoever can cut a cable must not be able to switch a service off. So does a
-  file of decisions seen that cannot be read or is locked. `health` says what is wrong, and when checks are missed.
+- so does a file of the served model that was written to in its place, at the next check: what would answer is not what
+  was approved. Every byte is read again for that, until the file is as it was or the model can be loaded whole;
+- an alias that vanished, a store that does not answer, a new model that does not verify: all these leave the served
+  model where it is, for whoever can cut a cable must not be able to switch a service off. So does a file of decisions
+  seen that cannot be read or is locked. `health` says what is wrong, and when checks are missed.
+
+The file is longer than most: what a check may find, and what becomes of it, is one state.
 
 Notes
 -----
@@ -25,6 +29,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeGuard, TypeVar
@@ -40,6 +45,7 @@ from tactful.scoring.watching import Watch
 
 _LOG = logging.getLogger("tactful.scoring")
 _MISSED = 3  # times `every` without a check that ended
+_LONGEST = 86_400  # seconds between two checks
 _LONGEST_PAUSE = 64  # checks between two attempts to load what was refused and looks the same
 
 M = TypeVar("M", bound=Model)
@@ -59,6 +65,7 @@ class _State(Generic[M]):
     remembers: bool
     newer: str | None = None
     ended: str | None = None
+    altered: str | None = None
 
 
 class Follower(Asked, Generic[M]):
@@ -103,8 +110,10 @@ class Follower(Asked, Generic[M]):
         now: Callable[[], datetime] | None = None,
         seen_file: str | Path | None = None,
     ) -> None:
-        if isinstance(every, bool) or not every > 0:
-            raise UsageError("every is a number of seconds above 0", given="it was not", do="For example: every=30")
+        if not _is_pause(every):
+            raise UsageError(
+                "every is a number of seconds above 0 and at most a day", given="it was not", do="For example: every=30"
+            )
         self._address = address
         self._load_model = load
         # keys are looked through at every check
@@ -144,9 +153,9 @@ class Follower(Asked, Generic[M]):
         if stopped is None:
             return state.recommender
         raise ModelRefusedError(
-            "a model answers while its approval holds",
+            "a model answers while it is followed, whole and approved",
             given=stopped,
-            do="Have a version reviewed and approved, and let the address name it",
+            do="Follow the address anew" if self._closed else "Let the address name a version that is both",
         )
 
     def health(self) -> Health:
@@ -187,12 +196,15 @@ class Follower(Asked, Generic[M]):
         served = f"{state.recommender.model} version {state.recommender.version}"
         if state.ended is not None:
             return f"{served} was {state.ended} by a reviewer"
+        if state.altered is not None:
+            return f"{state.altered} of {served} was written to while it was served"
         if state.expires_at <= self._now():
             return f"the approval of {served} ended at {state.expires_at.isoformat()}"
         return None
 
     def _look(self) -> None:
         """One check; nothing that it meets leaves it."""
+        self._look_at_files()
         problem, against = self._keep_up(), self._against()
         problem = problem or against.reason
         if problem and problem != self._state.newer:
@@ -204,11 +216,20 @@ class Follower(Asked, Generic[M]):
         if found:  # only now, for a file may have to be waited for
             self._remember(self._named())
 
+    def _look_at_files(self) -> None:
+        """Whether the files of what is served are what was approved."""
+        state = self._state
+        altered = state.recommender.altered()
+        if altered is not None and state.altered is None:
+            _LOG.error("%s: %s was written to; no more answers by this model", self._address, altered)
+        self._state = replace(state, altered=altered)
+
     def _keep_up(self) -> str | None:
         """What the address names now answers; else why it does not."""
         try:
             sighting = sight(self._address, self._reviewers())
-            if self._state.ended is None and sighting.same(self._state.sighting):
+            whole = self._state.ended is None and self._state.altered is None
+            if whole and sighting.same(self._state.sighting):
                 return None
             if self._is_end(sighting.statement):
                 self._state = replace(self._state, ended=sighting.statement.decision)
@@ -291,6 +312,11 @@ class Follower(Asked, Generic[M]):
     def _reviewers(self) -> Reviewers:
         """Whose decisions count now."""
         return Reviewers.of(self._trusted)
+
+
+def _is_pause(every: object) -> bool:
+    """Whether it is a number of seconds that a thread can wait."""
+    return isinstance(every, Real) and not isinstance(every, bool) and 0 < float(every) <= _LONGEST
 
 
 def _reason(error: Exception) -> str:

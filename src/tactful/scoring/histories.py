@@ -88,6 +88,18 @@ def as_id(item: object) -> str | None:
         return None
 
 
+def _id(item: object) -> str:
+    """An id as text; raise for what is none, for it stands for an item that the person has."""
+    found = as_id(item)
+    if found is None:
+        raise UsageError(
+            "item ids are text or whole numbers",
+            given=f"the history holds a {type(item).__name__}, or a number of thousands of digits",
+            do="Pass each id as the catalogue has it; a column with gaps makes 9.0 of 9",
+        )
+    return found
+
+
 def _rows(model: ItemModel, places: NDArray[np.intp]) -> NDArray[np.intp]:
     """Rows of the factors of those items that have one, rising."""
     rows = model.slot[places]
@@ -124,21 +136,21 @@ def _matched(model: ItemModel, ids: Iterable[object]) -> tuple[NDArray[np.intp],
 
 
 def _distinct(history: Iterable[object]) -> set[str]:
-    """The different ids of a history; everything that is no id counts as one unknown."""
+    """The different ids of a history."""
     if isinstance(history, str | bytes):
         raise _not_a_list("a single text")
     try:
-        # No item has the empty id.
-        return {item if type(item) is str else as_id(item) or "" for item in history}
+        given = iter(history)
     except TypeError as error:
         raise _not_a_list(f"a {type(history).__name__}") from error
+    return {item if type(item) is str else _id(item) for item in given}
 
 
 def _weights(history: Mapping[object, object]) -> dict[str, float]:
     """The weight of each id; two keys that are one id, such as 7 and "7", add up."""
     weights: dict[str, float] = {}
     for item, weight in history.items():
-        item_id = as_id(item) or ""
+        item_id = _id(item)
         weights[item_id] = weights.get(item_id, 0.0) + _weight(weight)
     if not all(map(math.isfinite, weights.values())):
         raise _no_weight()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from tactful.errors import ModelRefusedError, NotFoundError, UsageError
 from tactful.scoring.address import resolve
@@ -51,6 +51,9 @@ class Recommender:
         The approval that it serves under, as `tactful models` lists it; None for a candidate.
     expires_at : datetime or None
         When the approval ends: from then on every method that answers raises `ModelRefusedError`. None for a candidate.
+    altered : callable
+        Reads every byte of the model again, and names a file that was written to since it was loaded; else None. A
+        follower asks at each check; whoever uses `load` may ask, too.
 
     Notes
     -----
@@ -69,12 +72,13 @@ class Recommender:
     False
     """
 
-    __slots__ = ("_by", "_clock", "_everything", "_items", "expires_at")
+    __slots__ = ("_by", "_clock", "_everything", "_items", "altered", "expires_at")
 
     _by: Identity
     _clock: Callable[[], datetime]
     _everything: Offer
     _items: ItemModel
+    altered: Callable[[], str | None]
     expires_at: datetime | None
 
     def __init__(
@@ -86,9 +90,11 @@ class Recommender:
         expires_at: datetime | None,
         approval_id: str | None = None,
         now: Callable[[], datetime] | None = None,
+        altered: Callable[[], str | None] = lambda: None,
     ) -> None:
         by = Identity(model=model, version=version, approval_id=approval_id)
         facts = {"_items": items, "_by": by, "expires_at": expires_at, "_clock": now or _system_clock}
+        facts |= {"altered": altered}
         for name, value in (facts | {"_everything": offer(items)}).items():
             object.__setattr__(self, name, value)
 
@@ -109,6 +115,9 @@ class Recommender:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Recommender cannot be changed: {name}")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Recommender is checked where it is loaded: load it in each process, it maps the same files")
 
     def __repr__(self) -> str:
         return f"Recommender({self.model} version {self.version}: {self._items!r})"
@@ -179,6 +188,7 @@ class Recommender:
             expires_at=approval.expires_at,
             approval_id=approval.id,
             now=now,
+            altered=artifact.altered,
         )
 
     @classmethod
@@ -266,6 +276,7 @@ class Recommender:
             expires_at=self.expires_at,
             approval_id=self.approval_id,
             now=self._clock,
+            altered=self.altered,
         )
 
     @property
