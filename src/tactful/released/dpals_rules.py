@@ -12,14 +12,14 @@ from tactful.privacy.statistics import ItemPopularity, PeopleCount
 from tactful.released.item_features import ItemFeatures
 from tactful.released.low_rank import feature_span
 
-_SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 16, 4096, 3.0
+_SMALLEST_HEAD, _LARGEST_HEAD, _HEAD_RATE = 150, 4096, 3.0
 _FEWEST, MOST, _FACTOR_RATE = 4, 64, 0.8
 _FEW_ROUNDS = 3
 _NEGLIGIBLE = 1e-6  # of the largest singular value
 
 
 def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -> int:
-    """How many items have factors: 3 (n/σ)^⅔, at least 16, at most 4,096 and the catalogue.
+    """How many items have factors: 3 (n/σ)^⅔, at least 150, at most 4,096 and the catalogue.
 
     Parameters
     ----------
@@ -29,8 +29,7 @@ def head_count(people: float, *, noise_multiplier: float, catalogue_size: int) -
         σ of the right-hand sides of all steps together, 1/√Σ σₜ⁻².
     catalogue_size : int
     """
-    wanted = round(_HEAD_RATE * math.cbrt(max(people, 1.0) / noise_multiplier) ** 2)
-    return min(max(wanted, _SMALLEST_HEAD), _LARGEST_HEAD, catalogue_size)
+    return min(max(_by_rate(people, noise_multiplier), _SMALLEST_HEAD), _LARGEST_HEAD, catalogue_size)
 
 
 def factor_count(people: float, *, noise_multiplier: float, most: int = MOST) -> int:
@@ -52,8 +51,13 @@ def round_count(people: float, *, noise_multiplier: float, catalogue_size: int, 
     steps : int
         What the plan pays for.
     """
-    unlimited = head_count(people, noise_multiplier=noise_multiplier, catalogue_size=_LARGEST_HEAD)
-    return steps if unlimited >= catalogue_size else min(_FEW_ROUNDS, steps)
+    to_spare = min(_by_rate(people, noise_multiplier), _LARGEST_HEAD) >= catalogue_size
+    return steps if to_spare else min(_FEW_ROUNDS, steps)
+
+
+def _by_rate(people: float, noise_multiplier: float) -> int:
+    """The head that people and noise alone would give."""
+    return round(_HEAD_RATE * math.cbrt(max(people, 1.0) / noise_multiplier) ** 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
