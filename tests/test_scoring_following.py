@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import logging
 import math
 import os
+import pickle
 import re
 import threading
 import weakref
@@ -96,6 +98,16 @@ def test_a_file_that_is_written_to_in_its_place_ends_the_answers(shop: Shop, cap
         shop.put()
         assert follower.check().serving
         assert version(follower) == "2"
+
+
+def test_no_process_gets_it_from_another(shop: Shop) -> None:
+    """A model that came through a pickle would be one that nobody checked; the error says what to do."""
+    shop.put()
+    with shop.follow() as follower:
+        for one in (follower, follower.current):
+            for hand_on in (pickle.dumps, copy.deepcopy):
+                with pytest.raises(TypeError, match="in each"):
+                    hand_on(one)
 
 
 def test_nothing_is_fetched_while_nothing_changed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

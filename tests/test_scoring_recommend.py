@@ -448,6 +448,15 @@ def test_whatever_is_no_list_of_people_is_told(board: Recommender) -> None:
             board.recommend_batch([["100"]], profiling=unordered)
 
 
+@pytest.mark.parametrize("wrong", ["yes", "no", 1, None])
+def test_because_is_a_clear_answer(board: Recommender, wrong: Any) -> None:
+    """The text "no" is not taken for yes."""
+    with pytest.raises(UsageError, match="because is True or False"):
+        board.recommend(["100"], profiling=True, because=wrong)
+    with pytest.raises(UsageError, match="because is True or False"):
+        board.recommend_batch([["100"]], profiling=True, because=wrong)
+
+
 @pytest.mark.parametrize("wrong", [None, 104.0, float("nan"), True, b"104", ("104",), ["104"]])
 def test_a_history_holds_ids(board: Recommender, wrong: Any) -> None:
     """What is no id is an error: of a column whose gaps made 104.0 of 104, nobody's list would be personal."""

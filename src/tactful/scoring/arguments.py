@@ -97,6 +97,16 @@ def require_bool(profiling: object) -> None:
         raise _profiling_error("it was neither")
 
 
+def require_flag(because: object) -> None:
+    """Raise unless `because` is true or false."""
+    if not _is_bool(because):
+        raise UsageError(
+            "because is True or False",
+            given=f"it was a {type(because).__name__}",
+            do="Pass whether reasons are wanted",
+        )
+
+
 def _profiling_error(given: str) -> UsageError:
     """The error for an unclear `profiling`."""
     return UsageError(

@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from numbers import Real
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeGuard, TypeVar
+from typing import Generic, NoReturn, Self, TypeGuard, TypeVar
 
 from tactful.errors import ModelRefusedError, TactfulError, UsageError
 from tactful.scoring import seen, seen_file
@@ -128,6 +128,9 @@ class Follower(Asked, Generic[M]):
 
     def __repr__(self) -> str:
         return f"Follower({self._address}: {self._state.recommender!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Follower watches for one process: make one in each")
 
     def __enter__(self) -> Self:
         return self

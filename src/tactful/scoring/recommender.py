@@ -16,7 +16,7 @@ from tactful.scoring.address import resolve
 from tactful.scoring.answering import Identity, answer, answers, parts, recommendations
 from tactful.scoring.answers import Answer, Contribution, Recommendation
 from tactful.scoring.approval import as_approval, check_maker, ends_model, read_statement
-from tactful.scoring.arguments import as_count, paired, require_bool
+from tactful.scoring.arguments import as_count, paired, require_bool, require_flag
 from tactful.scoring.artifact import Artifact, read_artifact
 from tactful.scoring.histories import History, as_id, read_history
 from tactful.scoring.item_model import ItemModel
@@ -341,6 +341,7 @@ class Recommender:
         consent for ``personalization.recommendations`` and the sensitive categories.
         """
         require_bool(profiling)
+        require_flag(because)
         count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
         read = read_history(self._items, history, shown.allowed) if profiling else None
         return answer(self._items, self._by, read, shown, count, because)
@@ -391,6 +392,7 @@ class Recommender:
             raise UsageError(
                 "histories are a list of histories", given="it was a single one", do="Pass a list with one a person"
             )
+        require_flag(because)
         count, shown = as_count(n), self._offer(allowed_categories, allow_items, deny_items)
         together = max(1, min(_TOGETHER, _SCORES // (len(self._items) + 1)))
         read = self._read(histories, profiling, shown)

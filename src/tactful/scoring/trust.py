@@ -236,7 +236,7 @@ def _missing(path: Path) -> NotFoundError:
     return NotFoundError(
         "the file of trusted reviewers must exist",
         given=f"{path} does not",
-        do=f"Correct `trusted_keys` or {_VARIABLE}",
+        do=f"Correct `trusted_keys` or {_VARIABLE}, which names a file; keys themselves are given as `trusted_keys`",
     )
 
 
