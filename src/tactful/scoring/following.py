@@ -80,7 +80,8 @@ class Follower(Asked, Generic[M]):
     trusted_keys : iterable of str, str or Path, optional
         As for `Recommender.load`.
     every : float, seconds
-        About how often to check; waits differ by up to a fifth, so that many services do not ask at once.
+        About how often to check; waits differ by up to a fifth, so that many services do not ask at once. Each check
+        reads the files of the served model once: let it be rarer where those are gigabytes.
     now : callable, optional
         The clock, for tests.
     seen_file : str or Path, optional
