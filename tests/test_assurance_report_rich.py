@@ -313,6 +313,7 @@ class TestWhatWouldChangeIt:
         """An open verdict."""
         return Verdict(
             status="insufficient evidence",
+            reason="",
             explanation="",
             estimate=value,
             interval=Interval(low=low, high=high),

@@ -69,7 +69,7 @@ class Judged:
     @property
     def explanations(self) -> dict[str, str]:
         """Rule to why its verdict is what it is."""
-        return {name: verdict.explanation for name, verdict in self.assessment.verdicts.items()}
+        return {name: verdict.reason for name, verdict in self.assessment.verdicts.items()}
 
 
 class Judge:

@@ -34,7 +34,7 @@ class TrainingOutcome:
     verdicts : mapping of str to str
         By rule: ``pass``, ``fail`` or ``insufficient evidence``; empty if no rule is declared.
     explanations : mapping of str to str
-        By rule: why, in a sentence or two, as in the report.
+        By rule: why, in a few sentences; the report also says who was merged and who is not compared.
     price : mapping of str to float
         ε requested, spent and remaining in the ledger before this run, at the limit's δ.
     spent : float

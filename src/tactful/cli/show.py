@@ -85,10 +85,9 @@ def block(content: RenderableType) -> None:
     _console().print(content)
 
 
-def verdict(word: str, why: str) -> Text:
-    """A verdict in its colour, which says nothing that the word does not, and why it is that one."""
-    colour = {"pass": "green", "fail": "bold red"}.get(word, "yellow")
-    return Text.assemble((word, colour), f". {printable(why)}")
+def verdict(word: str) -> Text:
+    """A verdict in its colour, which says nothing that the word does not."""
+    return Text(word, style={"pass": "green", "fail": "bold red"}.get(word, "yellow"))
 
 
 def number(value: float | None) -> str:

@@ -67,9 +67,9 @@ def tell_outcome(found: TrainingOutcome) -> None:
         show.say("measured on people it has not seen, with 95% intervals; released values")
         show.table({f"  {name}": _measured(found, name) for name in found.metrics})
         show.say(_against_popularity(found))
-    show.table(
-        {f"  verdict {rule}": show.verdict(word, found.explanations[rule]) for rule, word in found.verdicts.items()}
-    )
+    for rule, verdict in found.verdicts.items():
+        show.table({f"  verdict {rule}": show.verdict(verdict)})
+        show.table({"   ": found.explanations[rule]})
     for warning in found.warnings:
         show.say(f"note: {warning}")
     show.say(_came_to(found))
