@@ -228,4 +228,4 @@ def _verdict(rule: FairnessRule, results: Mapping[str, AttributeResult]) -> Verd
     words = (
         f"Between “{low}” and “{high}”: {gap.interval.low:.2f} to {gap.interval.high:.2f}; {rule.asks} is asked for."
     )
-    return Verdict(status=status, reason=words, explanation=words, estimate=gap.value, interval=gap.interval, rule=rule)
+    return Verdict(status=status, reason=words, estimate=gap.value, interval=gap.interval, rule=rule)

@@ -255,7 +255,8 @@ class TestWhoIsCompared:
         found = judged({**EQUAL, "other": (2600, 0.01)})
         assert statuses(found) == ["pass", "pass"]
         assert (
-            "No group of this rule: “other”, about 2,600 (2,598 to 2,602) people." in found.verdicts["gap"].explanation
+            "This rule does not compare “other”, about 2,600 (2,598 to 2,602) people."
+            in found.verdicts["gap"].explanation
         )
         assert age(found).by_group["other"].status == "measured"
         assert "other" not in age(found).entering
@@ -291,7 +292,7 @@ class TestWhoIsCompared:
         found = judged({**EQUAL, "undisclosed": (8, 0.0)})
         assert statuses(found) == ["pass", "pass"]
         assert age(found).by_group["undisclosed"].status == "too small"
-        assert "No group of this rule: “undisclosed”, about 8" in found.verdicts["ratio"].explanation
+        assert "This rule does not compare “undisclosed”, about 8" in found.verdicts["ratio"].explanation
 
     def test_a_released_group_that_nobody_declared_is_not_dropped(self) -> None:
         """It enters the rules like a declared one."""

@@ -314,7 +314,6 @@ class TestWhatWouldChangeIt:
         return Verdict(
             status="insufficient evidence",
             reason="",
-            explanation="",
             estimate=value,
             interval=Interval(low=low, high=high),
             rule=rule or self.RULE,

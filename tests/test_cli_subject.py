@@ -110,6 +110,8 @@ def test_a_dry_run_and_an_id_that_is_nobodys(world: DeskWorld, tactful: Tactful)
     dry = tactful("subject", "erase", GIVEN, "--dry-run")
     assert (dry.code, dry.json["dry_run"], dry.json["held"]["elsewhere"] > 0) == (0, True, True)
     assert [each["version"] for each in dry.json["impact"]["models"]] == ["1"]
+    assert "NOTHING WAS ERASED" in dry.err
+    assert "Work order for the erasure" not in dry.err
     assert world.desk().subjects.erased() == {}
     assert world.records().entries("subject.") == []
     nobody = tactful("subject", "erase", NOBODY)

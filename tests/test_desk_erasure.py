@@ -243,6 +243,8 @@ def test_a_second_time_changes_nothing_and_says_so(world: DeskWorld, person: str
     assert [task.place for task in second.told.work_order if task.rows] == [
         task.place for task in first.told.work_order if task.rows
     ]
+    earlier = "files handed out before"
+    assert [earlier in [task.place for task in found.told.work_order] for found in (first, second)] == [False, True]
 
 
 @pytest.mark.prove

@@ -16,6 +16,7 @@ from tactful.desk.impact import ModelImpact, impact
 from tactful.errors import UsageError
 from tactful.personal.log import InteractionLog
 from tactful.privacy.accountant import PrivacyLoss
+from tactful.privacy.plain_risk import plain_risk
 from tactful.records.consents import ConsentStore
 from world import user_id
 
@@ -106,7 +107,15 @@ def test_epsilon_is_that_of_the_persons_half(world: DeskWorld) -> None:
         part = 0 if world.half(user) == "training" else 1
         losses = [PrivacyLoss.of(events(multiplier)[part]) for multiplier in (2.0, 3.0)]
         assert [each.epsilon for each in found.models] == [loss.epsilon(1e-6) for loss in losses]
-        assert found.since_first == (PrivacyLoss.total(losses).epsilon(1e-6), 1e-6)
+        together = PrivacyLoss.total(losses)
+        assert found.since_first == (together.epsilon(1e-6), 1e-6)
+        for loss, told in zip(losses, found.models, strict=True):
+            assert f"at most {plain_risk(loss).presence:g} times" in told.means
+            assert plain_risk(loss).presence < plain_risk(together).presence
+        assert all("all that this training released" in told.means for told in found.models)
+        for words in (found.together, found.together_to_you):
+            assert "all that these trainings released" in words
+            assert f"at most {plain_risk(together).presence:g} times" in words
         if part:
             return
     raise AssertionError("somebody is in the evaluation half")

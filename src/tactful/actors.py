@@ -81,7 +81,7 @@ class Actors:
         """The public keys of those who have the role."""
         return frozenset(key for key, roles in self.roles.items() if role in roles)
 
-    def check(self, role: Role, key: str | Path | None = None) -> str | None:
+    def check(self, role: Role, key: str | Path | None = None, *, alone: bool = False) -> str | None:
         """The public key of who acts, for the journal; None where nobody says who they are.
 
         Parameters
@@ -90,6 +90,9 @@ class Actors:
             What is about to be done.
         key : str or Path, optional
             Private key file of whoever does it; else the file that ``TACTFUL_ACTOR_KEY`` names.
+        alone : bool, default=False
+            Whether nobody else may do it as soon as anybody is listed, with whatever role: a trainer would otherwise
+            change the limit of their own trainings where nobody is the officer.
 
         Raises
         ------
@@ -102,7 +105,7 @@ class Actors:
         private = actor_key(key)
         public, holders = public_text(private) if private else None, self.holders(role)
         given_up = not all(self.roles.values())
-        if (holders or given_up) and public not in holders:
+        if (holders or given_up or (alone and self.roles)) and public not in holders:
             raise RefusedError(
                 f"only somebody with the role {role} may do this",
                 given="the key given is another's" if public else "no key was given",
@@ -111,7 +114,9 @@ class Actors:
             )
         return public
 
-    def act(self, records: Records, role: Role, key: str | Path | None = None) -> tuple[Records, str | None]:
+    def act(
+        self, records: Records, role: Role, key: str | Path | None = None, *, alone: bool = False
+    ) -> tuple[Records, str | None]:
         """The same records, in which what this actor appends is signed; and the actor's public key, for the journal.
 
         Raises
@@ -119,7 +124,7 @@ class Actors:
         RefusedError, SecretError
             As `check`.
         """
-        actor, private = self.check(role, key), actor_key(key)
+        actor, private = self.check(role, key, alone=alone), actor_key(key)
         return (records.signing(Signature(private)) if private else records), actor
 
 

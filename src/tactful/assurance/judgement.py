@@ -49,8 +49,8 @@ def verdict_on(
         low, high = result.extremes(rule.metric)
         doubts = (*_doubts(result), *_too_many(left, result))
         found = judge(rule, gap, lowest=low, highest=high, unmeasured=result.unmeasured, doubts=doubts)
-    told = f"No group of this rule: {left_out_in_words(left)}." if left_out_in_words(left) else ""
-    return replace(found, explanation=" ".join(part for part in (found.explanation, *_merges(result), told) if part))
+    outside = left_out_in_words(left)
+    return replace(found, groups=(*_merges(result), *([f"This rule does not compare {outside}."] if outside else [])))
 
 
 def left_out(name: str, attributes: Mapping[str, AttributeResult]) -> dict[str, dict[str, Measured]]:

@@ -99,20 +99,25 @@ class Verdict:
     status : {"pass", "fail", "insufficient evidence"}
     reason : str
         What was seen and what follows, in a few sentences for a reader who knows no statistics.
-    explanation : str
-        The reason, who was merged with whom, and whom the rule does not compare.
     estimate : float or None
         None where nothing was measured, and where the interval is so wide that a figure would mislead.
     interval : Interval
     rule : FairnessRule
+    groups : tuple of str
+        Who was merged with whom, and whom the rule does not compare; a sentence or two each.
     """
 
     status: Status
     reason: str
-    explanation: str
     estimate: float | None
     interval: Interval
     rule: FairnessRule
+    groups: tuple[str, ...] = ()
+
+    @property
+    def explanation(self) -> str:
+        """The reason, and what there is to know about the groups."""
+        return " ".join((self.reason, *self.groups)).strip()
 
     def as_json(self) -> dict[str, object]:
         """The verdict as plain values."""
@@ -163,11 +168,9 @@ def judge(
     quoted = gap.tells or status != "insufficient evidence"
     seen = _seen(rule, gap, lowest, highest) if quoted else _unseen(rule, gap.interval)
     nothing = f"No group has a {metric_name(rule.metric)} above zero that could be compared, so nothing can be said."
-    reason = nothing if gap.value is None else f"{seen} {_therefore(rule, gap.interval, status, missing)}"
     return Verdict(
         status=status,
-        reason=reason,
-        explanation=reason,
+        reason=nothing if gap.value is None else f"{seen} {_therefore(rule, gap.interval, status, missing)}",
         estimate=gap.value if quoted else None,
         interval=gap.interval,
         rule=rule,
@@ -178,9 +181,7 @@ def undecided(rule: FairnessRule, reason: str) -> Verdict:
     """Insufficient evidence, because nothing that the rule could be held against was measured."""
     gap = unknown(bounds_of(rule.metric))
     whole = gap.difference if rule.statistic == "difference" or gap.ratio is None else gap.ratio
-    return Verdict(
-        status="insufficient evidence", reason=reason, explanation=reason, estimate=None, interval=whole, rule=rule
-    )
+    return Verdict(status="insufficient evidence", reason=reason, estimate=None, interval=whole, rule=rule)
 
 
 _ENDS: Mapping[Better, tuple[str, str, str]] = {

@@ -12,7 +12,7 @@ import typer
 from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, app
-from tactful.errors import RefusedError, UsageError, counted
+from tactful.errors import UsageError, counted
 from tactful.privacy.ledger import BudgetLedger
 from tactful.records.store import Records
 
@@ -36,7 +36,8 @@ def budget(
 ) -> None:
     """Show what was spent of the population's privacy budget, and what remains.
 
-    All models of one records store share it, so it is asked for without a model's name. The limit is the guarantee: to
+    Runs together cost less than the sum of their epsilons: what remains is that of the largest run that still fits. All
+    models of one records store share it, so it is asked for without a model's name. The limit is the guarantee: to
     raise it is to promise people less, so it takes a reason, and the privacy officer where anybody is listed.
 
     Example: tactful budget --json
@@ -64,7 +65,7 @@ def _change(records: Records, epsilon: float, reason: str, key: Path | None) -> 
     """The limit that people are promised, at the δ and over the period that it had."""
     if not 0 < epsilon <= _MOST:
         raise UsageError(f"a limit is above 0 and at most {_MOST}", given=f"{epsilon:g}", do="Give another --limit")
-    books, actor = _officers().act(records, "officer", key)
+    books, actor = Actors.load().act(records, "officer", key, alone=True)
     ledger = BudgetLedger(books)
     before = ledger.status().limit
     if before is None:
@@ -79,18 +80,6 @@ def _change(records: Records, epsilon: float, reason: str, key: Path | None) -> 
     if spent and spent.epsilon is not None and spent.epsilon > epsilon:
         until = " before the next period" if before.period_days else ""
         show.say(f"{show.number(spent.epsilon)} is spent already and stays so: no run fits any more{until}")
-
-
-def _officers() -> Actors:
-    """Who may change the limit: an officer, as soon as anybody has a role; a trainer would set their own."""
-    actors = Actors.load()
-    if actors.roles and not actors.holders("officer"):
-        raise RefusedError(
-            "where people have roles, the limit is changed by the privacy officer",
-            given="nobody is listed with that role",
-            do='Give somebody roles = ["officer"] in the actors\' file',
-        )
-    return actors
 
 
 def tell_budget(status: Mapping[str, Any], records: str) -> None:

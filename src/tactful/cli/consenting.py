@@ -106,7 +106,7 @@ def consent_withdraw(
     key: Key = None,
     json: Json = False,
 ) -> None:
-    """Record that a person withdrew a purpose: services stop at the next request, the next training leaves them out.
+    """Record that a person withdrew a purpose: services with a list stop at the next request, later trainings at once.
 
     It ends with 3 if a list could not be told; the withdrawal is recorded all the same. Safe to repeat.
 

@@ -142,7 +142,7 @@ def _look_ahead(desk: Desk, user: str, actor: str | None, *, json: bool) -> None
     found = before(desk, person_id(user), actor=actor)
     _tell_held(found, store=desk.records.address)
     _tell(found.impact)
-    show.say(f"\n{as_text(found.work_order, request='none yet', time=f'{desk.records.now():%Y-%m-%d %H:%M} UTC')}")
+    show.say(f"\n{as_text(found.work_order, request=None, time=f'{desk.records.now():%Y-%m-%d %H:%M} UTC')}")
     show.say("dry run: nothing was erased, and nothing is turned away")
     if json:
         show.as_json(found.as_json() | {"dry_run": True})
@@ -169,6 +169,8 @@ def _tell(found: Impact) -> None:
         show.say(f"    {each.means}")
         for note in each.notes:
             show.say(f"    {note}")
+    if found.together:
+        show.say(f"all of them together: {found.together}")
     if not found.models:
         show.say(
             "no model was trained while this person's rows were admissible; of an id that is nobody's it says the same"
@@ -189,9 +191,8 @@ def _tell_held(told: Told, *, store: str) -> None:
 
 def _tell_erased(found: Erasure, *, store: str) -> None:
     """What was removed."""
-    when = f"{found.erased_at:%Y-%m-%d %H:%M} UTC"
     if found.already:
-        show.say(f"already erased since {when}; what was left was finished")
+        show.say(f"already erased, on {found.erased_at:%Y-%m-%d}; what was left was finished")
     for path in found.lists_missed:
         show.say(
             f"NOT reached: {path}. Services that read it may profile this person until it ends; mend it, erase again"

@@ -114,7 +114,7 @@ def _risk(settings: TrainingConfig, desk: Desk) -> Iterator[Part]:
     yield (
         f"Each training promises epsilon = {privacy.epsilon:g} at delta = {privacy.delta:g}: of 100 guesses whether a "
         f"person was in it, of which 50 are right by chance, at most {promised_risk(settings):g} are "
-        "right for somebody who has all that was released and knows everybody else."
+        "right for somebody who has all that it released and knows everybody else."
     )
     models, together = model_risks(desk, desk.records.now())
     if models:

@@ -75,7 +75,7 @@ def together_to_you(desk: Desk, until: datetime) -> str:
         return "None of them had been trained on anybody's data by then."
     if not all(each.protects for each in found):
         return "They were made for tests, without protection: somebody may learn from them what you did."
-    return to_you(_worst(found))
+    return to_you(_worst(found), several=len(found) > 1)
 
 
 def measured(desk: Desk) -> tuple[str, ...]:
@@ -103,12 +103,12 @@ def _risk(training: Training) -> ModelRisk:
 
 
 def _together(found: Sequence[Training]) -> str:
-    """What all of them give away, to somebody who has everything that was released."""
+    """What all of them give away, to somebody who has everything that they released."""
     if not found:
         return "No model was trained until then."
     if not all(each.protects for each in found):
         return _SEEDED
-    return in_words(_worst(found), delta=max(each.delta for each in found))
+    return in_words(_worst(found), delta=max(each.delta for each in found), several=len(found) > 1)
 
 
 def _worst(found: Sequence[Training]) -> PrivacyLoss:

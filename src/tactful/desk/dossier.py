@@ -152,7 +152,8 @@ def _models(told: Impact, *, erased: bool) -> dict[str, Any]:
     """The models that the person's data were in, and those that they were not in; said to them."""
     parts = {"models": told.models, "not_used_by": told.others}
     said = {name: [_said(each) for each in models] for name, models in parts.items()}
-    return {**said, "since_first": told.as_json()["since_first"], "next": next_words(erased=erased)}
+    together = {"since_first": told.as_json()["since_first"], "together": told.together_to_you}
+    return {**said, **together, "next": next_words(erased=erased)}
 
 
 def _said(model: ModelImpact) -> dict[str, Any]:

@@ -102,9 +102,12 @@ def _who(controller: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _glance(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The page in a few lines."""
-    did = {entry for entry, _ in _entries(facts)}
+    lines = [entry for entry, _ in _entries(facts)]
+    did = set(lines)
     places = len([table for table in facts["interactions"] if table["rows"]])
-    where = f", each counted once; they are kept in {places} places, and each place is listed below" * (places > 1)
+    repeats = len(lines) > len(did)
+    where = f", in {counted(len(lines), 'line')} below: the same item at the same time counts once" * repeats
+    where += f"; they are kept in {places} places, and each place is listed below" * (places > 1)
     yield "What you did", f"{counted(len(did), 'entry', 'entries')}{where}" if did else "nothing"
     may = {entry for entry, row in _entries(facts) if row.get("training") == "admitted"}
     if did and any("training" in row for _, row in _entries(facts)):
@@ -220,7 +223,8 @@ def _together(facts: Mapping[str, Any]) -> str:
     """The bound of all models together, where there are several."""
     if len(facts["models"]) < 2:
         return ""
-    return _epsilon(facts["since_first"]["epsilon"], facts["since_first"]["delta"])
+    bound = _epsilon(facts["since_first"]["epsilon"], facts["since_first"]["delta"])
+    return f"{bound}. {facts['together']}".rstrip(". ")
 
 
 def _recommended(each: Mapping[str, Any]) -> dict[str, Any]:

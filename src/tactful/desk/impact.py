@@ -104,6 +104,8 @@ class Impact:
         Those that did not.
     since_first : tuple of (float or None, float)
         ε and δ of all of them together.
+    together, together_to_you : str
+        What that means, in words, and said to the person; empty unless there are several.
     next : tuple of str
         What happens next, and when; a sentence each.
     """
@@ -112,6 +114,8 @@ class Impact:
     others: tuple[ModelImpact, ...]
     since_first: tuple[float | None, float]
     next: tuple[str, ...]
+    together: str = ""
+    together_to_you: str = ""
 
     def __repr__(self) -> str:
         return "Impact(one person)"
@@ -122,6 +126,7 @@ class Impact:
             "models": [each.as_json() for each in self.models],
             "not_used_by": [each.as_json() for each in self.others],
             "since_first": {"epsilon": self.since_first[0], "delta": self.since_first[1]},
+            "together": self.together,
             "next": " ".join(self.next),
         }
 
@@ -156,11 +161,14 @@ def impact(desk: Desk, person: Person, *, leaving: bool = False, reader: Reader 
     real = all(each.training.protects for each in models)
     delta = max((each.training.delta for each in models), default=1e-6)
     together = 0.0 if not models else composed(losses, delta) if real else None
+    total, several = PrivacyLoss.total(losses), real and len(models) > 1
     return Impact(
         models=models,
         others=tuple(each for each in found if not each.involved),
         since_first=(together, delta),
         next=tuple(_next(models, gone=leaving or person.erased_at is not None)),
+        together=in_words(total, delta=delta, several=True) if several else "",
+        together_to_you=to_you(total, several=True) if several else "",
     )
 
 

@@ -66,13 +66,17 @@ def work_order(desk: Desk, person: Person, held: Sequence[Held]) -> tuple[Task, 
     return (*_of_tables(tables), *_of_files(desk, person), *_of_lists(desk), *_ELSEWHERE)
 
 
-def as_text(tasks: Iterable[Task], *, request: str, time: str) -> str:
-    """The order as text for a person, without an id."""
-    lines = [
+def as_text(tasks: Iterable[Task], *, request: str | None, time: str) -> str:
+    """The order as text for a person, without an id; `request` is None where nothing is erased yet."""
+    order = (
         f"Work order for the erasure of the person of request {request}, {time}.",
-        "Tactful has erased what it keeps itself. What follows is not its own to change:",
-        "",
-    ]
+        "Tactful erases what it keeps itself. What follows is not its own to change:",
+    )
+    draft = (
+        f"DRY RUN, {time}: NOTHING WAS ERASED. This is no work order yet.",
+        "What would be left to do after an erasure, since it is not tactful's own to change:",
+    )
+    lines = [*(draft if request is None else order), ""]
     for number, task in enumerate(tasks, 1):
         rows = "" if task.rows is None else f" ({counted(task.rows, 'row')}; columns: {', '.join(task.columns)})"
         lines.append(f"{number:2d}. {task.place}{rows}: {task.do}")
@@ -91,7 +95,7 @@ def _of_tables(held: Iterable[Held]) -> Iterator[Task]:
 
 _ERASE: Mapping[str, str] = {
     "interactions": "Delete these rows. Until then the consent gate leaves them out of every training.",
-    "consents": "Delete these rows, or keep them where a law asks for proof of consent; nothing reads them any more.",
+    "consents": "Delete these rows, or keep them where a law asks for proof of consent; they are passed over.",
     "subjects": "Keep erased_at for as long as other tables may bring the person back, then delete the row.",
     "attributes": "Delete these rows.",
 }
@@ -99,6 +103,8 @@ _ERASE: Mapping[str, str] = {
 
 def _of_files(desk: Desk, person: Person) -> Iterator[Task]:
     """Files with ids that tactful wrote outside its stores, as far as they are still there, or what is left of them."""
+    if person.key is None and person.erased_at is not None:
+        yield _HANDED_OUT
     own = {str(told["path"]) for _, told in entries_about(desk.records, person.key) if told.get("path")}
     for place in (each for path in sorted(own) for each in _there(path)):
         yield Task(place=place, do="Delete this file, which is about the person alone, or see that they have it.")
@@ -126,6 +132,11 @@ def _of_lists(desk: Desk) -> Iterator[Task]:
         )
 
 
+_HANDED_OUT = Task(
+    place="files handed out before",
+    do="Delete dossiers and letters about this person. Which these are cannot be told any more: what the journal said"
+    " of them went with the first erasure, whose work order names them.",
+)
 _ELSEWHERE = (
     Task(
         place="backups and copies",

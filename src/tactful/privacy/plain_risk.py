@@ -64,27 +64,30 @@ _YOURS = {
 }
 
 
-def to_you(loss: PrivacyLoss) -> str:
-    """One or two sentences for whoever they are about, without ε."""
+def to_you(loss: PrivacyLoss, *, several: bool = False) -> str:
+    """One or two sentences for whoever they are about, without ε; `several`, of the loss of trainings together."""
     if loss == PrivacyLoss():
         return "Nothing was released about you, so nothing can be learned from it."
     risk = plain_risk(loss)
     return (
         f"Suppose somebody guesses, of each of 100 people, whether what they did was used. By tossing a coin they are "
-        f"right 50 times; with all that was released, and knowing about everybody else, at most {risk.presence:g} "
-        f"times. Which of two things you did is guessed right at most {risk.content:g} times of 100, instead of 50."
+        f"right 50 times; with all that {_of(several)} released, and knowing about everybody else, at most "
+        f"{risk.presence:g} times. Which of two things you did is guessed right at most {risk.content:g} times of 100, "
+        "instead of 50."
     )
 
 
-def in_words(loss: PrivacyLoss, *, delta: float) -> str:
+def in_words(loss: PrivacyLoss, *, delta: float, several: bool = False) -> str:
     """One or two sentences for somebody who has never heard of ε.
 
     Parameters
     ----------
     loss : PrivacyLoss
-        Of everything that was released about the person.
+        Of everything that one training released about the person, or several together.
     delta : float
         At which ε is told.
+    several : bool, default=False
+        Whether the loss is that of several trainings: who has more than one of them learns more than from each.
     """
     if loss == PrivacyLoss():
         return "Nothing was released about them, so nothing can be learned from it."
@@ -92,9 +95,14 @@ def in_words(loss: PrivacyLoss, *, delta: float) -> str:
     told = f"epsilon = {_up(epsilon, 100):g} at delta = {delta:g}" if epsilon < math.inf else "no finite epsilon"
     return (
         f"Whoever tosses a coin to guess whether each of 100 people was in it is right 50 times; whoever has all that "
-        f"was released, and knows everybody else, at most {risk.presence:g} times. Which of two things a person did is "
-        f"guessed right at most {risk.content:g} times of 100, instead of 50 ({told})."
+        f"{_of(several)} released, and knows everybody else, at most {risk.presence:g} times. Which of two things a "
+        f"person did is guessed right at most {risk.content:g} times of 100, instead of 50 ({told})."
     )
+
+
+def _of(several: bool) -> str:
+    """What released it."""
+    return "these trainings" if several else "this training"
 
 
 def _of_100(advantage: float) -> float:

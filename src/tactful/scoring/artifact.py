@@ -83,7 +83,7 @@ class Artifact:
     manifest_digest : str
         sha256 of the bytes of ``manifest.json``, in hexadecimal; it pins every byte of every array.
     files : mapping of str to Mapped
-        What the arrays lie over, by the name of the file.
+        What the arrays lie over, by their names; nothing if they were not read from files.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -97,10 +97,9 @@ class Artifact:
     def altered(self) -> str | None:
         """The name of a file whose bytes are no longer what was promised; None if all are. Every byte is read."""
         for name, file in self.files.items():
-            if file.content.size() != len(file.content):  # asked first: to read what was cut off ends the process
-                return name
-            if hashlib.sha256(file.content).hexdigest() != file.digest:
-                return name
+            cut = file.content.size() != len(file.content)  # asked first: to read what was cut off ends the process
+            if cut or hashlib.sha256(file.content).hexdigest() != file.digest:
+                return f"{name}.npy"
         return None
 
 
@@ -172,8 +171,8 @@ def read_artifact(folder: Path, *, manifest_digest: str | None = None) -> Artifa
         )
     entries, meta = parse_manifest(raw)
     _check_listing(folder, {f"{name}.npy" for name in entries})
-    files = {f"{name}.npy": _mapped(folder / f"{name}.npy", entry) for name, entry in entries.items()}
-    arrays = {name: _array(f"{name}.npy", files[f"{name}.npy"].content, entry) for name, entry in entries.items()}
+    files = {name: _mapped(folder / f"{name}.npy", entry) for name, entry in entries.items()}
+    arrays = {name: _array(f"{name}.npy", files[name].content, entry) for name, entry in entries.items()}
     return Artifact(
         arrays=MappingProxyType(arrays),
         meta=MappingProxyType(meta),

@@ -51,9 +51,6 @@ class Recommender:
         The approval that it serves under, as `tactful models` lists it; None for a candidate.
     expires_at : datetime or None
         When the approval ends: from then on every method that answers raises `ModelRefusedError`. None for a candidate.
-    altered : callable
-        Reads every byte of the model again, and names a file that was written to since it was loaded; else None. A
-        follower asks at each check; whoever uses `load` may ask, too.
 
     Notes
     -----
@@ -72,13 +69,13 @@ class Recommender:
     False
     """
 
-    __slots__ = ("_by", "_clock", "_everything", "_items", "altered", "expires_at")
+    __slots__ = ("_altered", "_by", "_clock", "_everything", "_items", "expires_at")
 
+    _altered: Callable[[], str | None]
     _by: Identity
     _clock: Callable[[], datetime]
     _everything: Offer
     _items: ItemModel
-    altered: Callable[[], str | None]
     expires_at: datetime | None
 
     def __init__(
@@ -93,9 +90,8 @@ class Recommender:
         altered: Callable[[], str | None] = lambda: None,
     ) -> None:
         by = Identity(model=model, version=version, approval_id=approval_id)
-        facts = {"_items": items, "_by": by, "expires_at": expires_at, "_clock": now or _system_clock}
-        facts |= {"altered": altered}
-        for name, value in (facts | {"_everything": offer(items)}).items():
+        facts = {"_items": items, "_by": by, "_everything": offer(items), "_altered": altered}
+        for name, value in (facts | {"expires_at": expires_at, "_clock": now or _system_clock}).items():
             object.__setattr__(self, name, value)
 
     @property
@@ -276,8 +272,15 @@ class Recommender:
             expires_at=self.expires_at,
             approval_id=self.approval_id,
             now=self._clock,
-            altered=self.altered,
+            altered=self._altered,
         )
+
+    def altered(self) -> str | None:
+        """The name of a file of the model that was written to since it was loaded; None if none was.
+
+        Every byte is read again. A follower asks at each check; whoever uses `load` may ask, too.
+        """
+        return self._altered()
 
     @property
     def index_bytes(self) -> int:
