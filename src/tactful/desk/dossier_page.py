@@ -167,8 +167,8 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     used = sum(row.get("training") == "admitted" for row in table["rows"])
     return {
         **_where(table),
-        "count": counted(len(table["rows"]), "entry", "entries"),
-        "used": counted(used, "entry", "entries"),
+        "count": counted(len(table["rows"]), "line"),
+        "used": counted(used, "line"),
         "judged": any("training" in row for row in table["rows"]),
         "months": months,
     }
