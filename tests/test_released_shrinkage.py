@@ -72,7 +72,7 @@ def test_pairs_of_popular_items_are_believed_sooner() -> None:
 def direct(noisy: _Floats, popularity: _Floats, sigma: float) -> _Floats:
     """The posterior mean of each pair by itself, with the mixture that was found: no table."""
     scale = popularity / np.exp(np.log(popularity).mean())
-    unit, (i, j) = shrinkage._typical(noisy, scale, sigma), shrinkage._sample(len(noisy))
+    unit, (i, j) = shrinkage._typical(noisy.__getitem__, scale, sigma), shrinkage._sample(len(noisy))
     weights = shrinkage._mixture(noisy[i, j] / sigma, unit * scale[i] * scale[j] / sigma)
     deviations = unit * np.outer(scale, scale)[..., None] / sigma * shrinkage._MULTIPLES
     variances, seen = 1 + deviations**2, noisy[..., None] / sigma
@@ -101,6 +101,23 @@ def test_it_is_symmetric_with_an_empty_diagonal_and_shrinks_toward_nothing() -> 
     assert not np.diag(found).any()
     assert (np.abs(pairs(found)) <= np.abs(pairs(noisy))).all()
     assert (pairs(found) * pairs(noisy) >= 0).all()
+
+
+@pytest.mark.parametrize("place", ["noisy", "towards", "elsewhere", "nowhere"])
+@pytest.mark.parametrize("sigma", [1.0, 0.0])
+@pytest.mark.parametrize("n", [1, 60, 300])
+def test_entries_are_shrunk_towards_what_is_expected_wherever_that_is_written(n: int, sigma: float, place: str) -> None:
+    """As the difference is shrunk, added to what is expected, whose diagonal stays; also over one of the two."""
+    _, noisy = sparse(n, 6.0, seed=4)
+    expected = 5 * symmetric_noise(np.random.default_rng(7), n, 1.0)
+    wanted = expected + shrunk_entries(noisy - expected, liked(n), sigma)
+    given = {"noisy": noisy.copy(), "towards": expected.copy(), "elsewhere": np.empty((n, n)), "nowhere": None}
+    first, towards = (
+        given[name] if place == name else value for name, value in (("noisy", noisy), ("towards", expected))
+    )
+    found = shrunk_entries(first, liked(n), sigma, towards=towards, out=given[place])
+    assert found == pytest.approx(wanted)
+    assert given[place] is None or found is given[place]
 
 
 def test_it_does_not_depend_on_the_diagonal() -> None:

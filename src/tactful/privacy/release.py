@@ -332,7 +332,8 @@ class PrivateRelease:
         multiplier = self._plan.event(name).noise_multiplier
         exact = statistic()
         self._ledger.open(self._debit, name)
-        noisy = exact + self._noise.draw(multiplier * SCALE, exact.size)
+        noisy = self._noise.draw(multiplier * SCALE, exact.size)
+        noisy += exact
         self._ledger.released(self._debit, name)
         return noisy / SCALE, multiplier
 

@@ -118,7 +118,7 @@ def denoised(gram: ItemGram, popularity: ItemPopularity, features: ItemFeatures 
         expected = low_rank(gram.values, gram.sigma, span=span)
     else:
         expected = low_rank(gram.values, gram.sigma, rank=1)
-    made: _Floats = expected + shrunk_entries(gram.values - expected, np.sqrt(weighted), gram.sigma)
+    made = shrunk_entries(gram.values, np.sqrt(weighted), gram.sigma, towards=expected, out=expected)
     made[np.diag_indices(len(made))] = _diagonal(np.diag(gram.values), weighted, gram.diagonal_sigma)
     return made
 

@@ -64,21 +64,27 @@ class KrylovSpace:
         """One block more: the image of the last, without what lies along the basis. Twice is enough (Kahan)."""
         here, ahead = slice(self.size, self.size + BLOCK), slice(self.size + BLOCK, self.size + 2 * BLOCK)
         known, image = self._vectors[: here.stop], self._vectors[ahead]
+        latest = slice(max(here.start - BLOCK, 0), here.stop)
 
         def multiplied(strip: slice) -> Reals:
-            """What a strip of the image, which is there afterwards, adds to its products with the basis."""
+            """What a strip of the image, which is there afterwards, adds to its products with the latest vectors."""
             np.matmul(known[here], self._matrix[:, strip], out=image[:, strip])
+            return image[:, strip] @ known[latest, strip].T
+
+        def reduced(strip: slice) -> Reals:
+            """What a strip adds to the products with the whole basis, once what lies along the latest is taken off."""
+            image[:, strip] -= along_latest @ known[latest, strip]
             return image[:, strip] @ known[:, strip].T
 
-        def without(strip: slice) -> Reals:
-            """What a strip of the image adds to its products once what lies along the basis is taken off."""
+        def cleared(strip: slice) -> None:
+            """What still lies along the basis, which is rounding, is taken off a strip of the image."""
             image[:, strip] -= along @ known[:, strip]
-            return image[:, strip] @ known[:, strip].T
 
-        along = sum(each(multiplied, self._strips))
+        along_latest = sum(each(multiplied, self._strips))
+        along = sum(each(reduced, self._strips))
+        each(cleared, self._strips)
         self._products[here, : here.stop] = along
-        along = sum(each(without, self._strips))
-        each(without, self._strips)
+        self._products[here, latest] += along_latest
         following, self._last = qr(image.T, mode="economic", check_finite=False)
         image[:] = following.T
         self.size = here.stop

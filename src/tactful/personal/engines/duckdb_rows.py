@@ -42,15 +42,13 @@ _RANGE = " AND a.person >= {} AND a.person < {}"
 # MD5 needs no key of its own: the pseudonym is an HMAC under a secret key, so nobody without it can tell or choose
 # which items of a person are kept. Only those with more than k items are hashed. The item's id, not its position,
 # decides: reordering the catalogue or adding to it changes nothing. No other person's rows enter.
+# Two of a person's items with one MD5 would be a collision under a prefix that nobody knows.
 _DRAWN = """
-SELECT d.entry FROM (
-  SELECT l.entry, l.max_items,
-    ROW_NUMBER() OVER (PARTITION BY l.person ORDER BY MD5(CONCAT(p.pseudonym, ':', i.item_id)), l.item) AS place
-  FROM long_held l
-  JOIN people p ON p.person = l.person
-  JOIN items i ON i.item = l.item
-) AS d
-WHERE d.place <= d.max_items
+SELECT UNNEST(MIN_BY(l.entry, MD5(CONCAT(p.pseudonym, ':', i.item_id)), {})) AS entry
+FROM long_held l
+JOIN people p ON p.person = l.person
+JOIN items i ON i.item = l.item
+GROUP BY l.person
 """
 
 
@@ -132,11 +130,10 @@ class _Reader:
             "entry": entries,
             "person": np.repeat(people, lengths)[entries],
             "item": items[entries],
-            "max_items": np.full(len(entries), self.max_items),
         }
         self.session.put("long_held", pa.table(asked))
         try:
-            drawn = self.session.query(_DRAWN)["entry"]
+            drawn = self.session.query(_DRAWN.format(self.max_items))["entry"]
         finally:
             self.session.drop("long_held")
         stays = np.repeat(lengths <= self.max_items, lengths)
