@@ -139,6 +139,17 @@ def test_without_noise_short_histories_are_ranked_as_by_ease() -> None:
         assert scores(fitted.model_, history)[apart] == pytest.approx(wanted[apart], rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.parametrize("sigma", [2.0, 12.0])
+def test_pairs_that_were_not_centred_are_never_below_nothing_and_centred_ones_are(sigma: float) -> None:
+    """Not for want of noise: the released pairs of short histories lie on both sides."""
+    short, long = (tasteful(5, length=length, sigma=sigma)[0] for length in (3, 12))
+    assert not short.gram.query.centred
+    assert short.gram.values.min() < 0
+    assert denoised(short.gram, short.popularity).min() >= 0
+    assert long.gram.query.centred
+    assert denoised(long.gram, long.popularity).min() < 0
+
+
 def permuted(released: ItemGram, turn: NDArray[np.int64]) -> ItemGram:
     """The same Gram with its rows in another order."""
     query = released.query

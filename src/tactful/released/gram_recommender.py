@@ -47,6 +47,9 @@ class GramRecommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn publ
        that go together rather than directions: their rank is one;
     2. what single pairs have beyond that (`tactful.released.shrinkage`).
 
+    Of short histories every pair is a sum of what people add to it, none of them less than 0, and what comes out below
+    0 is moved there. Centred ones have pairs on both sides of 0.
+
     The ridge covers two kinds of noise. That of the release has its edge at 2σ√M. And people are a sample: each adds at
     most 1 to the sum of squares of pairs, so n of them scatter by at most √(2n)/M an entry, whose edge is 2√(2n/M);
     it counts three times, since it is not spread as evenly as noise. With few people the first is larger by far.
@@ -119,6 +122,8 @@ def denoised(gram: ItemGram, popularity: ItemPopularity, features: ItemFeatures 
     else:
         expected = low_rank(gram.values, gram.sigma, rank=1)
     made = shrunk_entries(gram.values, np.sqrt(weighted), gram.sigma, towards=expected, out=expected)
+    if not gram.query.centred:
+        np.maximum(made, 0.0, out=made)  # as every pair that was not centred is
     made[np.diag_indices(len(made))] = _diagonal(np.diag(gram.values), weighted, gram.diagonal_sigma)
     return made
 
