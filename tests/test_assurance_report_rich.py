@@ -191,6 +191,21 @@ def test_leakage_is_told_against_popularity(page: str) -> None:
     assert "Not drawn: 1 of 3, of which nothing can be told." in text
 
 
+def test_what_was_not_tried_is_not_told_as_if_it_had_been() -> None:
+    """No released value is spoken of where no guess was made, and its budget is said to have gone back."""
+    base = rich_assessment()
+    blind = estimate(0.5, 0.5)
+    untried = replace(base.guessing["age"], levels=(), auc=blind, popularity_auc=blind)
+    page = full(replace(base, guessing={"age": untried, "household": untried}))
+    text = words(part(page, "guessing"))
+    assert "Not tried, for any attribute" in text
+    assert "given back to the budget" in text
+    assert "released values cannot tell" not in text.lower()
+    assert "but for how well groups can be guessed" not in words(page)
+    mixed = words(part(full(replace(base, guessing={**base.guessing, "income": untried})), "guessing"))
+    assert "income none: not tried – – – –" in mixed
+
+
 def test_who_pays_for_the_noise_is_told_where_it_can_be(page: str) -> None:
     """The excess gap with its interval, or that it may be nothing."""
     text = words(part(page, "noise"))

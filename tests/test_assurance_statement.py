@@ -19,9 +19,12 @@ import yaml
 import tactful.assurance.statement as module
 from assurance_attacks import AUDIT, MEMBERSHIP
 from assurance_mutations import at, changed, numbers, paths, settled
+from assurance_report_worlds import rich_assessment
 from assurance_worlds import Pair, summary
 from tactful.assurance import evidence
 from tactful.assurance.attacks import AuditFacts, MembershipFacts
+from tactful.assurance.card import model_card
+from tactful.assurance.report import fairness_report
 from tactful.assurance.statement import UNPROTECTED, privacy_statement, validate
 from tactful.assurance.summary import Curator, PolicyFacts, RunSummary
 from tactful.config import TrainingConfig
@@ -52,6 +55,22 @@ def ours(**changes: Any) -> dict[str, Any]:
 
 ATTACKED_STATEMENT = whole(**ATTACKED)
 PLAIN_STATEMENT = whole()
+
+
+def test_a_release_that_was_not_made_is_told_so_everywhere() -> None:
+    """Statement, card and report say which release was debited, not asked and given back; the others are paid for."""
+    run = summary()
+    some = replace(run, losses=(*run.losses[:-1], replace(run.losses[-1], given_back=True)))
+    assessment = rich_assessment()
+    states = [(each["name"], each["state"]) for each in loaded(some)["tactful"]["releases"]]
+    assert states == [(r.name, "given back" if r.name == "evaluation" else "released") for r in run.losses]
+    sentence = "Not asked, so nothing of it was released and its part was given back: evaluation."
+    assert sentence in loaded(some)["deployment"]["model"]["access_type_description"]
+    assert sentence in model_card(some, assessment)
+    assert fairness_report(some, assessment).count("not asked: given back to the budget") == 1
+    for document in (privacy_statement(run), model_card(run, assessment), fairness_report(run, assessment)):
+        assert "Not asked" not in document
+        assert "not asked" not in document
 
 
 # --- epsilon again, from the statement alone ---

@@ -218,6 +218,8 @@ def test_cancelling_gives_back_only_what_was_never_opened(ledger: BudgetLedger, 
     ledger.open(debit, "gram")
     ledger.released(debit, "popularity")
     assert ledger.cancel(debit) == ("people",)
+    assert ledger.given_back("a") == ("people",)
+    assert ledger.given_back("b") == ()
     assert states(ledger) == {"popularity": "released", "gram": "opened", "people": "cancelled"}
     expected = epsilon_at(math.hypot(mu_at(1.0, DELTA), mu_at(2.0, DELTA)), DELTA)
     assert spent(ledger)[0] == pytest.approx(expected, rel=1e-6)

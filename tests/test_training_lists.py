@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from repository_world import World, write_world
 from tactful import judging
@@ -27,6 +28,19 @@ def town(folder: Path, *, planted: bool) -> World:
         ages = [{"user_id": name, "age": ("young", "old")[n % 2]} for n, name in enumerate(world.user_ids) if n % 10]
         world.rewrite("attributes", ages)
     return world
+
+
+def test_a_guess_that_too_few_people_left_unmade_is_said_to_be_given_back(tmp_path: Path) -> None:
+    """The statement of a run that had no two groups to tell apart lists the guesses as not made; all else was."""
+    privacy = {"epsilon": 6.0, "population_at_most": 300}
+    world = write_world(tmp_path, model="small", people=300, user_id=lambda n: f"person {n}", privacy=privacy)
+    text = world.config.read_text(encoding="utf-8")
+    world.config.write_text(text.replace("minimum_people = 5\n", "minimum_people = 80\nleakage = true\n"))
+    with world.entered():
+        assert train(world.config).status == "candidate"
+        (file,) = world.folder.rglob("privacy_statement.yaml")
+    releases = yaml.safe_load(file.read_text(encoding="utf-8"))["tactful"]["releases"]
+    assert [each["name"] for each in releases if each["state"] == "given back"] == ["guesses"]
 
 
 @pytest.mark.prove

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from math import inf, sqrt
 from pathlib import Path
@@ -429,7 +429,7 @@ class _Run:
         Losses are those of the whole plan, which was fixed and paid for beforehand: what released values then left
         unasked was given back to the budget, but a guarantee does not rest on what turned out.
         """
-        told, policy = self.settings.model, self.settings.policy
+        told, policy, unasked = self.settings.model, self.settings.policy, self.ledger.given_back(self.id)
         since_first = self.ledger.status().since_first
         losses = {part: self.plan.loss(part) for part in _PARTITIONS}
         return RunSummary(
@@ -448,7 +448,7 @@ class _Run:
             budget=self.budget,
             limit=self._limit(),
             period_days=self.settings.budget.period_days,
-            losses=tuple(_facts(event) for event in self.plan.events),
+            losses=tuple(_facts(event, unasked) for event in self.plan.events),
             scale=SCALE,
             partition_loss={p: (sqrt(x.mu_squared), x.epsilon(self.plan.budget.delta)) for p, x in losses.items()},
             since_first_epsilon=inf if since_first is None or since_first.epsilon is None else since_first.epsilon,
@@ -508,8 +508,8 @@ class _Run:
             )
 
 
-def _facts(event: GaussianEvent) -> ReleaseFacts:
-    """One release as the documents tell it."""
+def _facts(event: GaussianEvent, unasked: Collection[str]) -> ReleaseFacts:
+    """One release as the documents tell it, and whether it was asked at all."""
     return ReleaseFacts(
         name=event.name,
         partitions=event.partitions,
@@ -518,4 +518,5 @@ def _facts(event: GaussianEvent) -> ReleaseFacts:
         sensitivity="1 (L2 norm of what one person adds, exact in integers of 2^-30)",
         slack_epsilon=event.slack.epsilon,
         tail=event.slack.tail,
+        given_back=event.name in unasked,
     )

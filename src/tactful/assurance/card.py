@@ -165,7 +165,7 @@ def _privacy(summary: RunSummary) -> str:
         f"Unit: {plain(summary.unit).rstrip('.')}. {claim} ε = {summary.budget.epsilon:g}, δ = "
         f"{summary.budget.delta:g}. Everything released since the first debit amounts to ε = "
         f"{summary.since_first} at δ = {summary.limit.delta:g}; the limit is ε = "
-        f"{summary.limit.epsilon:g}. The privacy statement has every figure."
+        f"{summary.limit.epsilon:g}. The privacy statement has every figure.{summary.unasked}"
     )
     return f"{text}\n\n{table(['people', 'μ', 'ε', 'δ'], rows)}"
 

@@ -96,12 +96,13 @@ def _groups(assessment: FairnessAssessment) -> dict[str, Any]:
     }
 
 
-def _beyond(assessment: FairnessAssessment) -> dict[str, tuple[Shown, ...]]:
+def _beyond(assessment: FairnessAssessment) -> dict[str, tuple[Shown, ...] | bool]:
     """What was measured beyond how groups are served."""
     return {
         "items": items_shown(assessment),
         "shaped": shaped_shown(assessment),
         "guessing": guessing_shown(assessment.guessing),
+        "guessed": any(found.levels for found in assessment.guessing.values()),
         "coverage": coverage_shown(assessment.coverage),
         "noise": noise_shown(assessment),
     }

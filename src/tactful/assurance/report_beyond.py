@@ -24,6 +24,11 @@ from tactful.assurance.summary import about, listed, readable
 from tactful.errors import counted
 
 _HEAD = "head_share"
+_NOT_TRIED = (
+    "Of no attribute were there two groups with enough people to be told apart. So no guess was made, nothing of it "
+    "was released, and what the run had set aside for it was given back to the budget. That lists give nothing away "
+    "does not follow."
+)
 _DRAWN = 14  # a plot of more lines is read by nobody; the table has them all
 
 
@@ -50,7 +55,10 @@ def guessing_shown(guessing: Mapping[str, Guessing]) -> tuple[Shown, ...]:
     rows = [
         replace(chart_row(readable(name), few_words(g.people), g.auc), second=g.popularity_auc)
         for name, g in guessing.items()
+        if g.levels
     ]
+    if not rows:
+        return (Shown(title="Not tried, for any attribute", note=_NOT_TRIED),)
     shown = Shown(
         title="AUC of the guess that was tried",
         header=("Attribute", "Groups told apart", "Model's list", "Interval", "Popularity list", "Interval"),
@@ -164,9 +172,11 @@ def _selection(shares: Mapping[str, Estimate]) -> str:
 def _guess(name: str, found: Guessing) -> tuple[str, ...]:
     """One attribute as a line of the table."""
     model, popular = found.auc, found.popularity_auc
+    if not found.levels:
+        return readable(name), "none: not tried", "–", "–", "–", "–"
     return (
         readable(name),
-        listed(found.levels) or "none: not tried",
+        listed(found.levels),
         said(model),
         reach(model),
         said(popular),

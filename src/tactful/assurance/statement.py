@@ -187,6 +187,7 @@ def _said(summary: RunSummary) -> dict[str, Any]:
         "sensitive": list(summary.policy.sensitive_categories),
         "tuning": summary.tuning,
         "tuning_words": _TUNING[summary.tuning],
+        "unasked": summary.unasked,
         "period_words": _period(summary.period_days),
         "since_first": summary.since_first,
         "utility": _utility(summary),
@@ -251,6 +252,7 @@ def _release(release: ReleaseFacts, scale: int) -> dict[str, Any]:
     """One release."""
     return {
         "name": release.name,
+        "state": "given back" if release.given_back else "released",
         "about": list(release.partitions),
         "noise_multiplier": release.noise_multiplier,
         "sigma": release.sigma,

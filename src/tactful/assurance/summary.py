@@ -69,6 +69,8 @@ class ReleaseFacts:
         The noise and the most one person can change, in words and natural units.
     slack_epsilon, tail : float
         The sampler's own error: added to ε, and the probability that the bound on it does not cover.
+    given_back : bool
+        It was debited and then not asked, so that its part went back to the budget: nothing of it was released.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ReleaseFacts:
     sensitivity: str
     slack_epsilon: float
     tail: float
+    given_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +221,12 @@ class RunSummary:
     def method(self) -> Literal["tactful", "dpals"]:
         """The method by the name that configurations and benchmarks have for it."""
         return "dpals" if self._steps else "tactful"
+
+    @property
+    def unasked(self) -> str:
+        """Which releases were debited and never made, in a sentence that follows another; empty if all were made."""
+        names = ", ".join(release.name for release in self.losses if release.given_back)
+        return f" Not asked, so nothing of it was released and its part was given back: {names}." if names else ""
 
     @property
     def _steps(self) -> int:

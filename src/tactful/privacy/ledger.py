@@ -247,6 +247,11 @@ class BudgetLedger:
                 transaction.append("budget.cancelled", {"id": debit, "names": names})
         return balance.losses([line for line in lines if line.state in ("opened", "released")])
 
+    def given_back(self, run: str) -> tuple[str, ...]:
+        """The events of a run that were debited, never opened and given back, by name."""
+        lines = Balance.replay(self._records.entries(KINDS)).lines.values()
+        return tuple(line.event.name for line in lines if line.run == run and line.state == "cancelled")
+
     def status(self, at: datetime | None = None) -> BudgetStatus:
         """The books now, or as they stood at an earlier time.
 
