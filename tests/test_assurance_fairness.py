@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from assurance_worlds import Served, planted, whole_release
 from tactful.assurance.fairness import AttributeResult, FairnessAssessment, FairnessRule, assess
 from tactful.assurance.groups import Group, merge_small
-from tactful.assurance.intervals import Interval
-from tactful.assurance.verdicts import Statistic
+from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.verdicts import Statistic, judge
 from tactful.errors import ConfigError
 from tactful.personal.attributes import OTHER, UNDISCLOSED
 from tactful.privacy.sums import Cell, EvaluationSums, Measured
@@ -59,6 +59,19 @@ def age(assessment: FairnessAssessment) -> AttributeResult:
 def test_a_planted_world_gets_its_verdict(groups: Served, sigma: float, expected: str) -> None:
     """Both rules agree where the world is clear, and neither speaks where it is not."""
     assert statuses(judged(groups, sigma=sigma)) == [expected, expected]
+
+
+def test_a_failed_rule_whose_gap_may_be_nearly_anything_quotes_no_figure() -> None:
+    """All that is possible breaks the rule, and yet nobody can say how large the gap is: no point."""
+    rule = FairnessRule(name="r", attribute="age", metric="ndcg@10", statistic="ratio", bound=0.8)
+    wide = Estimate(value=0.0, interval=Interval(low=0.0, high=0.78))
+    found = judge(rule, wide, lowest="old", highest="young", unmeasured=())
+    assert found.status == "fail"
+    assert found.estimate is None
+    assert "cannot tell how large the gap is" in found.reason
+    assert "anything from 0% to 78%" in found.reason
+    assert "All of that breaks the rule" in found.reason
+    assert "looks worst served" not in found.reason
 
 
 EQUAL: Served = {"young": (9000, 0.3), "middle": (9000, 0.3), "old": (9000, 0.3)}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tactful.assurance import intervals
 from tactful.assurance import spread as spreads
 from tactful.assurance.intervals import (
+    Estimate,
     Interval,
     critical_value,
     mean_estimate,
@@ -306,6 +307,31 @@ def test_no_spread_at_all_would_cover_too_little(monkeypatch: pytest.MonkeyPatch
     kinds = ("0 or 1", "ranked, mass at 0", "shares of few")
     rows = benchmark_coverage(100, sizes=(200,), kinds=kinds, groups=(), noises=("little",))
     assert max(row.coverage for row in rows) < BOUNDED[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "tells"),
+    [
+        (0.0, 0.0, 0.103, True),
+        (0.0, 0.0, 0.546, False),
+        (0.0, 0.0, 0.779, False),
+        (1.0, 0.286, 1.0, False),
+        (1.0, 0.79, 1.0, True),
+        (0.641, 0.249, 1.0, False),
+        (0.641, 0.3, 1.0, True),
+        (0.372, 0.053, 0.877, False),
+        (0.3, 0.3, 0.3, True),
+        (None, 0.2, 0.3, False),
+    ],
+)
+def test_a_guess_is_said_where_its_interval_leaves_out_a_good_part(
+    value: float | None, low: float, high: float, tells: bool
+) -> None:
+    """A quarter of what is possible; half of it where the guess was cut off at an end."""
+    for scale in (1.0, 2.0):
+        given = None if value is None else value * scale
+        interval = Interval(low=low * scale, high=high * scale)
+        assert Estimate(value=given, interval=interval, range=scale).tells is tells
 
 
 def test_everybodys_metrics_come_with_intervals() -> None:

@@ -69,15 +69,24 @@ class Estimate:
 
     @property
     def tells(self) -> bool:
-        """Whether there is a guess worth saying aloud: the interval leaves out a tenth of the range."""
-        return self.value is not None and self.interval.high - self.interval.low <= _TELLS_SOMETHING * self.range
+        """Whether there is a guess worth saying aloud: the interval leaves out a good part of the range.
+
+        A guess at an end of its interval was cut off there, as a share below 0 is, and reads like a finding about all
+        or nothing: it has to leave out more.
+        """
+        if self.value is None:
+            return False
+        low, high = self.interval.low, self.interval.high
+        most = _CUT_OFF if low < high and self.value in (low, high) else _TELLS_SOMETHING
+        return high - low <= most * self.range
 
     def as_json(self) -> dict[str, float | None]:
         """The estimate as plain values: ``value``, ``low``, ``high``."""
         return {"value": self.value, "low": self.interval.low, "high": self.interval.high}
 
 
-_TELLS_SOMETHING = 0.9
+_TELLS_SOMETHING = 0.75
+_CUT_OFF = 0.5
 
 
 def critical_value(confidence: float, *, comparisons: int = 1) -> float:

@@ -95,7 +95,8 @@ def _items(key: str, column: str, groups: Mapping[str, ItemGroupResult]) -> Show
         rows=tuple(_item_row(name, groups[name]) for name in order),
         note=_exposure(groups),
         caption="Upper bar, filled dot: share of the places shown. Lower bar, hollow dot: share of what the same "
-        f"people went on to use. Upright stroke: share of the catalogue.{left}",
+        "people went on to use. Upright stroke: share of the catalogue. Each share lies within 0 and 1 and has noise "
+        f"of its own: together they need not come to 1.{left}",
     )
 
 

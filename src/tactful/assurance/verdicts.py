@@ -165,13 +165,12 @@ def judge(
         status = "fail"
     elif gap.value is not None and math.isfinite(gap.value) and rule.kept_by(gap.interval) and not missing:
         status = "pass"
-    quoted = gap.tells or status != "insufficient evidence"
-    seen = _seen(rule, gap, lowest, highest) if quoted else _unseen(rule, gap.interval)
+    seen = _seen(rule, gap, lowest, highest) if gap.tells else _unseen(rule, gap.interval, status)
     nothing = f"No group has a {metric_name(rule.metric)} above zero that could be compared, so nothing can be said."
     return Verdict(
         status=status,
         reason=nothing if gap.value is None else f"{seen} {_therefore(rule, gap.interval, status, missing)}",
-        estimate=gap.value if quoted else None,
+        estimate=gap.value if gap.tells else None,
         interval=gap.interval,
         rule=rule,
     )
@@ -213,7 +212,7 @@ def _seen(rule: FairnessRule, gap: Estimate, lowest: str, highest: str) -> str:
     return f"{seen} Between {both} it could be anything {reach}."
 
 
-def _unseen(rule: FairnessRule, interval: Interval) -> str:
+def _unseen(rule: FairnessRule, interval: Interval, status: Status) -> str:
     """That the released values allow nearly everything, without a figure that would be taken for an estimate."""
     low, high = interval.low, interval.high
     first, second = _PLACES[_better(rule.metric)]
@@ -222,8 +221,9 @@ def _unseen(rule: FairnessRule, interval: Interval) -> str:
         if rule.statistic == "ratio"
         else f"could lie anything from {low:.3f} to {high:.3f} below that of the {second}"
     )
+    open_ = "cannot tell" if status == "insufficient evidence" else "cannot tell how large the gap is"
     return (
-        "The released values cannot tell: with so few people, and the noise that protects them, "
+        f"The released values {open_}: with so few people, and the noise that protects them, "
         f"{metric_name(rule.metric)} of the {first} group {reach}."
     )
 
