@@ -30,6 +30,7 @@ from tactful.assurance.fairness_record import (
 from tactful.assurance.intervals import Estimate, Interval
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_writing import CandidateWriter
+from tactful.assurance.report import fairness_report
 from tactful.assurance.submission import submit
 from tactful.errors import ApprovalRefusedError
 from tactful.scoring.artifact import write_artifact
@@ -230,3 +231,38 @@ class TestFigures:
         told = json.loads(fairness_document(wild, created="now"), parse_constant=lambda name: pytest.fail(name))
         assert told["created"] == "now"
         assert set(told["verdicts"]) == set(base.verdicts)
+
+
+def test_no_metric_says_what_the_report_withholds() -> None:
+    """A gap whose ratio leaves everything open has no difference either, on the page and in MLflow; groups likewise."""
+    base = rich_assessment()
+    age = base.attributes["age"]
+    open_ = Estimate(value=0.1, interval=Interval(low=0.0, high=1.0))
+    edge = Estimate(value=0.0, interval=Interval(low=0.0, high=0.7))
+    groups = {
+        **age.by_group,
+        "45-54": replace(age.by_group["45-54"], metrics={**age.by_group["45-54"].metrics, "ndcg@10": edge}),
+    }
+    told = replace(age, by_group=groups, ratio={**age.ratio, "ndcg@10": open_})
+    metrics = fairness_metrics(replace(base, attributes={**base.attributes, "age": told}))
+    page = fairness_report(summary(), replace(base, attributes={"age": told}, intersections={}))
+    assert "cannot tell how the worst-served group compares with the best-served one" in page
+    withheld = {f"fairness.age.ndcg_at_10.{name}" for name in ("difference", "ratio", "45-54")}
+    assert withheld <= set(fairness_metrics(base))
+    assert not withheld & set(metrics)
+    assert set(fairness_metrics(base)) - set(metrics) == withheld
+
+
+def test_a_gap_between_groups_of_which_only_one_has_a_figure_is_no_metric() -> None:
+    """Nobody can say between whom such a gap would be."""
+    base = rich_assessment()
+    age = base.attributes["age"]
+    open_ = Estimate(value=0.5, interval=Interval(low=0.0, high=1.0))
+    first, *others = age.compared
+    groups = {
+        **age.by_group,
+        **{n: replace(age.by_group[n], metrics={**age.by_group[n].metrics, "ndcg@10": open_}) for n in others},
+    }
+    told = fairness_metrics(replace(base, attributes={**base.attributes, "age": replace(age, by_group=groups)}))
+    assert f"fairness.age.ndcg_at_10.{first}" in told
+    assert "fairness.age.ndcg_at_10.difference" not in told

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 
 from tactful.assurance.assessment import FairnessAssessment
 from tactful.assurance.intervals import Estimate
-from tactful.assurance.report_figures import everything, tells
+from tactful.assurance.report_figures import everything, gaps_told, tells
 
 DOCUMENT = "fairness.json"
 TABLE = "fairness_by_group.json"
@@ -57,6 +57,9 @@ def fairness_table(assessment: FairnessAssessment) -> str:
 def fairness_metrics(assessment: FairnessAssessment) -> dict[str, float]:
     """Figures by the names that runs are compared by: ``fairness.age.ndcg_at_10.young``, ``….ratio``, ``….difference``.
 
+    What the report withholds, as it cannot tell, has no metric either: `tactful.assurance.report_figures` decides for
+    both.
+
     Parameters
     ----------
     assessment : FairnessAssessment
@@ -68,7 +71,7 @@ def fairness_metrics(assessment: FairnessAssessment) -> dict[str, float]:
     """
     named: dict[str, float] = {}
     for parts, estimate in _figures(assessment):
-        if estimate.value is not None and tells(estimate):
+        if estimate.value is not None:
             named[_free(_safe(("fairness", *parts)), named)] = estimate.value
     return named | {f"fairness.rules.{word}": float(n) for word, n in _tally(assessment).items()}
 
@@ -91,14 +94,14 @@ def _tally(assessment: FairnessAssessment) -> dict[str, int]:
 
 
 def _figures(assessment: FairnessAssessment) -> Iterator[tuple[tuple[str, str, str], Estimate]]:
-    """Attribute, metric and group or gap of every figure; gaps first, so that no group takes their name."""
+    """Attribute, metric and group or gap of what the report says as a figure; gaps first, to keep their names."""
     for name, result in everything(assessment).items():
-        gaps: Mapping[str, Mapping[str, Estimate]] = {"difference": result.difference, "ratio": result.ratio}
-        for word, table in gaps.items():
-            yield from (((name, metric, word), estimate) for metric, estimate in table.items())
+        for metric in result.difference:
+            yield from (((name, metric, word), estimate) for word, estimate in gaps_told(result, metric).items())
     for name, result in everything(assessment).items():
         for label, group in result.by_group.items():
-            yield from (((name, metric, label), estimate) for metric, estimate in group.metrics.items())
+            told = ((metric, estimate) for metric, estimate in group.metrics.items() if tells(estimate))
+            yield from (((name, metric, label), estimate) for metric, estimate in told)
 
 
 def _rows(assessment: FairnessAssessment) -> Iterator[_Row]:

@@ -67,6 +67,18 @@ def tells(estimate: Estimate) -> bool:
     return estimate.tells and math.isfinite(estimate.interval.high - estimate.interval.low)
 
 
+def gaps_told(result: AttributeResult, metric: str) -> dict[str, Estimate]:
+    """The gaps of a metric that are worth saying, ``difference`` and ``ratio``: both or neither, on page and in MLflow.
+
+    Neither is said where one of them leaves nearly everything open, or fewer than two of the groups have a figure.
+    """
+    found = {"difference": result.difference.get(metric), "ratio": result.ratio.get(metric)}
+    gaps = {word: gap for word, gap in found.items() if gap is not None and gap.value is not None}
+    groups = {name: result.by_group[name].metrics.get(metric) for name in result.compared}
+    ends = apart({name: estimate for name, estimate in groups.items() if estimate is not None})
+    return gaps if ends and "difference" in gaps and all(map(tells, gaps.values())) else {}
+
+
 def said(estimate: Estimate | None, places: int = 3) -> str:
     """A figure, that nothing can be told, or a dash where nothing was measured."""
     if estimate is None:

@@ -15,6 +15,7 @@ from tactful.assurance.report_figures import (
     apart,
     chart_row,
     few_words,
+    gaps_told,
     reach,
     rule_metrics,
     said,
@@ -132,7 +133,7 @@ def _gap(result: AttributeResult, metric: str) -> str:
     low, high = sides(metric)
     if difference is None or difference.value is None:
         return "There are not two groups with enough people to be compared."
-    if not tells(difference) or (ratio is not None and ratio.value is not None and not tells(ratio)):
+    if not gaps_told(result, metric):
         return (
             f"The released values cannot tell how the {low} group compares with the {high} one: they may be anything "
             f"from {reach(difference)} apart."
@@ -211,7 +212,7 @@ def _noise(key: str, name: str, result: AttributeResult, confidence: float) -> S
     """What the noise takes from each group of one attribute."""
     plot = _plot(key, name, NOISE_COST, result, confidence)
     costs = {label: group.metrics[NOISE_COST] for label, group in _compared(result) if NOISE_COST in group.metrics}
-    note = NOTHING_TOLD if plot.folded else _excess(costs, result.difference.get(NOISE_COST))
+    note = NOTHING_TOLD if plot.folded else _excess(costs, gaps_told(result, NOISE_COST).get("difference"))
     return replace(plot, title=f"By {readable(name)}", text="", note=note)
 
 
@@ -223,7 +224,7 @@ def _compared(result: AttributeResult) -> Sequence[tuple[str, GroupResult]]:
 def _excess(costs: dict[str, Estimate], difference: Estimate | None) -> str:
     """The part of the gaps between groups that is there because of the noise."""
     ends = apart(costs)
-    if ends is None or difference is None or difference.value is None or not tells(difference):
+    if ends is None or difference is None:
         return f"Which group would pay most for more noise: {CANNOT_TELL}."
     least, most = ends
     size = f"{said(difference)} ({reach(difference)})"

@@ -8,7 +8,7 @@ from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.charts import rule_chart
 from tactful.assurance.intervals import Estimate, Interval, critical_value
 from tactful.assurance.metrics import METRICS
-from tactful.assurance.report_figures import Shown, everything, percents, rule_metrics, sides, tells
+from tactful.assurance.report_figures import Shown, everything, gaps_told, percents, rule_metrics, sides
 from tactful.assurance.summary import about, metric_name, readable
 from tactful.assurance.verdicts import Verdict
 from tactful.errors import counted
@@ -61,12 +61,12 @@ def verdict_card(index: int, verdict: Verdict, assessment: FairnessAssessment) -
 def worst_gap(assessment: FairnessAssessment) -> str:
     """The largest gap in quality of service that can be told, in a sentence, or that there is none."""
     ratios = [
-        (ratio, name, metric)
+        (gaps_told(result, metric).get("ratio"), name, metric)
         for name, result in everything(assessment).items()
         for metric, ratio in result.ratio.items()
         if ratio.value is not None and metric in {*_SERVICE, *_served(assessment)}
     ]
-    gaps = [(ratio.value, name, metric) for ratio, name, metric in ratios if ratio.value is not None and tells(ratio)]
+    gaps = [(told.value, name, metric) for told, name, metric in ratios if told is not None and told.value is not None]
     if not ratios:
         return "No two groups had enough people to be compared, so no gap was measured."
     if not gaps:
