@@ -168,6 +168,30 @@ def test_a_withdrawal_counts_at_once_and_giving_again_is_as_easy(imported: Tactf
     assert "CANARY" not in str([entry.body for entry in records(folder).entries()])
 
 
+def test_a_withdrawal_that_serving_does_not_hear_of_says_so_last(imported: Tactful, folder: Path) -> None:
+    """Where the journal knows of no list, the last line says it and the object, too; nothing of it where it is about
+    something else than recommendations.
+    """
+    alone = imported("withdraw", ANN, "--purpose", "personalization")
+    assert (alone.code, alone.json["serving_hears"]) == (0, False)
+    assert alone.err.strip().splitlines()[-1].startswith("SERVING DOES NOT HEAR OF IT")
+    other = imported("withdraw", ANN, "--purpose", "fairness.assessment")
+    assert other.json["serving_hears"]
+    assert "SERVING" not in other.err
+
+
+def test_a_withdrawal_says_what_it_leaves_in_force(imported: Tactful, folder: Path) -> None:
+    """Fairness purposes are not part of personalization: they are named, with the purpose that withdraws them."""
+    assert imported("give", ANN, "--purpose", "fairness").code == 0
+    found = imported("withdraw", ANN, "--purpose", "personalization")
+    assert found.json["still_given"] == ["fairness.assessment", "fairness.mitigation", "fairness"]
+    assert "still in force" in found.err
+    assert "--purpose fairness" in found.err
+    rest = imported("withdraw", ANN, "--purpose", "fairness")
+    assert rest.json["still_given"] == []
+    assert "still in force" not in rest.err
+
+
 @pytest.mark.prove
 def test_who_was_never_heard_of_can_withdraw(tactful: Tactful, folder: Path) -> None:
     """It is recorded all the same, for their data may come later; and it is said that nobody is known by this id."""

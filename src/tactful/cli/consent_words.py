@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,13 @@ def tell_effect(told: Mapping[str, Any]) -> None:
     at = f" at `{by['purpose']}`; give that as well" if by.get("purpose") else ""
     why = "" if at else f" ({told['reason']})"
     show.say(f"recorded, WITHOUT EFFECT: {told['state']}{at}{why}")
+
+
+def tell_remaining(given: Sequence[str]) -> None:
+    """Which purposes a withdrawal leaves in force, and how they are withdrawn."""
+    if given:
+        tops = " or ".join(f"--purpose {name}" for name in sorted({name.partition(".")[0] for name in given}))
+        show.say(f"still in force, as it was not about them: {', '.join(given)}; to withdraw them, too: {tops}")
 
 
 def tell_models(models: list[dict[str, Any]], unknown: str | None) -> None:

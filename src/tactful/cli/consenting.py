@@ -14,16 +14,17 @@ import typer
 from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, consent
-from tactful.cli.consent_words import Look, tell_added, tell_effect, tell_models, tell_standing
+from tactful.cli.consent_words import Look, tell_added, tell_effect, tell_models, tell_remaining, tell_standing
 from tactful.cli.subject import desk_of, person_id
 from tactful.desk.consent_standing import consent_standing, is_known, models_of, one_standing
+from tactful.desk.dossier_rows import RECOMMENDING
 from tactful.desk.person import Desk
 from tactful.errors import RefusedError, UsageError, counted
 from tactful.personal.consent import asked_purpose
 from tactful.personal.consent_file import contract_events
 from tactful.personal.consent_formats import FORMATS, read
 from tactful.personal.keys import Keys
-from tactful.personal.withdrawals import mark_withdrawn
+from tactful.personal.withdrawals import concerns, mark_withdrawn
 from tactful.records.consent_added import Added
 from tactful.records.consent_times import micros, read_times
 from tactful.records.consents import ConsentStore
@@ -106,9 +107,11 @@ def consent_withdraw(
     key: Key = None,
     json: Json = False,
 ) -> None:
-    """Record that a person withdrew a purpose: services with a list stop at the next request, later trainings at once.
+    """Record that a person withdrew a purpose: later trainings leave it out.
 
-    It ends with 3 if a list could not be told; the withdrawal is recorded all the same. Safe to repeat.
+    Services that read a list of tactful's stop at the next request. Where no such list is known serving does not hear
+    of it, and the last line says so. It ends with 3 if a list could not be told; the withdrawal is recorded all the
+    same. Safe to repeat.
 
     Example: tactful consent withdraw 1234 --purpose personalization.recommendations
     """
@@ -126,13 +129,20 @@ def consent_withdraw(
     for each in lists:
         problem = f" ({each.problem})" if each.problem else ""
         show.say(f"    {each.path}: {_OUTCOMES[each.outcome]}{problem}")
-    if not lists:
-        show.say("no suppression list that the journal knows concerns it: whoever serves must be told otherwise")
     models, unknown = models_of(desk, person)
     tell_models(models, unknown)
+    remaining = consent_standing(desk, person.user_id, actor=actor).given
+    tell_remaining(remaining)
+    unheard = not lists and concerns(purpose, RECOMMENDING)
+    if unheard:
+        show.say(
+            "SERVING DOES NOT HEAR OF IT: no list for services is known here. Tell whoever serves to pass "
+            "profiling=False for this person, or let services ask a list: tactful suppressions"
+        )
     if json:
         recorded = None if added.blocked else added.time.isoformat()
         told = {"purpose": purpose, "recorded": recorded, "lists": [each.as_json() for each in lists]}
+        told |= {"serving_hears": not unheard, "still_given": remaining}
         show.as_json(told | {"known": known, "models": models, "models_unknown": unknown})
     if not all(each.reached for each in lists):
         raise typer.Exit(RefusedError.exit_code)

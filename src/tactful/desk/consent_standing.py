@@ -68,6 +68,11 @@ class ConsentStanding:
     def __repr__(self) -> str:
         return "ConsentStanding(one person)"
 
+    @property
+    def given(self) -> list[str]:
+        """The purposes that are in force now."""
+        return [name for name, told in self.purposes.items() if told["state"] == "given"]
+
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""
         return {

@@ -237,8 +237,9 @@ def _rights(who: ControllerSection) -> Iterator[Part]:
             "See everything that is held about you, in one file, also for another service to read.",
             "Have it deleted. Models made before stay as they are, within the limit above; no later one uses it.",
             (
-                "Take back any consent. It stops the use of your history for your own list at the next request, and "
-                "every later training leaves you out. What was done before stays lawful."
+                "Take back any consent. It stops the use of your history for your own list, at the next request once "
+                "the service that makes it is told, and every later training leaves you out. What was done before "
+                "stays lawful."
             ),
             "Have what is wrong put right, have its use limited, or object to it.",
         )
