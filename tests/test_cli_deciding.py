@@ -52,8 +52,8 @@ def test_a_champions_life(world: World, tactful: Tactful) -> None:
     model = world.model
     first = tactful("approve", model, "1", *by("Ada"))
     assert (first.code, first.json["status"], first.json["missing"]) == (0, "approved", 0)
-    second = tactful("approve", model, "2", *by("Grace"), "--override", "ndcg_by_age=known")
-    assert second.json["overrides"] == {"ndcg_by_age": "known"}
+    second = tactful("approve", model, "2", *by("Grace"), "--override", "ndcg_by_age=known since version 1")
+    assert second.json["overrides"] == {"ndcg_by_age": "known since version 1"}
     back = tactful("rollback", model, *by("Ada", "repeats itself"))
     assert (back.json["version"], back.json["rollback"], back.json["status"]) == ("1", True, "approved")
     assert "version 1 is champion until" in back.err
@@ -66,9 +66,41 @@ def test_a_champions_life(world: World, tactful: Tactful) -> None:
         each.json["approval_id"] for each in (first, second, back, gone)
     ]
     assert told["mlflow_unavailable"] is None
-    for words in ("rollback by Ada: repeats itself", "retired by Grace: too old", "ndcg_by_age overridden: known"):
+    for words in (
+        "rollback by Ada: repeats itself",
+        "retired by Grace: too old",
+        "ndcg_by_age overridden: known since version 1",
+    ):
         assert words in found.err
-    assert tactful("rollback", model, *by("Ada"), "--override", "ndcg_by_age=known").json["version"] == "2"
+    assert (
+        tactful("rollback", model, *by("Ada"), "--override", "ndcg_by_age=known since version 1").json["version"] == "2"
+    )
+
+
+def test_what_is_served_after_a_decision_is_said(world: World, tactful: Tactful) -> None:
+    """Whoever rejects or retires is told that nobody is champion now, or who still is."""
+    model = world.model
+    tactful("approve", model, "1", *by("Ada"))
+    other = tactful("reject", model, "2", *by("Ada"))
+    assert other.json["champion_now"] == "1"
+    assert f"{model} version 1 is champion and goes on serving" in other.err
+    ended = tactful("reject", model, "1", *by("Grace"))
+    assert ended.json["champion_now"] is None
+    assert f"{model} has NO champion now: version 1 was it" in ended.err
+    assert "to serve again: tactful rollback" in ended.err
+
+
+def test_a_way_back_names_where_it_goes(world: World, tactful: Tactful) -> None:
+    """Also where it is refused: nobody is told to reject the very version that should serve again."""
+    model = world.model
+    tactful("approve", model, "2", *by("Ada"), "--override", "ndcg_by_age=known since version 1")
+    tactful("approve", model, "1", *by("Ada"))
+    refused = tactful("rollback", model, *by("Grace"))
+    assert refused.code == 3
+    assert "of version 2, to which this goes back, ndcg_by_age: fail" in refused.err
+    assert "reject" not in refused.err
+    back = tactful("rollback", model, *by("Grace"), "--override", "ndcg_by_age=version 1 was worse still")
+    assert f"{model} goes from version 1 to version 2" in back.err
 
 
 def test_half_approved_is_said(world: World, tactful: Tactful) -> None:

@@ -60,8 +60,10 @@ def rollback(model: Model, key: Key, reason: Reason, override: Override = None, 
     """
     with show.steps("rolling back") as say:
         say("finding the champion before, checking it and signing")
+        records = Records.open()
+        before = _champion(records, model)
         decision = approval.rollback(
-            Records.open(),
+            records,
             _registry(),
             model,
             key=key,
@@ -69,6 +71,8 @@ def rollback(model: Model, key: Key, reason: Reason, override: Override = None, 
             overrides=_overrides(override or []),
             reviewers=Reviewers.load(),
         )
+    gone = f"version {before}" if before and before != decision.version else "no champion"
+    show.say(f"way back: {model} goes from {gone} to version {decision.version}")
     _tell_approved(decision)
     if json:
         show.as_json(decision.as_json())
@@ -82,12 +86,16 @@ def reject(model: Model, version: Version, key: Key, reason: Reason, json: Json 
     """
     with show.steps("rejecting") as say:
         say("signing the rejection")
+        records = Records.open()
+        before = _champion(records, model)
         decision = approval.reject(
-            Records.open(), _registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
+            records, _registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
         )
     show.say(f"rejected: {model} version {version}")
+    now = _champion(records, model)
+    _tell_served(model, before, now)
     if json:
-        show.as_json(decision.as_json())
+        show.as_json(decision.as_json() | {"champion_now": now})
 
 
 @app.command()
@@ -98,12 +106,16 @@ def retire(model: Model, version: Version, key: Key, reason: Reason, json: Json 
     """
     with show.steps("retiring") as say:
         say("signing the retirement")
+        records = Records.open()
+        before = _champion(records, model)
         decision = approval.retire(
-            Records.open(), _registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
+            records, _registry(), model, version, key=key, reason=reason, reviewers=Reviewers.load()
         )
     show.say(f"retired: {model} version {version}")
+    now = _champion(records, model)
+    _tell_served(model, before, now)
     if json:
-        show.as_json(decision.as_json())
+        show.as_json(decision.as_json() | {"champion_now": now})
 
 
 @app.command()
@@ -158,6 +170,23 @@ def _tell_approved(decision: approval.Decision) -> None:
         show.say(f"half approved: {name}; {_more(decision.missing)} approve it before it is champion")
     else:
         show.say(f"approved: {name} is champion until {decision.expires_at:%Y-%m-%d}")
+
+
+def _champion(records: Records, model: str) -> str | None:
+    """The version that is champion by the journal, if it knows the model and there is one."""
+    found = {each["model"]: each["champion"]["now"] for each in approval.history(records, None)}
+    now: str | None = found.get(model)
+    return now
+
+
+def _tell_served(model: str, before: str | None, now: str | None) -> None:
+    """What is served after a version was rejected or retired."""
+    if now is not None:
+        show.say(f"not touched: {model} version {now} is champion and goes on serving")
+        return
+    stopped = f": version {before} was it, and services that follow it stop; whoever loaded it stops when restarted"
+    show.say(f"{model} has NO champion now{stopped if before else ''}")
+    show.say(f"to serve again: tactful rollback {model}, or tactful approve {model} VERSION")
 
 
 def _more(missing: int) -> str:
