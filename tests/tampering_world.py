@@ -64,7 +64,7 @@ def approved(folder: Path, version: str, *, verdicts: Mapping[str, str] | None =
         version,
         key=folder / f"{key}.key",
         reason="looked at the report",
-        overrides={rule: "a test" for rule, verdict in (verdicts or {}).items() if verdict != "pass"},
+        overrides={rule: "only a test" for rule, verdict in (verdicts or {}).items() if verdict != "pass"},
         reviewers=Reviewers.load(),
     )
 

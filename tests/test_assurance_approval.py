@@ -130,6 +130,28 @@ def test_approval_is_refused_and_leaves_nothing(
     assert world.registry.version(world.model, "1").status == "candidate"
 
 
+@pytest.mark.parametrize(
+    ("text", "enough"),
+    [
+        ("ok", False),
+        ("looks good", False),
+        ("- - - .", False),
+        ("too few people", True),
+        ("対象者が少なすぎる", True),
+        ("許可", False),
+    ],
+)
+def test_an_override_says_why_in_words(world: World, text: str, enough: bool) -> None:
+    """Three words, or as much in a script without spaces; the refusal says what is missing, and nothing is decided."""
+    world.train(verdicts={"a": "fail"})
+    if enough:
+        assert world.approve(overrides={"a": text}).document.payload["overrides"] == {"a": text}
+        return
+    with pytest.raises(UsageError, match="why in at least 3 words"):
+        world.approve(overrides={"a": text})
+    assert world.registry.version(world.model, "1").status == "candidate"
+
+
 @pytest.mark.parametrize("overrides", [{"nonsense": "text"}, {"a": " "}, {"b": "but it passed"}])
 def test_an_override_is_for_an_open_rule_and_says_why(world: World, overrides: dict[str, str]) -> None:
     """An override that is misspelt, empty or not needed is a mistake in the call."""

@@ -241,9 +241,9 @@ def test_postgresql_is_looked_at_and_not_written(postgresql: str) -> None:
 def test_overrides_are_told(world: World) -> None:
     """What was approved although a rule did not pass is no mismatch, and not silent."""
     world.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
-    world.approve("1", overrides={"ndcg_by_age": "few people"})
+    world.approve("1", overrides={"ndcg_by_age": "too few people"})
     notes = checked(world).notes
-    assert any("ndcg_by_age (fail): few people" in note for note in notes)
+    assert any("ndcg_by_age (fail): too few people" in note for note in notes)
 
 
 FIGURES_OF = {

@@ -192,7 +192,7 @@ def test_a_rollback_keeps_the_rules_of_approval(world: World) -> None:
 def test_a_rollback_needs_its_overrides_again(world: World) -> None:
     """A reviewer writes down again why to go on with a rule that did not pass."""
     world.train(verdicts=PASSES | {"ndcg_by_age": "fail"})
-    world.approve("3", overrides={"ndcg_by_age": "known"})
+    world.approve("3", overrides={"ndcg_by_age": "known since version 1"})
     world.approve("1")
     with pytest.raises(ApprovalRefusedError, match="ndcg_by_age: fail"):
         world.rollback()

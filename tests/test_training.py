@@ -49,7 +49,7 @@ def test_a_run_ends_in_a_candidate_that_serves_after_approval(workspace: Path) -
         str(found.version),
         key=workspace / "reviewer.key",
         reason="looked at the report",
-        overrides={rule: "a test" for rule, verdict in found.verdicts.items() if verdict != "pass"},
+        overrides={rule: "only a test" for rule, verdict in found.verdicts.items() if verdict != "pass"},
         reviewers=Reviewers.load(),
     )
     answer = Recommender.load("models:/shop@champion").recommend(["item-00", "item-02", "item-04"], 6, profiling=True)

@@ -63,7 +63,7 @@ def test_a_run_by_dpals_ends_in_a_candidate_that_serves_after_approval(workspace
         str(found.version),
         key=workspace / "reviewer.key",
         reason="looked at the report",
-        overrides={rule: "a test" for rule, verdict in found.verdicts.items() if verdict != "pass"},
+        overrides={rule: "only a test" for rule, verdict in found.verdicts.items() if verdict != "pass"},
         reviewers=Reviewers.load(),
     )
     assert verify(Records.open(), "shop", reviewers=Reviewers.load()).mismatches == ()

@@ -29,6 +29,7 @@ from tactful.assurance.approval_checks import (
     Evidence,
     check_candidate,
     check_evidence,
+    check_reasons,
     check_verdicts,
     is_shown,
     refuse,
@@ -190,9 +191,11 @@ def _approved(
         check_candidate(entry, book, case.reviewer, case.reviewers)
         check_evidence(entry, found)
         decision, joined = _standing(book, entry, case), _joined(book, entry, case)
-        said = {**overrides, **_overrides(decision, joined)}
+        standing = _overrides(decision, joined)
+        said = {**overrides, **standing}
         _check_words(said, overrides)
-        check_verdicts(entry.verdicts, said)
+        check_verdicts(entry.verdicts, said, back_to=case.shown.version if rollback else None)
+        check_reasons({rule: text for rule, text in overrides.items() if rule not in standing})
         if decision is None:
             payload = _payload(book, entry, case, joined, said) | ({"rollback": True} if rollback else {})
             decision = case.journal(transaction, payload, joined)

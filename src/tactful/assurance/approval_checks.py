@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -10,13 +11,16 @@ from typing import Any, NoReturn
 from tactful.assurance.model_book import Book, CandidateEntry, Decision, open_rules
 from tactful.assurance.registry import Registry
 from tactful.assurance.registry_store import RegisteredVersion
-from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError
+from tactful.errors import ApprovalRefusedError, ModelRefusedError, UsageError, counted
 from tactful.scoring.artifact import APPROVAL, read_artifact
 from tactful.scoring.recommender import Recommender
 from tactful.scoring.trust import Reviewers
 
 REQUIRED = frozenset({"report.html", "model_card.md", "privacy_statement.yaml", "consent_manifest.yaml", "config.toml"})
 """The documents without which nothing is approved."""
+
+_WORDS, _LETTERS = 3, 6
+_UNSPACED = "\u3040"  # from here on are scripts that put no spaces between words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +137,15 @@ def check_evidence(entry: CandidateEntry, found: Evidence) -> None:
         )
 
 
-def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) -> None:
+def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str], *, back_to: str | None = None) -> None:
     """Every rule passed, or has a reviewer's words on why to go on; where no rule was declared, on that.
+
+    Parameters
+    ----------
+    verdicts : mapping of str to str
+    overrides : mapping of str to str
+    back_to : str, optional
+        The version, if the way back leads to it.
 
     Raises
     ------
@@ -155,10 +166,33 @@ def check_verdicts(verdicts: Mapping[str, str], overrides: Mapping[str, str]) ->
     if missing:
         refuse(
             "every fairness rule passes, or a reviewer writes down why to go on",
-            given="; ".join(f"{rule}: {status}" for rule, status in sorted(missing.items())),
-            do="Give --override RULE=TEXT for each, or reject the version",
+            given=("" if back_to is None else f"of version {back_to}, to which this goes back, ")
+            + "; ".join(f"{rule}: {status}" for rule, status in sorted(missing.items())),
+            do="Give --override RULE=TEXT for each, or reject the version"
+            if back_to is None
+            else "Give --override RULE=TEXT for each, anew; tactful models tells what was written the last time",
             missing=missing,
         )
+
+
+def check_reasons(overrides: Mapping[str, str]) -> None:
+    """Each reason for going on says something: three words, or as much in a script that writes none apart.
+
+    Whether it is a good one only a reader can tell; “ok” is none.
+
+    Raises
+    ------
+    UsageError
+        One says less; the first such rule is named.
+    """
+    for rule, text in overrides.items():
+        unspaced = sum(letter.isalpha() and letter >= _UNSPACED for letter in text)
+        if len(re.findall(r"[^\W_]+", text)) < _WORDS and unspaced < _LETTERS:
+            raise UsageError(
+                f"an override says why in at least {_WORDS} words: it is signed, and shown with the model",
+                given=f"{rule}: {counted(len(text.split()), 'word')}",
+                do="Write what was looked at, or why the rule may wait",
+            )
 
 
 def is_shown(decision: Decision, shown: RegisteredVersion, found: Evidence) -> bool:
