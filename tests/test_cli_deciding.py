@@ -153,3 +153,26 @@ def test_without_mlflow_the_journal_is_told_and_nothing_is_decided(
         assert refused.code == 2
         assert "Nothing was decided" in refused.err
         assert world.kinds()[-1] == "model.approved"
+
+
+def test_without_reviewers_verification_says_what_it_could_not_check(
+    world: World, tactful: Tactful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no mismatch in words, and no success: signatures were not checked, why, and what to do."""
+    tactful("approve", world.model, "1", *by("Ada"))
+    assert tactful("verify", world.model).code == 0
+    monkeypatch.delenv("TACTFUL_TRUSTED_KEYS")
+    found = tactful("verify", world.model)
+    assert (found.code, found.json["ok"]) == (3, False)
+    assert "MISMATCH" not in found.err
+    assert "NOT CHECKED: whether a reviewer signed, for no reviewers are known here" in found.err
+    assert "--trusted-keys FILE" in found.err
+    assert "everything that was compared agrees; signatures were not checked" in found.err
+
+
+def test_to_verify_what_was_never_trained_is_a_mistake_in_plain_words(world: World, tactful: Tactful) -> None:
+    """Neither MLflow's code nor its words: what is known nowhere, and where to look."""
+    found = tactful("verify", "nosuch")
+    assert found.code == 2
+    assert "neither the journal nor MLflow knows nosuch" in found.err
+    assert "RESOURCE_DOES_NOT_EXIST" not in found.err

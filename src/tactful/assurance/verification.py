@@ -129,14 +129,14 @@ def verify(
         _check_store(registry, book, debits, model, entries, findings)
     except NotFoundError as error:
         if not entries:
-            raise
+            raise _unknown(model, "neither the journal nor MLflow knows") from error
         findings.add("model_missing", f"MLflow does not know it: {error.given}")
     except MissingExtraError:
         raise
     except (UsageError, OSError) as error:
         findings.add("mlflow_unreachable", f"MLflow was not compared, or not to the end: {said(error)}")
     if not entries and not findings.mismatches:
-        raise NotFoundError("the journal must know the model", given=f"it has no {model}", do="Run: tactful models")
+        raise _unknown(model, "the journal does not know")
     _tell_overrides(book, entries, findings)
     return Verification(
         model=model,
@@ -144,6 +144,14 @@ def verify(
         mismatches=tuple(findings.mismatches),
         notes=tuple(findings.notes),
         head=found_head,
+    )
+
+
+def _unknown(model: str, who: str) -> NotFoundError:
+    return NotFoundError(
+        "what is verified is a model that was trained here",
+        given=f"{who} {model}",
+        do="List what there is: tactful models; or name other stores: TACTFUL_RECORDS, MLFLOW_TRACKING_URI",
     )
 
 

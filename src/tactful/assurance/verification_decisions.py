@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tactful.assurance.decision import REJECTED
 from tactful.assurance.model_book import Book, Decision
-from tactful.assurance.verification_findings import Findings
+from tactful.assurance.verification_findings import REVIEWERS_MISSING, Findings
 from tactful.scoring.trust import Reviewers
 
 _MEANWHILE = timedelta(hours=1)
@@ -35,7 +35,7 @@ def check_decisions(book: Book, model: str, reviewers: Reviewers | None, now: da
     if champion is not None:
         _check_validity(champion, reviewers, now, findings)
     if reviewers is None:
-        findings.add("reviewers_missing", "whose decisions count is not known, so signers were not compared")
+        findings.add(REVIEWERS_MISSING, "whose decisions count is not known, so signers were not compared")
         return
     findings.count("signers", len({each.document.public_key for each in decisions}))
     for each in decisions:

@@ -13,6 +13,9 @@ _RECORDS = "Find out who can write to the records, and restore them from a copy"
 _RESTORE = "Find out who can write to MLflow, and restore the decision: decide anew with `tactful approve` or `reject`"
 _FINISH = "If a command was interrupted, give it again: it finishes. Else find out who can write to MLflow"
 
+REVIEWERS_MISSING = "reviewers_missing"
+"""That nobody said whose decisions count: something that was not checked, and nothing that was altered."""
+
 NAMES: Mapping[str, str] = {
     "alias_missing": _FINISH,
     "alias_moved": _FINISH,
@@ -52,7 +55,7 @@ NAMES: Mapping[str, str] = {
     "model_missing": "Restore MLflow from a copy, or train again",
     "name_differs": "If the reviewer was renamed, note it; else find out who can write to the records or to that file",
     "rejection_ignored": "Serve nothing of it: it stays rejected; find out who approved it past the checks",
-    "reviewers_missing": "Give --trusted-keys FILE, or set TACTFUL_TRUSTED_KEYS",
+    REVIEWERS_MISSING: "Give --trusted-keys FILE, or set TACTFUL_TRUSTED_KEYS",
     "run_deleted": "Restore the run in MLflow, before it is purged",
     "run_differs": _RETRAIN,
     "run_missing": "Restore MLflow from a copy, or train again",

@@ -10,6 +10,7 @@ import typer
 
 from tactful.assurance.registry import Registry
 from tactful.assurance.verification import Verification, verify
+from tactful.assurance.verification_findings import REVIEWERS_MISSING
 from tactful.cli import show
 from tactful.cli.application import Json, Model, app
 from tactful.errors import ModelRefusedError, RefusedError, UsageError, counted
@@ -34,10 +35,11 @@ def verify_command(
 
     Example: tactful verify grocery --trusted-keys reviewers.toml --json
     """
+    reviewers, nobody = _reviewers(trusted_keys)
     with show.steps("verifying") as say:
         say("comparing the journal, MLflow and the files")
-        found = verify(Records.look(), model, open_registry=_registry, reviewers=_reviewers(trusted_keys), head=head)
-    _tell(found)
+        found = verify(Records.look(), model, open_registry=_registry, reviewers=reviewers, head=head)
+    _tell(found, nobody)
     if json:
         show.as_json(found.as_json())
     if not found.ok:
@@ -55,23 +57,30 @@ def _registry() -> Registry:
     return Registry()
 
 
-def _reviewers(file: Path | None) -> Reviewers | None:
-    """Whose decisions count; None if nobody said."""
+def _reviewers(file: Path | None) -> tuple[Reviewers | None, str]:
+    """Whose decisions count; None if nobody said, and why not."""
     try:
-        return Reviewers.load(file)
-    except ModelRefusedError:
-        return None
+        return Reviewers.load(file), ""
+    except ModelRefusedError as error:
+        return None, error.given
 
 
-def _tell(found: Verification) -> None:
-    """What was checked, what does not agree, and the head of the journal."""
+def _tell(found: Verification, nobody: str) -> None:
+    """What was checked, what could not be, what does not agree, and the head of the journal."""
     show.say("checked: " + ", ".join(f"{what} {number}" for what, number in found.checked.items()))
-    for each in found.mismatches:
+    differing = [each for each in found.mismatches if each.name != REVIEWERS_MISSING]
+    for each in differing:
         about = f"version {each.version}: " if each.version else ""
         show.say(f"MISMATCH {each.name}: {about}{each.what}. {each.do}")
     for note in found.notes:
         show.say(f"note: {note}")
+    unchecked = REVIEWERS_MISSING in found.names
+    if unchecked:
+        show.say(f"NOT CHECKED: whether a reviewer signed, for no reviewers are known here ({nobody})")
+        show.say(
+            "    that is no sign of tampering: give --trusted-keys FILE, or set TACTFUL_TRUSTED_KEYS, and repeat it"
+        )
     show.say(f"head of the journal: {found.head}")
-    count = len(found.mismatches)
-    words = "everything agrees" if found.ok else counted(count, "mismatch", "mismatches")
-    show.say(f"{found.model}: {words}")
+    agrees = "everything that was compared agrees" if unchecked else "everything agrees"
+    words = counted(len(differing), "mismatch", "mismatches") if differing else agrees
+    show.say(f"{found.model}: {words}" + ("; signatures were not checked" if unchecked else ""))
