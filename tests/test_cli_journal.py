@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -17,6 +18,7 @@ from tactful.errors import JournalBrokenError
 from tactful.personal.keys import Keys
 from tactful.records.consents import ConsentStore
 from tactful.records.people_check import erased_problem, missing
+from tactful.records.reads import note_read
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 from tactful.scoring.signing import new_key, public_text
@@ -67,6 +69,27 @@ def tampered(books: Path, statement: str) -> None:
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute(statement)
     connection.close()
+
+
+def test_who_looked_is_listed(tactful: Tactful, books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When, what for, by whose name, from where; of nobody, and nothing is written by looking."""
+    listed = tactful("keys", "new", "Odile", "--role", "officer", "--out", str(books / "officer.key"))[1]
+    (books / "actors.toml").write_text(listed)
+    monkeypatch.setenv("TACTFUL_ACTORS", str(books / "actors.toml"))
+    note_read(Records.open(), "gate", purpose="personalization.training", sources={"interactions": ["/data/log.csv"]})
+    assert tactful("consent", "status", PEOPLE[2], "--key", str(books / "officer.key"))[0] == 0
+    before = len(list(Records.look().entries()))
+    code, out, told = tactful("journal", "reads", "--json")
+    assert code == 0
+    first, second = json.loads(out)["reads"]
+    assert (first["what"], first["purpose"], first["name"]) == ("gate", "personalization.training", None)
+    assert (second["what"], second["name"]) == ("status", "Odile")
+    assert "gate, for personalization.training; by no key given; log.csv" in told
+    assert "status, for consent of one person; by Odile" in told
+    assert "user-2" not in out + told
+    assert len(list(Records.look().entries())) == before
+    assert "1 reading in" in tactful("journal", "reads", "--what", "gate")[1]
+    assert "0 readings in" in tactful("journal", "reads", "--since", "2099-01-01")[1]
 
 
 def test_records_that_are_as_they_were(tactful: Tactful, books: Path) -> None:

@@ -95,6 +95,7 @@ CONTENTS: Mapping[str, Mapping[str, Entry]] = {
     },
     "journal": {
         "verify": Entry("journalling", "Find entries that were edited, removed, moved or cut off."),
+        "reads": Entry("journalling", "List who looked at data about people, when and what for."),
         "accept": Entry("journalling", "Go on with a journal that is not as the kept head says."),
     },
     "keys": {

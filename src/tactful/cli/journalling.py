@@ -1,10 +1,10 @@
-"""``tactful journal``: whether it is what it was, and what to say when a copy was restored."""
+"""``tactful journal``: whether it is what it was, who looked at people's data, and what to say of a restored copy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
@@ -12,10 +12,12 @@ import typer
 from tactful.actors import Actors
 from tactful.cli import show
 from tactful.cli.application import Json, journal
+from tactful.cli.asked_time import asked_time
 from tactful.desk.journal_check import JournalCheck, check_journal
 from tactful.errors import JournalBrokenError, SecretError, UsageError, counted
 from tactful.personal.keys import Keys
 from tactful.records.consents import ConsentStore
+from tactful.records.reads import Read, noted_reads
 from tactful.records.store import Records
 from tactful.records.subjects import Subjects
 
@@ -64,6 +66,46 @@ def journal_accept(
     show.say(f"accepted as entry {entry.sequence}; the head is kept from there on, in {records.anchor().path}")
     if json:
         show.as_json({"sequence": entry.sequence, "head": entry.digest, "actor": actor, "was": entry.body["state"]})
+
+
+@journal.command("reads")
+def journal_reads(
+    since: Annotated[str | None, typer.Option(help="Only from this time on, ISO 8601; UTC if without a zone.")] = None,
+    what: Annotated[str | None, typer.Option(help="Only those that were part of this, e.g. dossier or gate.")] = None,
+    json: Json = False,
+) -> None:
+    """List who looked at data about people, when and what for: every reading that the journal holds. Writes nothing.
+
+    Whom a reading was about the journal does not say; what was asked and decided about a person, their dossier does.
+
+    Example: tactful journal reads --since 2026-11-01 --what dossier
+    """
+    records, names, first = Records.look(), Actors.load().names, asked_time(since)
+    found = [each for each in noted_reads(records, what) if first is None or each.time >= first]
+    for each in found:
+        who = names.get(each.actor, each.actor) if each.actor else "no key given"
+        places = ", ".join(_places(each.facts.get("sources")))
+        show.say(
+            f"{each.time:%Y-%m-%d %H:%M} UTC  {each.what}, for {each.purpose}; by {who}"
+            + (f"; {places}" if places else "")
+        )
+    show.say(f"{counted(len(found), 'reading')} in {records.address}; that none is missing: tactful journal verify")
+    if json:
+        show.as_json({"reads": [_as_json(each, names) for each in found]})
+
+
+def _places(sources: object) -> list[str]:
+    """Where it was read from, in a word each: a file by its name, a store by its own."""
+    each = sources.values() if isinstance(sources, dict) else [sources]
+    names = (place for one in each if isinstance(one, list) for place in one)
+    return list(dict.fromkeys(PurePath(str(name)).name for name in names))
+
+
+def _as_json(read: Read, names: Mapping[str, str]) -> dict[str, object]:
+    """A reading as plain values, with all that was noted of it."""
+    told = {"time": read.time.isoformat(), "what": read.what, "purpose": read.purpose}
+    who = {"actor": read.actor, "name": names.get(read.actor) if read.actor else None}
+    return told | who | {"entry": read.sequence, "facts": dict(read.facts)}
 
 
 def _head(text: str | None) -> str | None:
