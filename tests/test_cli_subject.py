@@ -54,6 +54,14 @@ def test_impact_then_erasure_by_command(world: DeskWorld, tactful: Tactful) -> N
     assert first.json["request"] in order
     assert "interactions.parquet" in order
     assert "CANARY" not in order
+    assert "in the business's own tables, which tactful only reads: " in first.err
+    assert "NOT DELETED: " in first.err
+    assert "interactions.parquet" in first.err
+    assert "`consent status` and `subject export` show them, and" in order
+    page = tactful("subject", "export", GIVEN, "--out", "after.html")
+    assert "this person was erased here on" in page.err
+    assert "whoever keeps these must delete it" in page.err
+    assert "No day stands under “Until”" in Path("after.html").read_text(encoding="utf-8")
     again = tactful("subject", "erase", GIVEN)
     assert again.json["already"] is True
     assert again.json["erased_at"] == first.json["erased_at"]
@@ -67,7 +75,10 @@ def test_export_by_command(world: DeskWorld, tactful: Tactful, monkeypatch: pyte
     found = tactful("subject", "export", "-", "--out", "a.html", "--config", str(world.config))
     assert found.code == 0
     assert (found.json["held"]["interactions"], found.json["models"]) == (13, 1)
-    assert tactful("subject", "export", NOBODY, "--out", "b.json").json["held"]["interactions"] == 0
+    nobody = tactful("subject", "export", NOBODY, "--out", "b.json")
+    assert nobody.json["held"]["interactions"] == 0
+    assert "NOTHING IS HELD UNDER THIS ID" in nobody.err
+    assert "it holds personal data" not in nobody.err
     assert json.loads(Path("b.json").read_text())["user_id"] == NOBODY
     assert tactful("subject", "export", GIVEN, "--out", "a.html").code == 2
     assert tactful("subject", "export", GIVEN, "--out", "a.html", "--force").code == 0

@@ -100,6 +100,21 @@ def test_a_training_is_retraced_or_said_why_not(tactful: Tactful, workspace: Pat
     assert user_id(9) not in told
 
 
+def test_only_causes_that_apply_are_listed(tactful: Tactful) -> None:
+    """Consents that came into the store since are no other tables; where somebody was erased, that is what is told."""
+    from tactful import train
+
+    assert train("shop.toml").status == "candidate"
+    (read,) = noted_reads(Records.open(), "training")
+    assert tactful("consent", "give", user_id(8), "--purpose", "personalization")[0] == 0
+    assert tactful("consent", "replay", "shop.toml", "--run", "shop@1")[1]["agrees"]
+    used = next(u for u in map(user_id, range(9, 60)) if tactful("subject", "impact", u)[1]["models"])
+    assert tactful("subject", "erase", used)[0] == 0
+    _, retraced, _ = tactful("consent", "replay", "shop.toml", "--run", str(read.facts["run"]))
+    assert not retraced["agrees"]
+    assert ["1 person was erased since" in each for each in retraced["because"]] == [True]
+
+
 def test_trainings_with_the_same_rows_are_named(tactful: Tactful, workspace: Path) -> None:
     """A replay of a time finds a training of that digest; once rows are gone, the training is told to differ."""
     past = (datetime.now(UTC) - timedelta(days=3)).isoformat()

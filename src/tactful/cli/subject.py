@@ -51,7 +51,12 @@ def subject_export(
         say("reading what is held of one person")
         found = handing_out.export(desk, person_id(user), out, actor=actor, force=force)
     rows = ", ".join(f"{kind}: {n:,}" for kind, n in found.held.items() if n)
-    show.say(f"{out}: {rows or 'nothing is held'}; it holds personal data in plain text: hand it to the person alone")
+    if rows:
+        show.say(f"{out}: {rows}; it holds personal data in plain text: hand it to the person alone")
+    else:
+        show.say(f"{out}: NOTHING IS HELD UNDER THIS ID, and that is what it says; check the id and the folder")
+    if rows and found.facts["erased_at"]:
+        show.say(f"this person was erased here on {found.facts['erased_at'][:10]}; {_NOT_OURS}")
     show.say(f"looked up in {desk.records.address}")
     for problem in found.problems:
         show.say(f"not in it: {problem}")
@@ -179,11 +184,19 @@ def _tell(found: Impact) -> None:
         show.say(sentence)
 
 
+_ELSEWHERE = "elsewhere"
+_NOT_OURS = (
+    "what is left lies in the business's own tables, which tactful only reads: whoever keeps these must delete it"
+)
+
+
 def _tell_held(told: Told, *, store: str) -> None:
     """What is held of the person, or that nothing is."""
-    rows = ", ".join(f"{kind}: {n:,}" for kind, n in told.held.items() if n)
-    if rows:
-        show.say(f"held of this person in {store}, and elsewhere: {rows}")
+    own = ", ".join(f"{kind}: {n:,}" for kind, n in told.held.items() if n and kind != _ELSEWHERE)
+    if any(told.held.values()):
+        show.say(f"held of this person in {store}: {own or 'nothing'}")
+        if told.held[_ELSEWHERE]:
+            show.say(f"in the business's own tables, which tactful only reads: {counted(told.held[_ELSEWHERE], 'row')}")
         return
     show.say(f"NOTHING IS HELD UNDER THIS ID in {store}, or in a table that it knows: check the id and the folder")
     show.say("whoever is erased is turned away for good under this id, whether anything was held or not")
@@ -201,4 +214,8 @@ def _tell_erased(found: Erasure, *, store: str) -> None:
     show.say(
         f"erased in {store}; {removed or 'no row was left to remove'}; imports of this id are turned away from now on"
     )
-    show.say(f"request {found.told.request}: journalled without the id; stores read again: nothing is left")
+    show.say(f"request {found.told.request}: journalled without the id; tactful's stores read again: nothing is left")
+    left = [f"{counted(task.rows, 'row')} in {task.place}" for task in found.told.work_order if task.rows]
+    if left:
+        show.say(f"NOT DELETED: {', '.join(left)}")
+        show.say(f"    {_NOT_OURS}, by the work order")

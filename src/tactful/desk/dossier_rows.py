@@ -120,6 +120,10 @@ def history(held: Sequence[Held]) -> list[dict[str, Any]]:
     ]
 
 
+_ERASED = "erased"
+"""Of such a row no day is told until when it may be used: it may not."""
+
+
 def place(held: Held) -> dict[str, Any]:
     """Where something is kept, and what could not be read there."""
     return {
@@ -147,7 +151,9 @@ def _rows(
             "title": titles.get(row["item_id"], row["item_id"]),
             "training": training,
             "recommending": recommending,
-            "until": _until(
+            "until": None
+            if (training, recommending) == (_ERASED, _ERASED)
+            else _until(
                 row["timestamp"],
                 days(row["item_id"]),
                 [

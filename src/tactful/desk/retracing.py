@@ -32,12 +32,13 @@ from tactful.personal.log import InteractionLog
 from tactful.personal.policy import Policy
 from tactful.personal.replay import Replay
 from tactful.personal.times import in_utc
+from tactful.records.journal import JSON
 from tactful.records.read_point import ReadPoint
 from tactful.records.reads import Read, note_read, noted_reads
 from tactful.records.store import Records
-from tactful.sources import Sources, policy_of, running
+from tactful.sources import STORE, Sources, policy_of, running
 
-_ERASED = "{} erased since: what was theirs in tactful's stores is gone"
+_ERASED = "{} erased since, whose rows do not count any more; whether anything else changed, too, cannot be told"
 _CONFIG = "the configuration is another than it was: it may name other tables"
 _SOURCES = "the tables are others than they were"
 _ROWS = "rows of the interactions, records of consent or flags of subjects were added, taken away or changed since"
@@ -257,16 +258,23 @@ def _same(reads: Sequence[Read], found: Replay) -> tuple[Read, ...]:
 
 
 def _because(read: Read, config: Path, sources: Sources, known_at: datetime) -> tuple[str, ...]:
-    """What may have made the difference; if nothing else, the rows themselves."""
+    """What may have made the difference, as far as it applies; if nothing else, the rows themselves."""
     upto = ReadPoint.noted(read.facts)
     erased = len(sources.erased) - upto.erased if upto else sum(t > known_at for t in sources.erased.values())
     told = [
         (erased, _ERASED.format(counted(erased, "person was", "people were"))),
         (read.facts.get("config_sha256") != sha256(config.read_bytes()).hexdigest(), _CONFIG),
-        (read.facts.get("sources") != dict(sources.names), _SOURCES),
-        (True, _ROWS),
+        (_tables(read.facts.get("sources")) != _tables(dict(sources.names)), _SOURCES),
+        (not erased, _ROWS),
     ]
     return tuple(reason for holds, reason in told if holds)
+
+
+def _tables(names: JSON) -> JSON:
+    """Sources without tactful's own consent store: of that only what it held then is read, if it held anything."""
+    if isinstance(names, dict):
+        return {role: _tables(places) for role, places in names.items()}
+    return [place for place in names if place != STORE] if isinstance(names, list) else names
 
 
 def _told(read: Read) -> dict[str, Any]:

@@ -95,7 +95,9 @@ def _of_tables(held: Iterable[Held]) -> Iterator[Task]:
 
 _ERASE: Mapping[str, str] = {
     "interactions": "Delete these rows. Until then the consent gate leaves them out of every training.",
-    "consents": "Delete these rows, or keep them where a law asks for proof of consent; they are passed over.",
+    "consents": "Delete these rows, or keep them where a law asks for proof of consent: they allow nothing any more. "
+    "As long as they are there, `consent status` and `subject export` show them, and `consent export` names the person "
+    "as erased.",
     "subjects": "Keep erased_at for as long as other tables may bring the person back, then delete the row.",
     "attributes": "Delete these rows.",
 }
