@@ -255,6 +255,16 @@ def test_it_has_every_field_of_the_registry_of_deployments_and_each_says_somethi
             assert set(deployment[group]) == set(names)
             assert all(deployment[group].values())
     assert document["status"] == "Draft"
+    assert "Draft is the registry's word" in deployment["additional_information"]
+
+
+def test_documents_stay_true_once_the_model_is_approved() -> None:
+    """They are journalled as they were written: none says what the model is now, each says who can tell."""
+    run, assessment = summary(), rich_assessment()
+    for document in (privacy_statement(run), model_card(run, assessment), fairness_report(run, assessment)):
+        assert "tactful models grocery" in document
+        for word in ("status: Candidate", "A candidate:"):
+            assert word not in document
 
 
 def test_the_readme_and_the_statement_name_the_same_limits() -> None:

@@ -114,7 +114,8 @@ def _lead(summary: RunSummary) -> str:
     """Who made it, when, and what every reader must see first."""
     made = f"Made {summary.created:%Y-%m-%d} with tactful {plain(summary.tactful)}"
     by = f", started with the key `{code(summary.actor)}`" if summary.actor else ", by nobody who gave a key"
-    lines = [f"{made}{by}. A candidate: this card approves nothing."]
+    since = f"What was decided about the model since is told by: tactful models {plain(summary.model)}."
+    lines = [f"{made}{by}. Written when it was trained, and never changed: this card approves nothing. {since}"]
     if summary.noise == "reproducible":
         lines.append("**Made with reproducible noise, for tests. It protects nobody and cannot be approved.**")
     lines += [f"> {plain(note)}" for note in summary.notes]

@@ -65,6 +65,7 @@ _TUNING: Mapping[str, str] = {
 }
 _KEYED = "AES-128 in counter mode, keyed afresh from the operating system for each release; the key is dropped."
 _SEEDED = "REPRODUCIBLE: a seeded source for tests. It protects nobody, and the model cannot be approved."
+_AS_TRAINED = "As trained, and never changed. What was decided about the model since is told by: tactful models "
 _HOLDS = "The run keeps them for every unit."
 _HOLDS_NOT = "WITH THIS NOISE NOTHING IS GUARANTEED: they are what the same run would keep with noise from the system."
 _POINTS = tuple(10.0**-digits for digits in range(3, 11))
@@ -171,7 +172,7 @@ def _said(summary: RunSummary) -> dict[str, Any]:
         "region": curator.region,
         "sector": curator.sector,
         "actor": summary.actor or "nobody (unattributed: cannot be approved)",
-        "status": "Candidate" if system else "Test run: this noise guarantees nothing to anybody",
+        "status": f"{_AS_TRAINED}{summary.model}" if system else "Test run: this noise guarantees nothing to anybody",
         "guarantee": _HOLDS if system else _HOLDS_NOT,
         "noise": summary.noise,
         "learned": summary.learned,
