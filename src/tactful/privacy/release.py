@@ -332,8 +332,7 @@ class PrivateRelease:
         multiplier = self._plan.event(name).noise_multiplier
         exact = statistic()
         self._ledger.open(self._debit, name)
-        noisy = self._noise.draw(multiplier * SCALE, exact.size)
-        noisy += exact
+        noisy = exact + self._noise.draw(multiplier * SCALE, exact.size)
         self._ledger.released(self._debit, name)
         return noisy / SCALE, multiplier
 
