@@ -19,6 +19,8 @@ from tactful.assurance.champion_record import ChampionRecord
 from tactful.assurance.fairness import FairnessRule, assess
 from tactful.assurance.fairness_record import fairness_document
 from tactful.assurance.figures import Figures, figures_document
+from tactful.assurance.intervals import Estimate, Interval
+from tactful.assurance.report import fairness_report
 from tactful.privacy.sums import Measured
 
 CANARY = "<b>can|ary</b> [x](y) `z`\n# head"
@@ -54,6 +56,36 @@ def test_it_says_what_a_card_says() -> None:
         "Items of family\\_planning, diet\\_aids can tell something intimate",
     ):
         assert said in card, said
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ((0.012, 0.071), "Personal lists find more than the list of popular items does"),
+        ((-0.01, 0.071), "Not shown to find more than the list of popular items does"),
+        ((-0.05, -0.01), "Personal lists find LESS than the list of popular items does"),
+    ],
+)
+def test_card_and_report_conclude_about_popular_items(interval: tuple[float, float], said: str) -> None:
+    """In the words of the command that trained it; nothing where no lift was measured."""
+    run = summary(metric_intervals={"lift@20": interval})
+    assert said in model_card(run, ASSESSED)
+    assert fairness_report(run, ASSESSED).count(said) == 2
+    none = summary(metric_intervals={})
+    for document in (model_card(none, ASSESSED), fairness_report(none, ASSESSED)):
+        assert "the list of popular items does" not in document
+
+
+def test_a_group_of_which_nothing_can_be_told_is_not_called_measured() -> None:
+    """Where no figure stands in its line, the status says that there are too few people."""
+    base = rich_assessment()
+    age = base.attributes["age"]
+    open_ = Estimate(value=0.5, interval=Interval(low=0.0, high=1.0))
+    groups = {**age.by_group, "45-54": replace(age.by_group["45-54"], metrics={"ndcg@10": open_})}
+    card = model_card(summary(), replace(base, attributes={"age": replace(age, by_group=groups)}, verdicts={}))
+    (line,) = [line for line in card.splitlines() if line.startswith("| 45-54 |")]
+    assert "| too few people to tell | cannot tell (0.000 to 1.000)" in line
+    assert "| measured |" in card
 
 
 def test_groups_are_told_by_the_metrics_of_rules_alone() -> None:

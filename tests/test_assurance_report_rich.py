@@ -206,6 +206,18 @@ def test_what_was_not_tried_is_not_told_as_if_it_had_been() -> None:
     assert "income none: not tried – – – –" in mixed
 
 
+def test_where_no_group_is_compared_the_measured_ones_are_said_to_be_compared_by_no_rule() -> None:
+    """“No group was measured” does not stand above a group that was."""
+    base = rich_assessment()
+    age = base.attributes["age"]
+    few = {name: replace(group, status="too small", metrics={}) for name, group in age.by_group.items()}
+    other = {**few, "other": replace(age.by_group["45-54"], status="measured")}
+    empty = replace(age, by_group=other, entering=(), overall={}, difference={}, ratio={})
+    text = words(fairness_report(summary(), replace(base, attributes={"age": empty}, conditioned=(), verdicts={})))
+    assert "No group that rules compare was measured" in text
+    assert "other: measured, and compared by no rule." in text
+
+
 def test_who_pays_for_the_noise_is_told_where_it_can_be(page: str) -> None:
     """The excess gap with its interval, or that it may be nothing."""
     text = words(part(page, "noise"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -66,6 +67,7 @@ def test_a_champions_life(world: World, tactful: Tactful) -> None:
         each.json["approval_id"] for each in (first, second, back, gone)
     ]
     assert told["mlflow_unavailable"] is None
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC to \d{4}-\d\d-\d\d \d\d:\d\d UTC  version 1", found.err)
     for words in (
         "rollback by Ada: repeats itself",
         "retired by Grace: too old",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tactful.assurance.assessment import AttributeResult, FairnessAssessment
+from tactful.assurance.assessment import AttributeResult, FairnessAssessment, GroupResult
 from tactful.assurance.attacks import AuditFacts, MembershipFacts, Unmeasured
 from tactful.assurance.card_champion import against_champion
 from tactful.assurance.card_details import considerations, details, factors, measured
@@ -13,7 +13,8 @@ from tactful.assurance.card_markdown import bullets, code, fenced, plain, table
 from tactful.assurance.champion_record import ChampionRecord
 from tactful.assurance.intervals import Estimate
 from tactful.assurance.judgement import left_out, left_out_in_words
-from tactful.assurance.report_figures import everything, reach, rule_metrics, said
+from tactful.assurance.lift import against_popularity
+from tactful.assurance.report_figures import everything, reach, rule_metrics, said, tells
 from tactful.assurance.summary import RunSummary, about, in_order, listed, metric_meaning, metric_name, readable
 from tactful.errors import counted
 from tactful.privacy.sums import Measured
@@ -218,7 +219,9 @@ def _quality(summary: RunSummary) -> str:
     metrics = in_order(summary.metrics)
     rows = [[metric_name(m), f"{summary.metrics[m]:.4f}", _range(summary.metric_intervals.get(m))] for m in metrics]
     meanings = bullets(f"{metric_name(m)}: {metric_meaning(m)}" for m in metrics if metric_meaning(m))
-    return f"{table(['metric', 'released value', 'interval'], rows)}\n\n{meanings}"
+    found = against_popularity(summary.metric_intervals)
+    therefore = f"\n\n**{found[:1].upper()}{found[1:]}.**" if found else ""
+    return f"{table(['metric', 'released value', 'interval'], rows)}{therefore}\n\n{meanings}"
 
 
 def _verdicts(assessment: FairnessAssessment) -> str:
@@ -235,12 +238,19 @@ def _groups(name: str, result: AttributeResult, wanted: Sequence[str]) -> str:
     """One row for each group of an attribute, by the metrics that rules are about."""
     metrics = [metric for metric in in_order(result.overall) if metric in wanted]
     rows = [
-        [label, about(group.people), group.status]
+        [label, about(group.people), _status(group, metrics)]
         + [_estimate(group.metrics[m]) if m in group.metrics else "" for m in metrics]
         for label, group in result.by_group.items()
     ]
     header = [readable(name), "people", "status", *(metric_name(m) for m in metrics)]
     return f"### By {plain(readable(name))}\n\n{table(header, rows)}"
+
+
+def _status(group: GroupResult, metrics: Sequence[str]) -> str:
+    """What became of a group; “measured” where a figure stands beside it, which there is only if one can be told."""
+    found = [group.metrics[metric] for metric in metrics if metric in group.metrics]
+    untold = group.status == "measured" and found and not any(map(tells, found))
+    return "too few people to tell" if untold else group.status
 
 
 def _more(assessment: FairnessAssessment) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from tactful.assurance.assessment import FairnessAssessment
 from tactful.assurance.card import unknowns
 from tactful.assurance.champion import ChampionFacts
+from tactful.assurance.lift import against_popularity
 from tactful.assurance.report_beyond import coverage_shown, guessing_shown, items_shown, shaped_shown
 from tactful.assurance.report_champion import champion_groups, champion_line, champion_rules
 from tactful.assurance.report_change import advice, changes
@@ -73,6 +74,7 @@ def _run(summary: RunSummary) -> dict[str, Any]:
         "consent": [(meaning.capitalize(), about(people)) for _, meaning, people in summary.outcomes],
         "people": about(summary.people),
         "losses": summary.losses,
+        "against_popularity": _sentence(against_popularity(summary.metric_intervals)),
     }
 
 
@@ -118,6 +120,10 @@ def _against(assessment: FairnessAssessment, champion: ChampionFacts | None) -> 
         "champion_rules": champion_rules(assessment, champion),
         "champion_groups": champion_groups(assessment, champion),
     }
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
 
 
 def _quality(summary: RunSummary, metric: str) -> tuple[str, ...]:

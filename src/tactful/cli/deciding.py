@@ -203,10 +203,15 @@ def _show_models(found: Sequence[Mapping[str, Any]]) -> None:
         if model["champions"]:
             show.say(f"{model['model']}, champions:")
         for turn in model["champions"]:
-            until = turn["until"][:16] if turn["until"] else "now"
+            until = _minute(turn["until"]) if turn["until"] else "now"
             who = f"version {turn['version']}" if turn["version"] else "none"
             why = turn["why"] if len(turn["by"]) > 1 else f"{turn['by'][0]}: {turn['why']}"
-            show.say(f"    {turn['from'][:16]} to {until:16s}  {who}  {turn['decision']} by {why}")
+            show.say(f"    {_minute(turn['from'])} to {until:20s}  {who}  {turn['decision']} by {why}")
+
+
+def _minute(time: str) -> str:
+    """A time of the journal, which is in UTC, to the minute."""
+    return f"{time[:16].replace('T', ' ')} UTC"
 
 
 def _show_version(model: Mapping[str, Any], version: Mapping[str, Any]) -> None:
@@ -215,6 +220,6 @@ def _show_version(model: Mapping[str, Any], version: Mapping[str, Any]) -> None:
     champion = ", champion now" if version["version"] == model["champion"]["now"] else ""
     show.say(f"{model['model']} version {version['version']}: {version['status']}{missing}{champion}")
     for decision in version["decisions"]:
-        show.say(f"    {decision['when'][:16]}  {decision['status']} by {decision['who']}: {decision['why']}")
+        show.say(f"    {_minute(decision['when'])}  {decision['status']} by {decision['who']}: {decision['why']}")
         for rule, text in decision["overrides"].items():
             show.say(f"        {rule} overridden: {text}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tactful.assurance.lift import against_popularity
 from tactful.assurance.model_book import NO_RULES
 from tactful.cli import show
 from tactful.cli.application import Json, app
@@ -66,7 +67,7 @@ def tell_outcome(found: TrainingOutcome) -> None:
     if found.metrics:
         show.say("measured on people it has not seen, with 95% intervals; released values")
         show.table({f"  {name}": _measured(found, name) for name in found.metrics})
-        show.say(_against_popularity(found))
+        show.say(against_popularity(found.intervals))
     for rule, verdict in found.verdicts.items():
         show.table({f"  verdict {rule}": show.verdict(verdict)})
         show.table({"   ": found.explanations[rule]})
@@ -92,16 +93,6 @@ def _measured(found: TrainingOutcome, name: str) -> str:
     """A released value with its interval."""
     low, high = found.intervals[name]
     return f"{found.metrics[name]:7.4f}  ({low:.4f} to {high:.4f})"
-
-
-def _against_popularity(found: TrainingOutcome) -> str:
-    """Whether personal lists were shown to be better than one list for all."""
-    low, high = found.intervals["lift@20"]
-    if low > 0:
-        return "personal lists find more than the list of popular items does (lift@20 is above 0)"
-    if high < 0:
-        return "personal lists find LESS than the list of popular items does (lift@20 is below 0): do not approve it"
-    return "not shown to find more than the list of popular items does: the interval of lift@20 holds 0"
 
 
 def _came_to(found: TrainingOutcome) -> str:
