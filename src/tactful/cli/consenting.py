@@ -142,8 +142,8 @@ def consent_withdraw(
     if json:
         recorded = None if added.blocked else added.time.isoformat()
         told = {"purpose": purpose, "recorded": recorded, "lists": [each.as_json() for each in lists]}
-        told |= {"serving_hears": not unheard, "still_given": remaining}
-        show.as_json(told | {"known": known, "models": models, "models_unknown": unknown})
+        stands = {"serving_hears": not unheard, "still_given": remaining}
+        show.as_json(told | stands | {"known": known, "models": models, "models_unknown": unknown})
     if not all(each.reached for each in lists):
         raise typer.Exit(RefusedError.exit_code)
 
