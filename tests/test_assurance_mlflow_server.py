@@ -44,7 +44,7 @@ def trained(workspace: Path) -> dict[str, str]:
     """A new candidate, and the reasons for going on with its rules that did not pass."""
     found = train(workspace / "shop.toml", key=workspace / "trainer.key")
     assert found.status == "candidate", found.reason
-    return {rule: "a test" for rule, verdict in found.verdicts.items() if verdict != "pass"}
+    return {rule: "only a test" for rule, verdict in found.verdicts.items() if verdict != "pass"}
 
 
 def approve(workspace: Path, version: str, overrides: dict[str, str]) -> approval.Decision:

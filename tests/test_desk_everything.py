@@ -38,7 +38,7 @@ def world(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> DeskWorld:
     assert made.settings.data.interactions is None
     found = tactful.train(made.config, key=workspace / "trainer.key")
     assert found.status == "candidate"
-    overrides = {rule: "a test" for rule, verdict in found.verdicts.items() if verdict != "pass"}
+    overrides = {rule: "only a test" for rule, verdict in found.verdicts.items() if verdict != "pass"}
     approval.approve(
         made.records(),
         Registry(),

@@ -56,7 +56,10 @@ def test_the_readmes_own_data_commands_run(tmp_path: Path) -> None:
         done = run("bash", "-euc", f"{shell}\n{line}")
         assert done.returncode == 0, (line, done.stderr)
     (approve,) = re.findall("^  (tactful approve .*)$", done.stdout, flags=re.MULTILINE)
-    done = run("bash", "-euc", f"{shell}\n{approve.replace('--key FILE', '--key models/shop/ada.key')}")
+    approve = approve.replace("--key FILE", "--key models/shop/ada.key")
+    assert run("bash", "-euc", f"{shell}\n{approve}").returncode == 2, "a placeholder is no reason"
+    reason = approve.replace('="why"', '="looked at the report"')
+    done = run("bash", "-euc", f"{shell}\n{reason}")
     assert "champion until" in done.stdout, done.stderr
     done = run("bash", "-euc", f"{shell}\ntactful recommend shop --history item-00,item-02 --profiling")
     assert "ranked by" in done.stdout, done.stderr
