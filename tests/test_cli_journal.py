@@ -76,7 +76,8 @@ def test_who_looked_is_listed(tactful: Tactful, books: Path, monkeypatch: pytest
     listed = tactful("keys", "new", "Odile", "--role", "officer", "--out", str(books / "officer.key"))[1]
     (books / "actors.toml").write_text(listed)
     monkeypatch.setenv("TACTFUL_ACTORS", str(books / "actors.toml"))
-    note_read(Records.open(), "gate", purpose="personalization.training", sources={"interactions": ["/data/log.csv"]})
+    places = {"interactions": "/data/log.csv", "consents": ["/data/consents.parquet", "tactful"], "subjects": None}
+    note_read(Records.open(), "gate", purpose="personalization.training", sources=places)
     assert tactful("consent", "status", PEOPLE[2], "--key", str(books / "officer.key"))[0] == 0
     before = len(list(Records.look().entries()))
     code, out, told = tactful("journal", "reads", "--json")
@@ -84,7 +85,7 @@ def test_who_looked_is_listed(tactful: Tactful, books: Path, monkeypatch: pytest
     first, second = json.loads(out)["reads"]
     assert (first["what"], first["purpose"], first["name"]) == ("gate", "personalization.training", None)
     assert (second["what"], second["name"]) == ("status", "Odile")
-    assert "gate, for personalization.training; by no key given; log.csv" in told
+    assert "gate, for personalization.training; by no key given; consents.parquet, tactful, log.csv" in told
     assert "status, for consent of one person; by Odile" in told
     assert "user-2" not in out + told
     assert len(list(Records.look().entries())) == before

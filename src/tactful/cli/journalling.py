@@ -97,7 +97,7 @@ def journal_reads(
 def _places(sources: object) -> list[str]:
     """Where it was read from, in a word each: a file by its name, a store by its own."""
     each = sources.values() if isinstance(sources, dict) else [sources]
-    names = (place for one in each if isinstance(one, list) for place in one)
+    names = (place for one in each for place in (one if isinstance(one, list) else [one]) if place is not None)
     return list(dict.fromkeys(PurePath(str(name)).name for name in names))
 
 

@@ -61,7 +61,11 @@ class KrylovSpace:
         return self._vectors[: self.size].T @ inside
 
     def _extend(self, each: Each) -> None:
-        """One block more: the image of the last, without what lies along the basis. Twice is enough (Kahan)."""
+        """One block more: the image of the last, without what lies along the basis.
+
+        All but rounding lies along the latest two blocks, so those come off first, and then the whole basis once: twice
+        is enough (Kahan).
+        """
         here, ahead = slice(self.size, self.size + BLOCK), slice(self.size + BLOCK, self.size + 2 * BLOCK)
         known, image = self._vectors[: here.stop], self._vectors[ahead]
         latest = slice(max(here.start - BLOCK, 0), here.stop)
