@@ -45,7 +45,7 @@ def planted(
             for metric in metrics:
                 cells[Cell(metric=metric, attribute=attribute, group=group)] = noisy(people * mean)
     everybody = max((sum(n for n, _ in groups.values()) for groups in attributes.values()), default=0.0) + 300
-    overall = {"people": 1.0, "recall@20": 0.31, "popularity_recall@20": 0.27, "lift@20": 0.04, "lift_squared@20": 0.02}
+    overall = {"people": 1.0, "recall@20": 0.31, "popularity_recall@20": 0.27, "lift@20": 0.04, "lift_inside@20": 0.02}
     cells |= {Cell(metric=metric): noisy(everybody * mean) for metric, mean in overall.items()}
     return EvaluationSums(noise="system", cells=cells)
 
@@ -55,7 +55,7 @@ def whole_release(
     *,
     worse: tuple[tuple[str, ...], str | None] = ((), None),
     short: tuple[str, ...] = (),
-    squares: bool = True,
+    inside: bool = True,
     sigma: float = 2.0,
     seed: int = 0,
 ) -> EvaluationSums:
@@ -68,8 +68,8 @@ def whole_release(
         Who is served half as well; None as a home means in any.
     short : tuple of str
         Ages whose histories are mostly short; short histories are served worse.
-    squares : bool
-        Whether sums of squares are released.
+    inside : bool
+        Whether it is released how far inside its range a metric is.
     sigma : float
         Of the noise on every value.
     seed : int
@@ -86,8 +86,8 @@ def whole_release(
     trains = rng.random(people) < 0.8
     ndcg = np.where(hit, rng.choice(1 / np.log2(np.arange(2, 12)), people), 0.0)
     figures = {"people": np.ones(people), "ndcg@10": ndcg, "hit@10": hit.astype(float)}
-    if squares:
-        figures["ndcg_squared@10"] = ndcg**2
+    if inside:
+        figures["ndcg_inside@10"] = ndcg * (1 - ndcg)
     coarse = np.where(age == "young", "young", "older")
     cross = " × "
     groups = {

@@ -111,11 +111,11 @@ def test_recall_and_ndcg_by_hand(tmp_path: Path, hidden: list[int], recall: floa
 def test_lift_is_the_paired_difference_within_its_bound(
     tmp_path: Path, hidden: list[int], popular: float, lift: float
 ) -> None:
-    """Recall@20 of the model minus that of popularity, clipped, and the square of that."""
+    """Recall@20 of the model minus that of popularity, clipped, and how far inside its bounds that is."""
     found, clipped = one(tmp_path, [0], hidden), max(min(lift, LIFT_CLIP), -LIFT_CLIP)
     assert found["popularity_recall@20"] == pytest.approx(popular)
     assert found["lift@20"] == pytest.approx(clipped)
-    assert found["lift_squared@20"] == pytest.approx(clipped**2)
+    assert found["lift_inside@20"] == pytest.approx((LIFT_CLIP + clipped) * (LIFT_CLIP - clipped))
 
 
 def test_the_popularity_list_never_repeats_the_history(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ class TestCharacter:
         shown = [39, 38, *range(36, 28, -1)]
         assert found["novelty@10"] == pytest.approx(sum(shown) / 10 / 39)
         assert found["popularity_lift@10"] == pytest.approx(-sum(shown) / 10 / 39)
-        assert found["popularity_lift_squared@10"] == pytest.approx(found["popularity_lift@10"] ** 2)
+        assert found["popularity_lift_inside@10"] == pytest.approx(1 - found["popularity_lift@10"] ** 2)
 
     def test_who_brings_nothing_from_the_head_gets_everybodys_list(self, tmp_path: Path) -> None:
         """Fallback, and how much of the history lies in the head."""
@@ -329,15 +329,15 @@ class TestDesign:
             items={"department": ("food", "drink")},
             history_edges=(5,),
         )
-        ruled = ["people", "hit@10", "novelty@10", "novelty_squared@10"]
+        ruled = ["people", "hit@10", "novelty@10", "novelty_inside@10"]
         assert list(layout.groups) == ["age", "sex", "history", "age × sex", "age × history", "sex × history"]
         for name, cells in layout.groups.items():
-            more = ["ndcg@10", "ndcg_squared@10", "known", "consented"] if name in ("age", "sex") else []
+            more = ["ndcg@10", "ndcg_inside@10", "known", "consented"] if name in ("age", "sex") else []
             assert sorted(cells.metrics) == sorted(ruled + more), name
         assert layout.groups["history"].levels == ("1–4 items", "5 and more items")
         assert set(layout.overall) == {
-            *("people", "ndcg@10", "ndcg_squared@10", "recall@10", "recall_squared@10", "lift@20", "lift_squared@20"),
-            *("popularity_recall@20", "popularity_recall_squared@20"),
+            *("people", "ndcg@10", "ndcg_inside@10", "recall@10", "recall_inside@10", "lift@20", "lift_inside@20"),
+            *("popularity_recall@20", "popularity_recall_inside@20"),
         }
         assert {key: cells.levels for key, cells in layout.shares.items()} == {
             ("exposure@10", "department"): ("food", "drink", "other"),
@@ -345,10 +345,10 @@ class TestDesign:
         }
 
     def test_metrics_of_rules_are_released_with_less_noise(self) -> None:
-        """Four times the share of the squared norm, squares a quarter of their metric's."""
+        """Four times the share of the squared norm; what says how sure they are has half the noise of the metric."""
         ruled, plain = (design(AGE, rules) for rules in (["ndcg@10"], []))
         assert ruled.factor("ndcg@10", "age") == pytest.approx(2 * ruled.factor("recall@10", "age"))
-        assert ruled.factor("ndcg_squared@10", "age") == pytest.approx(ruled.factor("ndcg@10", "age") / 2)
+        assert ruled.factor("ndcg_inside@10", "age") == pytest.approx(2 * ruled.factor("ndcg@10", "age"))
         assert plain.factor("ndcg@10", "age") == plain.factor("recall@10", "age")
 
     @pytest.mark.parametrize("attributes", [1, 4, 9])
@@ -362,12 +362,13 @@ class TestDesign:
         assert sum(i for _, i in layout.overall.values()) > 0.8 * layout.importance
 
     def test_clips_are_the_declared_bounds(self) -> None:
-        """Those of the table, and their squares."""
+        """Those of the table, and of the middle of their range how far inside it is."""
         metrics = design(AGE, [], metrics=METRICS).groups["age"].metrics
         assert metrics["noise_cost@10"][0] == 0.2
-        assert metrics["noise_cost_squared@10"][0] == pytest.approx(0.04)
+        assert metrics["noise_cost_inside@10"][0] == pytest.approx(0.04)
+        assert metrics["recall_inside@10"][0] == 0.25
         assert metrics["popularity_lift@10"][0] == 1.0
-        assert "fallback_squared" not in metrics
+        assert "fallback_inside" not in metrics
 
     def test_what_asks_for_more_is_measured_where_it_is_asked_for(self) -> None:
         """Categories and a second model are not there by themselves."""

@@ -456,7 +456,7 @@ WHOLE, WHOLE_LEVELS = whole_release(40_000), {"age": LEVELS, "home": ("alone", "
 
 
 class TestTheWholeVector:
-    """Everything that one release may have: squares, intersections, strata, groups of items, who shaped the model."""
+    """Everything that one release may have: intersections, strata, groups of items, who shaped the model."""
 
     def assessed(
         self, *, people: int = 40_000, rules: tuple[FairnessRule, ...] = (), **world: Any
@@ -471,14 +471,13 @@ class TestTheWholeVector:
             item_columns={"department": {"MEAT": 0.2, "other": 0.8}},
         )
 
-    def test_squares_make_intervals_narrower(self) -> None:
+    def test_what_says_how_much_people_differ_makes_intervals_narrower(self) -> None:
         """And are no metrics of their own; nor are the counts of who agreed."""
-        with_squares = age(self.assessed()).by_group["young"].metrics
-        without = age(self.assessed(squares=False)).by_group["young"].metrics
-        assert list(with_squares) == ["ndcg@10", "hit@10"]
+        with_inside = age(self.assessed()).by_group["young"].metrics
+        without = age(self.assessed(inside=False)).by_group["young"].metrics
+        assert list(with_inside) == ["ndcg@10", "hit@10"]
         widths = {
-            name: [m[name].interval.high - m[name].interval.low for m in (with_squares, without)]
-            for name in with_squares
+            name: [m[name].interval.high - m[name].interval.low for m in (with_inside, without)] for name in with_inside
         }
         assert widths["ndcg@10"][0] < 0.8 * widths["ndcg@10"][1]
         assert widths["hit@10"][0] == pytest.approx(widths["hit@10"][1], rel=0.01)

@@ -23,14 +23,14 @@ intervals of the strata as MOVER does (Zou & Donner 2008): the lower end is âˆšÎ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from tactful.assurance.assessment import Conditioned
-from tactful.assurance.gaps import worst_to_best
+from tactful.assurance.gaps import straight, worst_to_best
 from tactful.assurance.groups import Group, pool, read_groups
-from tactful.assurance.intervals import Estimate, Interval, bounds_of, critical_value, people_in
+from tactful.assurance.intervals import Estimate, Interval, Reach, bounds_of, critical_value, people_in
 from tactful.assurance.strata import CROSS, HISTORY, Groupings
 from tactful.privacy.sums import EvaluationSums
 
@@ -109,30 +109,31 @@ def conditioned(
 def _by_metric(attribute: str, strata: Strata, metric: str, confidence: float) -> Conditioned:
     """The groups of one attribute by one metric."""
     z = critical_value(confidence)
-    difference, ratio = _gap(partial(strata.standardised, metric), metric, confidence)
-    plain_difference, _ = _gap(partial(strata.as_they_are, metric), metric, confidence)
+    standardised, plain = strata.standardised(metric, z), strata.as_they_are(metric, z)
+    difference, ratio = _gap(standardised, [straight(mean, z) for mean in standardised.values()], metric, confidence)
+    reaches = [partial(pool(parts).ends, metric) for parts in strata.groups.values()]
+    plain_difference, _ = _gap(plain, reaches, metric, confidence)
     return Conditioned(
         attribute=attribute,
         metric=metric,
         strata=strata.names,
         weights=strata.weights,
-        by_group=strata.standardised(metric, z),
+        by_group=standardised,
         difference=difference,
         ratio=ratio,
-        plain_by_group=strata.as_they_are(metric, z),
+        plain_by_group=plain,
         plain_difference=plain_difference,
         covered=strata.covered,
     )
 
 
 def _gap(
-    groups_at: Callable[[float], Mapping[str, Estimate]], metric: str, confidence: float
+    means: Mapping[str, Estimate], reaches: Sequence[Reach], metric: str, confidence: float
 ) -> tuple[Estimate, Estimate]:
     """The difference and the ratio of lowest and highest group; no guess of the ratio of what may be negative."""
     low, high = bounds_of(metric)
-    found = [e.value for e in groups_at(critical_value(confidence)).values() if e.value is not None]
-    count = len(found)
-    gap = worst_to_best(lambda z: list(groups_at(z).values()), count, confidence=confidence, bounds=(low, high))
+    found = [mean.value for mean in means.values() if mean.value is not None]
+    gap = worst_to_best(reaches, confidence=confidence, bounds=(low, high))
     difference = gap.difference.nearest(max(found) - min(found))
     ratio = gap.ratio.nearest(min(found) / max(found)) if gap.ratio and max(found) > 0 else None
     return (

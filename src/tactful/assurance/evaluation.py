@@ -33,7 +33,7 @@ from tactful.assurance.metrics import OVERALL, metric
 from tactful.assurance.person_metrics import Pairs
 from tactful.personal.split import EvaluationPeople
 from tactful.privacy.cells import Shares
-from tactful.privacy.sums import squared
+from tactful.privacy.sums import inside
 from tactful.scoring.artifact import Artifact
 from tactful.scoring.recommender import Recommender
 
@@ -58,8 +58,8 @@ class PersonMetrics:
     Attributes
     ----------
     values : mapping of str to float array of shape (n_people,)
-        By metric, squares included. ``people`` is 1 for whoever is measured and 0 for whoever is only known, whose
-        other metrics are 0; ``known`` is 1; ``consented`` is 1 for whoever has a row that consent let train.
+        By metric, and how far inside its range each is. ``people`` is 1 for whoever is measured and 0 for whoever is
+        only known, whose other metrics are 0; ``known`` is 1; ``consented`` is 1 for whoever has a row that consent let train.
     shares : mapping of (metric, column) to float array of shape (n_people, n_levels)
         Shares of item groups.
     lengths : int array of shape (n_people,)
@@ -191,9 +191,9 @@ def _clipped(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _with_known(
     found: Mapping[str, NDArray[np.float64]], rows: NDArray[np.int64], admitted: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float64]]:
-    """Every figure and its square, of measured people and of those who are only known."""
-    squares = {squared(name): values**2 for name, values in found.items() if not metric(name).binary}
-    figures = {"people": np.ones(len(rows)), **found, **squares}
+    """Every figure and how far inside its range it is, of measured people and of those who are only known."""
+    within = {inside(name): metric(name).inside(x) for name, x in found.items() if not metric(name).binary}
+    figures = {"people": np.ones(len(rows)), **found, **within}
     return {
         **{name: _among(values, rows, len(admitted)) for name, values in figures.items()},
         "known": np.ones(len(admitted)),

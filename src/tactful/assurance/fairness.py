@@ -28,7 +28,7 @@ of a gap needs no independence: intersection and union.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -42,7 +42,7 @@ from tactful.assurance.assessment import (
     plain,
 )
 from tactful.assurance.conditioning import conditioned
-from tactful.assurance.gaps import GroupsAt, worst_to_best
+from tactful.assurance.gaps import worst_to_best
 from tactful.assurance.groups import (
     Group,
     is_mixture,
@@ -191,7 +191,7 @@ def _compare(
     z, everyone = critical_value(confidence), pool(entering.values())
     metrics = [m for m in everyone.metrics if all(m in group.metrics for group in groups.values())]
     overall, points = (_points(each, metrics, z) for each in (entering, groups))
-    gaps = {m: _gap(partial(_means, groups, m), len(groups), m, points, confidence) for m in metrics}
+    gaps = {m: _gap(groups.values(), m, points, confidence) for m in metrics}
     return {
         "overall": {m: _at(everyone.mean(m, z), overall["overall"][m]) for m in metrics},
         "difference": {m: difference for m, (difference, _) in gaps.items()},
@@ -201,24 +201,20 @@ def _compare(
 
 def _points(groups: Mapping[str, Group], metrics: Sequence[str], z: float) -> dict[str, dict[str, float | None]]:
     """What fairlearn says of the groups."""
-    means = {m: [estimate.value for estimate in _means(groups, m, z)] for m in metrics}
+    means = {m: [group.mean(m, z).value for group in groups.values()] for m in metrics}
     return _fairlearn(tuple(groups), [group.people.value for group in groups.values()], means)
 
 
-def _means(groups: Mapping[str, Group], metric: str, z: float) -> list[Estimate]:
-    """The mean of each group, with an interval that holds by itself."""
-    return [group.mean(metric, z) for group in groups.values()]
-
-
 def _gap(
-    groups_at: GroupsAt, count: int, metric: str, points: Mapping[str, Mapping[str, float | None]], confidence: float
+    groups: Collection[Group], metric: str, points: Mapping[str, Mapping[str, float | None]], confidence: float
 ) -> tuple[Estimate, Estimate]:
     """The difference and the ratio of lowest and highest group; no guess where there is but one group, or no ratio."""
     low, high = bounds_of(metric)
-    gap = worst_to_best(groups_at, count, confidence=confidence, bounds=(low, high))
+    reaches = [partial(group.ends, metric) for group in groups]
+    gap = worst_to_best(reaches, confidence=confidence, bounds=(low, high))
     difference = Estimate(value=None, interval=gap.difference, range=high - low)
     ratio = Estimate(value=None, interval=gap.ratio or Interval(low=0.0, high=1.0))
-    if count < 2:
+    if len(groups) < 2:
         return difference, ratio
     told = points["ratio"][metric] if gap.ratio else None
     return _at(difference, points["difference"][metric]), _at(ratio, told)

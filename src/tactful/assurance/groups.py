@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tactful.assurance.intervals import Estimate, bounds_of, mean_estimate, people_in
+from tactful.assurance.intervals import Ends, Estimate, Floats, bounds_of, mean_ends, mean_estimate, people_in
 from tactful.assurance.metrics import METRICS
 from tactful.assurance.strata import CROSS
 from tactful.errors import ConfigError
 from tactful.personal.attributes import OTHER, UNDISCLOSED
-from tactful.privacy.sums import Cell, EvaluationSums, Measured, squared
+from tactful.privacy.sums import Cell, EvaluationSums, Measured, inside
 
 _COUNTS = frozenset({"people", "known", "consented"})
 
@@ -24,7 +24,7 @@ class Group:
     ----------
     people : Measured
     totals : mapping of str to Measured
-        For each metric its sum over these people; for some also the sum of its squares.
+        For each metric its sum over these people; for some also how far inside its range it is.
     """
 
     people: Measured
@@ -32,8 +32,8 @@ class Group:
 
     @property
     def metrics(self) -> list[str]:
-        """What people were measured by, in the order in which it is told; squares and counts are left out."""
-        hidden = _COUNTS | {squared(name) for name in self.totals}
+        """What people were measured by, in the order in which it is told; not what only says how sure that is."""
+        hidden = _COUNTS | {inside(name) for name in self.totals}
         return [*(m for m in METRICS if m in self.totals), *sorted(set(self.totals) - hidden - set(METRICS))]
 
     @property
@@ -44,9 +44,18 @@ class Group:
 
     def mean(self, metric: str, z: float) -> Estimate:
         """The mean of a metric over these people; the interval holds by itself at the critical value z."""
+        bounds, within = bounds_of(metric), self._inside(metric)
+        return mean_estimate(self.totals[metric], self.people, z=z, bounds=bounds, inside=within)
+
+    def ends(self, metric: str, values: Floats) -> Ends:
+        """Where the intervals of that mean end, at several critical values."""
+        bounds, within = bounds_of(metric), self._inside(metric)
+        return mean_ends(self.totals[metric], self.people, values, bounds=bounds, inside=within)
+
+    def _inside(self, metric: str) -> Measured | None:
+        """What was released of how much people differ; nothing is needed for a metric that is 0 or 1."""
         declared = METRICS.get(metric)
-        squares = None if declared and declared.binary else self.totals.get(squared(metric))
-        return mean_estimate(self.totals[metric], self.people, z=z, bounds=bounds_of(metric), squares=squares)
+        return None if declared and declared.binary else self.totals.get(inside(metric))
 
     def has_at_least(self, minimum: float) -> bool:
         """Whether the released number of people is a number and reaches `minimum`."""

@@ -19,15 +19,20 @@ there: `tactful.assurance.gaps`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import TypeAlias
 
-from scipy.special import stdtrit
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 from tactful.assurance.metrics import METRICS, OVERALL
 from tactful.assurance.spread import spread
 from tactful.errors import ConfigError
-from tactful.privacy.sums import Cell, EvaluationSums, Measured, squared
+from tactful.privacy.sums import Cell, EvaluationSums, Measured
+from tactful.privacy.sums import inside as inside_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +90,30 @@ class Estimate:
         return {"value": self.value, "low": self.interval.low, "high": self.interval.high}
 
 
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Where the intervals of one figure end, at several critical values.
+
+    Attributes
+    ----------
+    low, high : float arrays of shape (n_values,)
+        ``inf`` and ``-inf`` at critical values at which nothing that the figure could be is likely enough.
+    """
+
+    low: Floats
+    high: Floats
+
+
+Reach: TypeAlias = Callable[[Floats], Ends]
+"""The intervals of one figure, each of which holds by itself, at any critical values."""
+
+
 _TELLS_SOMETHING = 0.75
 _CUT_OFF = 0.5
+_ROUNDING = 1e-9
 
 
 def critical_value(confidence: float, *, comparisons: int = 1) -> float:
@@ -112,7 +139,7 @@ def mean_interval(
     *,
     z: float,
     bounds: tuple[float, float] = (0.0, 1.0),
-    squares: Measured | None = None,
+    inside: Measured | None = None,
 ) -> Interval:
     """All means m in `bounds` with (S - m n̂)² ≤ t² (σ_S² + m² σ_n² + n̂ κ (m - a)(b - m)).
 
@@ -129,22 +156,40 @@ def mean_interval(
         See `critical_value`.
     bounds : (float, float)
         Declared public bounds of the metric for one person.
-    squares : Measured, optional
-        Released sum of squares of the metric. Without it κ = 1, which is exact for a metric that takes only the values
-        of its bounds.
+    inside : Measured, optional
+        Released sum that says how far inside its range the metric is. Without it κ = 1, which is exact for a metric
+        that takes only the values of its bounds.
     """
-    low, high = bounds
-    n = people.value
-    if not settles(total, people, z=z):
-        return Interval(low=low, high=high)
-    found = spread(total, squares, people, bounds)
-    t, share = _student(z, found.freedom), found.share * n
-    return _solve(
+    ends = mean_ends(total, people, np.array([z]), bounds=bounds, inside=inside)
+    low, high = float(ends.low[0]), float(ends.high[0])
+    return Interval(low=low, high=high) if low <= high else Interval(low=bounds[0], high=bounds[1])
+
+
+def mean_ends(
+    total: Measured,
+    people: Measured,
+    values: Floats,
+    *,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    inside: Measured | None = None,
+) -> Ends:
+    """The ends of `mean_interval` at these critical values; none where no mean within `bounds` is likely enough.
+
+    Noise may take a sum beyond what any mean within the bounds explains at a small critical value.
+    """
+    if not all(math.isfinite(x) for x in (total.value, total.sigma, people.value, people.sigma)):
+        return Ends(low=np.full(len(values), bounds[0]), high=np.full(len(values), bounds[1]))
+    (low, high), n = bounds, people.value
+    found = spread(total, inside, people, bounds)
+    t, share = _student(values, found.freedom), found.share * n
+    ends = _solve(
         n**2 + t**2 * (share - people.sigma**2),
         -2 * total.value * n - t**2 * share * (low + high),
         total.value**2 - t**2 * (total.sigma**2 - share * low * high),
         bounds,
     )
+    settled = n > np.maximum(values * people.sigma, 0.0)
+    return Ends(low=np.where(settled, ends.low, low), high=np.where(settled, ends.high, high))
 
 
 def mean_estimate(
@@ -153,10 +198,10 @@ def mean_estimate(
     *,
     z: float,
     bounds: tuple[float, float] = (0.0, 1.0),
-    squares: Measured | None = None,
+    inside: Measured | None = None,
 ) -> Estimate:
     """The released mean, kept within its interval and so within `bounds`; see `mean_interval`."""
-    interval = mean_interval(total, people, z=z, bounds=bounds, squares=squares)
+    interval = mean_interval(total, people, z=z, bounds=bounds, inside=inside)
     value = None
     if people.value > 0 and math.isfinite(total.value / people.value):
         value = interval.nearest(total.value / people.value)
@@ -164,7 +209,7 @@ def mean_estimate(
 
 
 def overall_estimates(sums: EvaluationSums, *, confidence: float = 0.95, lift_clip: float = 1.0) -> dict[str, Estimate]:
-    """Each metric over everybody who was evaluated, with its own interval; squares are used and not listed.
+    """Each metric over everybody who was evaluated, with its own interval; what only says how sure that is, is not listed.
 
     Parameters
     ----------
@@ -177,12 +222,12 @@ def overall_estimates(sums: EvaluationSums, *, confidence: float = 0.95, lift_cl
     z = critical_value(confidence)
     cells = {cell.metric: measured for cell, measured in sums.cells.items() if not cell.attribute}
     people = cells.pop("people", Measured(value=math.nan, sigma=math.nan))
-    squares = {squared(metric) for metric in cells}
+    inside = {inside_(metric) for metric in cells}
     return {
         metric: mean_estimate(
-            cells[metric], people, z=z, bounds=_bounds(metric, lift_clip), squares=cells.get(squared(metric))
+            cells[metric], people, z=z, bounds=_bounds(metric, lift_clip), inside=cells.get(inside_(metric))
         )
-        for metric in sorted(set(cells) - squares)
+        for metric in sorted(set(cells) - inside)
     }
 
 
@@ -198,12 +243,6 @@ def people_in(sums: EvaluationSums, attribute: str = "", group: str = "") -> Mea
     return sums.cells.get(cell, Measured(value=math.nan, sigma=math.nan))
 
 
-def settles(total: Measured, people: Measured, *, z: float) -> bool:
-    """Whether the values are finite and show more people than the noise alone could (Fieller's condition)."""
-    finite = all(math.isfinite(x) for x in (total.value, total.sigma, people.value, people.sigma))
-    return finite and people.value > max(z * people.sigma, 0.0)
-
-
 def _bounds(metric: str, lift_clip: float) -> tuple[float, float]:
     """Declared bounds of one person's figure."""
     if metric.startswith("lift@"):
@@ -211,19 +250,19 @@ def _bounds(metric: str, lift_clip: float) -> tuple[float, float]:
     return bounds_of(metric)
 
 
-def _student(z: float, freedom: float) -> float:
-    """The quantile of Student's t at the level that z has among normal ones."""
-    if math.isinf(freedom):
-        return z
-    return float(stdtrit(freedom, NormalDist().cdf(z)))
+def _student(values: Floats, freedom: float) -> Floats:
+    """The quantiles of Student's t at the levels that these have among normal ones."""
+    return values if math.isinf(freedom) else np.asarray(stdtrit(freedom, ndtr(values)))
 
 
-def _solve(a: float, b: float, c: float, bounds: tuple[float, float]) -> Interval:
-    """The part of `bounds` where a m² + b m + c ≤ 0, or all of `bounds` where there is none."""
+def _solve(a: Floats, b: Floats, c: Floats, bounds: tuple[float, float]) -> Ends:
+    """The part of `bounds` where a m² + b m + c ≤ 0; all of it where that has no ends."""
     low, high = bounds
     discriminant = b**2 - 4 * a * c
-    if a <= 0 or discriminant < 0:
-        return Interval(low=low, high=high)
-    root = math.sqrt(discriminant)
-    left, right = max((-b - root) / (2 * a), low), min((-b + root) / (2 * a), high)
-    return Interval(low=left, high=right) if left <= right else Interval(low=low, high=high)
+    none = discriminant < -_ROUNDING * b**2
+    with np.errstate(all="ignore"):
+        root = np.sqrt(np.maximum(discriminant, 0.0))
+        left, right = np.maximum((-b - root) / (2 * a), low), np.minimum((-b + root) / (2 * a), high)
+    none |= left > right
+    left, right = np.where(none, math.inf, left), np.where(none, -math.inf, right)
+    return Ends(low=np.where(a > 0, left, low), high=np.where(a > 0, right, high))

@@ -4,7 +4,7 @@ Notes
 -----
 *Importances* are shares of the squared norm, so that twice the noise is a quarter of the importance. By a declared
 attribute a metric of a rule has 4, the number of people 2, any other metric 1, and who is known and who consented ½
-each; a square has a quarter of what its metric has, since it only says how wide an interval is. In strata of history,
+each; how far inside its range a metric is has a quarter of what the metric has: it only says how wide an interval is. In strata of history,
 and where groups meet, metrics of rules have 2 and people 1; a mixture of item groups has 1. What is measured of
 everybody is scaled so that the lift over popularity, which says whether the model helps at all, has 2/23 of the whole,
 however much is measured beside it; where that is little, what is measured of everybody has more.
@@ -19,7 +19,7 @@ from tactful.assurance.metrics import METRICS, metric
 from tactful.assurance.strata import HISTORY_EDGES, Groupings
 from tactful.errors import ConfigError
 from tactful.privacy.cells import CellDesign, Declared, GroupCells, ShareCells
-from tactful.privacy.sums import squared
+from tactful.privacy.sums import inside
 
 EXPOSURE, INTEREST = "exposure@10", "interest"
 """Shares of item groups: in what is shown, places discounted as in nDCG, and in what people went on to use."""
@@ -99,13 +99,12 @@ def _people(importance: float) -> dict[str, tuple[float, float]]:
 
 
 def _weighed(importances: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Each metric at its importance, and its square at a quarter of that where the mean does not say the variance."""
+    """Each metric at its importance, and how far inside its range it is at a quarter, unless it is only 0 or 1."""
     declared = {}
     for name, importance in importances.items():
-        clip = metric(name).clip
-        declared[name] = (clip, importance)
+        declared[name] = (metric(name).clip, importance)
         if not metric(name).binary:
-            declared[squared(name)] = (clip**2, importance / 4)
+            declared[inside(name)] = (metric(name).most_inside, importance / 4)
     return declared
 
 

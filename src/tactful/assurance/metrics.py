@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tactful.errors import ConfigError
 
 Better = Literal["higher", "lower", "neither"]
@@ -39,6 +42,18 @@ class Metric:
     def clip(self) -> float:
         """The bound on its absolute value."""
         return max(abs(self.low), abs(self.high))
+
+    @property
+    def most_inside(self) -> float:
+        """The bound on `inside`: that of the middle of the range, (high - low)²/4."""
+        return (self.high - self.low) ** 2 / 4
+
+    def inside(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far inside the range each person's figure x is: (x - low)(high - x), which is 0 at both ends.
+
+        It says how much people differ (`tactful.assurance.spread`).
+        """
+        return (values - self.low) * (self.high - values)
 
 
 METRICS: dict[str, Metric] = {

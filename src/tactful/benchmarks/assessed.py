@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.assurance.metrics import metric
 from tactful.assurance.strata import Groupings
 from tactful.privacy.accountant import PrivacyBudget
 from tactful.privacy.attacker import Rehearsal
@@ -15,7 +16,7 @@ from tactful.privacy.cells import CellDesign
 from tactful.privacy.noise import NoiseSource
 from tactful.privacy.plan import RunPlan
 from tactful.privacy.release import PrivateRelease
-from tactful.privacy.sums import EvaluationSums, squared
+from tactful.privacy.sums import EvaluationSums, inside
 
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -50,10 +51,10 @@ def released(
 
 
 def _figures(crowd: Crowd, design: CellDesign) -> dict[str, Values]:
-    """Every figure of the design: who is counted, the metrics, their squares, and nothing for what was not made up."""
+    """Every figure of the design: who is counted, the metrics, how far inside they are, and 0 for what was not made up."""
     people = len(crowd.lengths)
     counted = dict.fromkeys(("people", "known", "consented"), np.ones(people))
-    squares = {squared(name): values**2 for name, values in crowd.values.items()}
+    within = {inside(name): metric(name).inside(values) for name, values in crowd.values.items()}
     tables = [design.overall, *(cells.metrics for cells in design.groups.values())]
     nothing = dict.fromkeys((name for table in tables for name in table), np.zeros(people))
-    return {**nothing, **counted, **crowd.values, **squares}
+    return {**nothing, **counted, **crowd.values, **within}

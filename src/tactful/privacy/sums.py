@@ -119,7 +119,7 @@ class Guesses(Released):
     sigma: float
 
 
-def squared(metric: str) -> str:
-    """The name of the sum of a metric's squares: ``ndcg_squared@10`` for ``ndcg@10``."""
+def inside(metric: str) -> str:
+    """The name of the sum that says how far inside its range a metric is: ``ndcg_inside@10`` for ``ndcg@10``."""
     kind, at, depth = metric.partition("@")
-    return f"{kind}_squared{at}{depth}"
+    return f"{kind}_inside{at}{depth}"
