@@ -59,7 +59,8 @@ class PersonMetrics:
     ----------
     values : mapping of str to float array of shape (n_people,)
         By metric, and how far inside its range each is. ``people`` is 1 for whoever is measured and 0 for whoever is
-        only known, whose other metrics are 0; ``known`` is 1; ``consented`` is 1 for whoever has a row that consent let train.
+        only known, whose other metrics are 0; ``known`` is 1; ``consented`` is 1 for whoever has a row that consent let
+        train.
     shares : mapping of (metric, column) to float array of shape (n_people, n_levels)
         Shares of item groups.
     lengths : int array of shape (n_people,)

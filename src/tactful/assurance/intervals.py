@@ -209,7 +209,7 @@ def mean_estimate(
 
 
 def overall_estimates(sums: EvaluationSums, *, confidence: float = 0.95, lift_clip: float = 1.0) -> dict[str, Estimate]:
-    """Each metric over everybody who was evaluated, with its own interval; what only says how sure that is, is not listed.
+    """Each metric over everybody who was evaluated, with its own interval; not what only says how sure that is.
 
     Parameters
     ----------

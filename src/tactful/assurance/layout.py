@@ -4,10 +4,10 @@ Notes
 -----
 *Importances* are shares of the squared norm, so that twice the noise is a quarter of the importance. By a declared
 attribute a metric of a rule has 4, the number of people 2, any other metric 1, and who is known and who consented ½
-each; how far inside its range a metric is has a quarter of what the metric has: it only says how wide an interval is. In strata of history,
-and where groups meet, metrics of rules have 2 and people 1; a mixture of item groups has 1. What is measured of
-everybody is scaled so that the lift over popularity, which says whether the model helps at all, has 2/23 of the whole,
-however much is measured beside it; where that is little, what is measured of everybody has more.
+each; how far inside its range a metric is has a quarter of what the metric has: it only says how wide an interval is.
+In strata of history, and where groups meet, metrics of rules have 2 and people 1; a mixture of item groups has 1. What
+is measured of everybody is scaled so that the lift over popularity, which says whether the model helps at all, has 2/23
+of the whole, however much is measured beside it; where that is little, what is measured of everybody has more.
 """
 
 from __future__ import annotations

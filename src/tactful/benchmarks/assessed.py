@@ -51,7 +51,7 @@ def released(
 
 
 def _figures(crowd: Crowd, design: CellDesign) -> dict[str, Values]:
-    """Every figure of the design: who is counted, the metrics, how far inside they are, and 0 for what was not made up."""
+    """Every figure of the design: who is counted, the metrics, how far inside they are; 0 for what was not made up."""
     people = len(crowd.lengths)
     counted = dict.fromkeys(("people", "known", "consented"), np.ones(people))
     within = {inside(name): metric(name).inside(values) for name, values in crowd.values.items()}
