@@ -6,7 +6,7 @@ The hash of an item is MD5 (RFC 1321) of ``pseudonym:item_id``, in the order of 
 why MD5 is enough stands in `tactful.personal.engines.duckdb_rows`. The first sixteen digits decide. Where two of a
 person's items share them, once in 10¹⁴ of the longest histories, the first of the two counts: never more than k do.
 
-Sixteen messages go through each step side by side, for which processors have instructions. How loops are compiled
+Some messages go through each step side by side, for which processors have instructions. How loops are compiled
 stands in `tactful.personal.kernels`.
 """
 
@@ -24,7 +24,7 @@ _Int32 = NDArray[np.int32]
 _Bytes = NDArray[np.uint8]
 _Words = NDArray[np.uint32]
 
-_BESIDE = 16
+_BESIDE = 32
 _START = np.array([[0x67452301], [0xEFCDAB89], [0x98BADCFE], [0x10325476]], dtype=np.uint32)
 _SINES = np.array([int(abs(math.sin(step)) * 2**32) for step in range(1, 65)], dtype=np.uint32)
 _TURNS = np.repeat([[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]], 4, axis=0).ravel()
@@ -35,22 +35,21 @@ _PLACES = np.concatenate([(by * np.arange(16) + first) % 16 for by, first in ((1
 @compiled
 def _take_in(state: _Words, words: _Words) -> None:
     """A block of each message has gone into its state."""
-    before, mixed = state.copy(), np.empty(_BESIDE, dtype=np.uint32)
+    before = state.copy()
     for step in range(64):
-        a, b, c, d = state[-step % 4], state[(1 - step) % 4], state[(2 - step) % 4], state[(3 - step) % 4]
+        a, b, c, d = -step & 3, (1 - step) & 3, (2 - step) & 3, (3 - step) & 3
+        place, sine, turn = _PLACES[step], _SINES[step], _TURNS[step]
         for n in range(_BESIDE):
             if step < 16:
-                mixed[n] = d[n] ^ (b[n] & (c[n] ^ d[n]))
+                mixed = state[d, n] ^ (state[b, n] & (state[c, n] ^ state[d, n]))
             elif step < 32:
-                mixed[n] = c[n] ^ (d[n] & (b[n] ^ c[n]))
+                mixed = state[c, n] ^ (state[d, n] & (state[b, n] ^ state[c, n]))
             elif step < 48:
-                mixed[n] = b[n] ^ c[n] ^ d[n]
+                mixed = state[b, n] ^ state[c, n] ^ state[d, n]
             else:
-                mixed[n] = c[n] ^ (b[n] | ~d[n])
-        word, sine, turn = words[_PLACES[step]], _SINES[step], _TURNS[step]
-        for n in range(_BESIDE):
-            added = np.uint32(a[n] + mixed[n] + word[n] + sine)
-            a[n] = b[n] + (np.uint32(added << turn) | (added >> (np.uint32(32) - turn)))
+                mixed = state[c, n] ^ (state[b, n] | ~state[d, n])
+            added = np.uint32(state[a, n] + mixed + words[place, n] + sine)
+            state[a, n] = state[b, n] + (np.uint32(added << turn) | (added >> (np.uint32(32) - turn)))
     state += before
 
 
@@ -68,13 +67,14 @@ def first_digits(name: _Bytes, items: _Int32, texts: _Bytes, ends: _Int64) -> ND
     for item in items:
         longest = max(longest, ends[item + 1] - ends[item])
     words = np.empty((16 * ((len(name) + longest + 8) // 64 + 1), _BESIDE), dtype=np.uint32)
+    opening = np.zeros((len(words), 1), dtype=np.uint32)
+    for at in range(len(name)):
+        opening[at >> 2, 0] |= np.uint32(name[at] << 8 * (at & 3))
     state, last = np.empty((4, _BESIDE), dtype=np.uint32), np.empty(_BESIDE, dtype=np.int64)
     digits = np.empty(len(items), dtype=np.uint64)
     for first in range(0, len(items), _BESIDE):
         some = items[first : first + _BESIDE]
-        state[:], words[:] = _START, 0
-        for at in range(len(name)):
-            words[at >> 2] |= np.uint32(name[at] << 8 * (at & 3))
+        state[:], words[:] = _START, opening
         for n, item in enumerate(some):
             at = len(name)
             for place in range(ends[item], ends[item + 1]):
