@@ -151,8 +151,9 @@ def _below(matrix: Reals, values: Reals, vectors: Reals, limit: float, *, side: 
 
     def filled(rows: slice) -> None:
         """These rows of the rest are there, up to the diagonal."""
-        found = (vectors[rows] * values) @ vectors[: rows.stop].T
-        rest[rows, : rows.stop] = side * (found - matrix[rows, : rows.stop])
+        part, seen = rest[rows, : rows.stop], matrix[rows, : rows.stop]
+        np.matmul(vectors[rows] * values * side, vectors[: rows.stop].T, out=part, casting="same_kind")
+        (np.subtract if side > 0 else np.add)(part, seen, out=part, casting="same_kind")
 
     with processors() as each:
         each(filled, tiles)
