@@ -4,7 +4,7 @@ Notes
 -----
 The hash of an item is MD5 (RFC 1321) of ``pseudonym:item_id``, in the order of its hexadecimal digits, as SQL has it;
 why MD5 is enough stands in `tactful.personal.engines.duckdb_rows`. The first sixteen digits decide. Where two of a
-person's items share them, once in 10¹⁴ of the longest histories, the first of the two counts: never more than k do.
+person's items share them, once in 10¹⁴ histories of 600 items, the first of the two counts: never more than k do.
 
 Some messages go through each step side by side, for which processors have instructions. How loops are compiled
 stands in `tactful.personal.kernels`.

@@ -182,8 +182,8 @@ def has_cholesky(matrix: Reals) -> bool:
 
             def reduced(rows: slice, here: slice = here) -> None:
                 """What the block explains is taken out of these rows."""
-                to_come = slice(here.stop, rows.stop)
-                matrix[rows, to_come] -= matrix[rows, here] @ matrix[to_come, here].T
+                for columns in _tiles(here.stop, rows.stop):
+                    matrix[rows, columns] -= matrix[rows, here] @ matrix[columns, here].T
 
             below = _tiles(here.stop, len(matrix))
             each(solved, below)

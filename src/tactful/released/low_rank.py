@@ -20,8 +20,8 @@ looks the same after every rotation (its diagonal aside):
 
 A feature that says nothing costs f directions of a lower edge and gains nothing; nothing has to be chosen.
 
-*Precision.* What stands out of a large matrix is written in single precision: noise is a million times larger than its
-rounding, and finding the memory takes longer than filling it.
+*Precision.* What stands out of a large matrix is written in single precision, in which it is read afterwards
+(`tactful.released.precision`): finding the memory takes longer than filling it.
 """
 
 from __future__ import annotations
