@@ -75,12 +75,13 @@ class Narrow(SumsContract):
     engine = DuckDB(at_once=9)
 
 
+WITHIN = duckdb_rows._within
 BROKEN = {
     "the first of a range is lost": ("_RANGE", " AND a.person > {} AND a.person < {}"),
     "the first of the next range counts twice": ("_RANGE", " AND a.person >= {} AND a.person <= {}"),
     "evaluation people count": ("_HELD", duckdb_rows._HELD.replace("p.part = 'training'", "1 = 1")),
-    "the bound is not applied": ("_DRAWN", duckdb_rows._DRAWN.replace(", {}", ", 9 * {}")),
-    "the hash is of the item alone": ("_DRAWN", duckdb_rows._DRAWN.replace("p.pseudonym, ", "")),
+    "the bound is not applied": ("_within", lambda *rows, most: WITHIN(*rows, most=9 * most)),
+    "the hash is of the item alone": ("_NAMES", duckdb_rows._NAMES.replace("p.pseudonym, ", "")),
 }
 
 

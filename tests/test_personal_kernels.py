@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tactful
-from tactful.personal.kernels import by_row, head_lists, lists_of_rows
-from tactful.personal.matrices import user_items
+from tactful.personal.kernels import by_row, head_lists
+from tactful.personal.matrices import lists_of_rows, user_items
 
 LAWS = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 _ADD = """

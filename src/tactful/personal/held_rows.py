@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from scipy.sparse import csr_array
 
 from tactful.personal.matrices import of_lists
 from tactful.personal.people_sums import Lists, Sums
+from tactful.personal.threads import threads as _threads
 
 _BATCH = 1 << 20  # interactions
 _FEW = 1 << 12  # interactions: up to here a thread costs more than it saves
@@ -124,8 +124,3 @@ def _finished(running: Iterable[Future[None]]) -> None:
 def zeros(sums: Sums) -> NDArray[np.int64]:
     """The sum over nobody."""
     return np.zeros(sum(sums.sizes), dtype=np.int64)
-
-
-def _threads() -> int:
-    """As many as there are processors for this process."""
-    return min(len(os.sched_getaffinity(0)), 8) if hasattr(os, "sched_getaffinity") else 1

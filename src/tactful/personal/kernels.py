@@ -43,51 +43,66 @@ _PLACE[[(0x03F79D71B4CB0A89 << n & (1 << 64) - 1) >> 58 for n in range(64)]] = n
 
 
 @compiled
-def _taken_in_order(marks: NDArray[np.uint64], out: _Int32, at: int) -> int:
-    """The places of the bits that were set, rising, are in `out` from `at` on; returns the end, and no bit is set."""
-    for word in range(len(marks)):
-        left = marks[word]
-        marks[word] = 0
-        while left:
-            lowest = left & (~left + np.uint64(1))
-            out[at] = word * 64 + _PLACE[(lowest * _TURN) >> np.uint64(58)]
-            at += 1
-            left ^= lowest
+def _taken_in_order(marks: NDArray[np.uint64], marked: NDArray[np.uint64], out: _Int32, at: int) -> int:
+    """The places of the bits that were set, rising, are in `out` from `at` on; returns the end, and no bit is set.
+
+    `marked` has a bit for each word of `marks` with a bit, so that no other is looked at.
+    """
+    for block in range(len(marked)):
+        words = marked[block]
+        marked[block] = 0
+        while words:
+            rightmost = words & (~words + np.uint64(1))
+            words ^= rightmost
+            word = block * 64 + _PLACE[(rightmost * _TURN) >> np.uint64(58)]
+            left = marks[word]
+            marks[word] = 0
+            while left:
+                lowest = left & (~left + np.uint64(1))
+                out[at] = word * 64 + _PLACE[(lowest * _TURN) >> np.uint64(58)]
+                at += 1
+                left ^= lowest
     return at
 
 
 @compiled
-def lists_of_rows(rows: _Int32, items: _Int32, n_rows: int, n_items: int) -> tuple[_Int64, _Int32]:
-    """Each row's items, rising and once: where each row starts, and the lists one after another.
-
-    Sorted by counting, by item and then by row: four passes over the pairs, whatever their order.
-    """
-    columns = np.zeros(n_items + 1, dtype=np.int64)
-    for item in items:
-        columns[item + 1] += 1
-    for item in range(n_items):
-        columns[item + 1] += columns[item]
-    filled, by_item = columns[:-1].copy(), np.empty(len(rows), dtype=np.int32)
-    for k in range(len(rows)):
-        by_item[filled[items[k]]] = rows[k]
-        filled[items[k]] += 1
-    latest, starts = np.full(n_rows, -1, dtype=np.int32), np.zeros(n_rows + 1, dtype=np.int64)
-    for item in range(n_items):
-        for k in range(columns[item], columns[item + 1]):
-            if latest[by_item[k]] != item:
-                latest[by_item[k]] = item
-                starts[by_item[k] + 1] += 1
-            else:
-                by_item[k] = -1  # again
+def by_number(rows: _Int32, items: _Int32, n_rows: int) -> tuple[_Int64, _Int32]:
+    """Each row's items in the order in which they come: where each row starts, and the lists one after another."""
+    starts, lists = np.zeros(n_rows + 1, dtype=np.int64), np.empty(len(rows), dtype=np.int32)
+    for row in rows:
+        starts[row + 1] += 1
     for row in range(n_rows):
         starts[row + 1] += starts[row]
-    ends, lists = starts[:-1].copy(), np.empty(starts[-1], dtype=np.int32)
-    for item in range(n_items):
-        for k in range(columns[item], columns[item + 1]):
-            if by_item[k] >= 0:
-                lists[ends[by_item[k]]] = item
-                ends[by_item[k]] += 1
+    filled = starts[:-1].copy()
+    for k in range(len(rows)):
+        lists[filled[rows[k]]] = items[k]
+        filled[rows[k]] += 1
     return starts, lists
+
+
+@compiled
+def put_in_order(starts: _Int64, lists: _Int32, lengths: _Int64, n_items: int, first: int, last: int) -> None:
+    """The lists from `first` before `last` are rising and without repeats, at their start; `lengths` says how long."""
+    marks = np.zeros((n_items + 63) // 64, dtype=np.uint64)
+    marked = np.zeros((len(marks) + 63) // 64, dtype=np.uint64)
+    for row in range(first, last):
+        for k in range(starts[row], starts[row + 1]):
+            word = lists[k] >> 6
+            marks[word] |= np.uint64(1) << np.uint64(lists[k] & 63)
+            marked[word >> 6] |= np.uint64(1) << np.uint64(word & 63)
+        lengths[row] = _taken_in_order(marks, marked, lists, starts[row]) - starts[row]
+
+
+@compiled
+def closed_up(starts: _Int64, lists: _Int32, lengths: _Int64) -> tuple[_Int64, _Int32]:
+    """Where each list starts, and the lists, once there is nothing between them; in place."""
+    begins = np.zeros(len(starts), dtype=np.int64)
+    for row in range(len(lengths)):
+        if begins[row] < starts[row]:
+            for k in range(lengths[row]):
+                lists[begins[row] + k] = lists[starts[row] + k]
+        begins[row + 1] = begins[row] + lengths[row]
+    return begins, lists[: begins[-1]]
 
 
 @compiled
@@ -105,6 +120,7 @@ def head_lists(starts: _Int64, items: _Int32, place: _Int32, n_head: int) -> tup
     `place` says which row an item of the catalogue is, −1 for none.
     """
     marks = np.zeros((n_head + 63) // 64, dtype=np.uint64)
+    marked = np.zeros((len(marks) + 63) // 64, dtype=np.uint64)
     begins = np.zeros(len(starts), dtype=np.int64)
     lists = np.empty(starts[-1] - starts[0], dtype=np.int32)
     for person in range(len(starts) - 1):
@@ -112,7 +128,8 @@ def head_lists(starts: _Int64, items: _Int32, place: _Int32, n_head: int) -> tup
             found = place[items[k]]
             if found >= 0:
                 marks[found >> 6] |= np.uint64(1) << np.uint64(found & 63)
-        begins[person + 1] = _taken_in_order(marks, lists, begins[person])
+                marked[found >> 12] |= np.uint64(1) << np.uint64(found >> 6 & 63)
+        begins[person + 1] = _taken_in_order(marks, marked, lists, begins[person])
     return begins, lists[: begins[-1]]
 
 

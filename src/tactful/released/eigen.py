@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
 from tactful.released.krylov import BLOCK, KrylovSpace, Reals, pairs_beyond
-from tactful.released.processors import processors
+from tactful.released.processors import Each, processors, strips
 
 _Floats = NDArray[np.float64]
 TOLERANCE = 0.01
@@ -57,8 +57,9 @@ def eigen_above(matrix: _Floats, edge: float, *, both: bool = False) -> tuple[_F
     values : float array of shape (rank,)
     vectors : float array of shape (n, rank), orthonormal columns
     """
-    fast: Reals = matrix.astype(np.float32) if np.linalg.norm(matrix) <= _SINGLE * edge else matrix
-    with processors():
+    with processors() as each:
+        norm = np.linalg.norm(each(lambda rows: np.linalg.norm(matrix[rows]), strips(len(matrix))))
+        fast = _single(matrix, each) if norm <= _SINGLE * edge else matrix
         found = _searched(matrix, fast, edge, both=both) if len(matrix) > _DIRECT else None
         return found or _settled(matrix, pairs_beyond(fast, edge, both=both)[1], edge)
 
@@ -114,10 +115,19 @@ def _searched(matrix: _Floats, fast: Reals, edge: float, *, both: bool) -> tuple
     return None
 
 
+def _single(matrix: _Floats, each: Each) -> Reals:
+    """The matrix in single precision."""
+    made = np.empty(matrix.shape, dtype=np.float32)
+    each(lambda rows: np.copyto(made[rows], matrix[rows], casting="same_kind"), strips(len(made)))
+    return made
+
+
 def _settled(matrix: _Floats, vectors: Reals, edge: float) -> tuple[_Floats, _Floats]:
     """Rayleigh and Ritz: the best pairs beyond the edge in the space of these vectors, largest magnitude first."""
     basis = np.linalg.qr(vectors.astype(np.float64, copy=False))[0]
-    values, turn = np.linalg.eigh(basis.T @ (matrix @ basis))
+    with processors() as each:
+        images = each(lambda rows: matrix[rows] @ basis, strips(len(matrix)))
+    values, turn = np.linalg.eigh(basis.T @ np.concatenate(images))
     beyond = np.flatnonzero(np.abs(values) > edge)
     beyond = beyond[np.argsort(-np.abs(values[beyond]))]
     return values[beyond], basis @ turn[:, beyond]
@@ -141,8 +151,9 @@ def _below(matrix: Reals, values: Reals, vectors: Reals, limit: float, *, side: 
 
     def filled(rows: slice) -> None:
         """These rows of the rest are there, up to the diagonal."""
-        found = (vectors[rows] * values) @ vectors[: rows.stop].T
-        rest[rows, : rows.stop] = side * (found - matrix[rows, : rows.stop])
+        part, seen = rest[rows, : rows.stop], matrix[rows, : rows.stop]
+        np.matmul(vectors[rows] * values * side, vectors[: rows.stop].T, out=part, casting="same_kind")
+        (np.subtract if side > 0 else np.add)(part, seen, out=part, casting="same_kind")
 
     with processors() as each:
         each(filled, tiles)
@@ -171,8 +182,8 @@ def has_cholesky(matrix: Reals) -> bool:
 
             def reduced(rows: slice, here: slice = here) -> None:
                 """What the block explains is taken out of these rows."""
-                to_come = slice(here.stop, rows.stop)
-                matrix[rows, to_come] -= matrix[rows, here] @ matrix[to_come, here].T
+                for columns in _tiles(here.stop, rows.stop):
+                    matrix[rows, columns] -= matrix[rows, here] @ matrix[columns, here].T
 
             below = _tiles(here.stop, len(matrix))
             each(solved, below)

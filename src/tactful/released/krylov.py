@@ -3,7 +3,7 @@
 Notes
 -----
 Block Lanczos (Golub & Underwood 1977) with full reorthogonalisation. Each processor multiplies with, and keeps in
-order, a strip of the columns.
+order, a strip of the rows, which lie together: with its columns, which are the same numbers, it takes a third longer.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class KrylovSpace:
 
         def multiplied(strip: slice) -> Reals:
             """What a strip of the image, which is there afterwards, adds to its products with the latest vectors."""
-            np.matmul(known[here], self._matrix[:, strip], out=image[:, strip])
+            image[:, strip] = (self._matrix[strip] @ known[here].T).T
             return image[:, strip] @ known[latest, strip].T
 
         def reduced(strip: slice) -> Reals:
@@ -96,6 +96,9 @@ class KrylovSpace:
 
 def pairs_beyond(matrix: Reals, edge: float, *, both: bool = False) -> tuple[Reals, Reals]:
     """Eigenvalues above the edge, or below −edge as well, and their vectors, by LAPACK from the lower triangle."""
-    sides = [(edge, np.inf), (-np.inf, -edge)][: 1 + both]
-    found = [eigh(matrix, lower=True, subset_by_value=side, check_finite=False) for side in sides]
-    return np.concatenate([values for values, _ in found]), np.hstack([vectors for _, vectors in found])
+    if not both:
+        above: tuple[Reals, Reals] = eigh(matrix, lower=True, subset_by_value=(edge, np.inf), check_finite=False)
+        return above
+    values, vectors = eigh(matrix, lower=True, driver="evd", check_finite=False)
+    beyond = np.flatnonzero(np.abs(values) > edge)
+    return values[beyond], vectors[:, beyond]

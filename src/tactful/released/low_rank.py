@@ -19,6 +19,9 @@ looks the same after every rotation (its diagonal aside):
 - the residual off the span, treated as without features.
 
 A feature that says nothing costs f directions of a lower edge and gains nothing; nothing has to be chosen.
+
+*Precision.* What stands out of a large matrix is written in single precision, in which it is read afterwards
+(`tactful.released.precision`): finding the memory takes longer than filling it.
 """
 
 from __future__ import annotations
@@ -27,8 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.released.eigen import eigen_above
+from tactful.released.processors import processors, strips
 
 _Floats = NDArray[np.float64]
+_LARGE = 512  # rows from which on single precision is enough, as it is in `tactful.released.precision`
 _SPAN = 1 / 8  # share of M that features may span
 _NEGLIGIBLE = 1e-4  # of the largest singular value
 
@@ -85,7 +90,11 @@ def _spikes(noisy: _Floats, sigma: float, rank: int | None = None) -> _Floats:
     edge = 2 * sigma * float(np.sqrt(len(noisy)))
     values, vectors = eigen_above(noisy, edge)
     values, vectors = values[:rank], vectors[:, :rank]
-    made: _Floats = (vectors * np.sqrt(np.maximum(values**2 - edge**2, 0.0))) @ vectors.T
+    roots = vectors * np.maximum(values**2 - edge**2, 0.0) ** 0.25
+    roots = roots.astype(np.float32 if len(noisy) > _LARGE else np.float64)
+    made = np.empty(noisy.shape, dtype=roots.dtype)
+    with processors() as each:
+        each(lambda rows: np.matmul(roots[rows], roots.T, out=made[rows]), strips(len(made)))
     return made
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful.released.eigen import largest_pairs
+from tactful.released.processors import processors, strips
 
 _Floats = NDArray[np.float64]
 _WHOLE, _RANK = 512, 256  # items up to which all pairs are kept; pairs that are kept of more items
@@ -84,10 +85,16 @@ def _whole(gram: _Floats, ridge: float) -> Precision:
 
 def _low_rank(gram: _Floats, ridge: float) -> Precision:
     """With the diagonal whole and the largest pairs of the rest, found in single precision."""
-    scale = np.sqrt(np.diag(gram) + ridge)
-    rest, inverse = gram.astype(np.float32), (1 / scale).astype(np.float32)
-    rest *= inverse
-    rest *= inverse[:, None]
+    scale = np.sqrt(np.diag(gram).astype(np.float64) + ridge)
+    rest, inverse = np.empty(gram.shape, dtype=np.float32), (1 / scale).astype(np.float32)
+
+    def scaled(rows: slice) -> None:
+        """These rows of the rest."""
+        np.multiply(gram[rows], inverse, out=rest[rows], casting="same_kind")
+        rest[rows] *= inverse[rows, None]
+
+    with processors() as each:
+        each(scaled, strips(len(rest)))
     np.fill_diagonal(rest, 0.0)
     values, vectors = largest_pairs(rest, _RANK)
     some = np.abs(values) > 1e-9

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tactful.released.processors import processors
 
 _Floats = NDArray[np.float64]
-_Where = slice | tuple[NDArray[np.int64], ...]
+_Where = slice | tuple[slice | NDArray[np.int64], ...]
 _Off = Callable[[_Where], _Floats]
 _MULTIPLES: _Floats = np.concatenate([[0.0], np.geomspace(0.03, 30, 13)])
 _SAMPLED, _ROUNDS = 20_000, 80
@@ -65,12 +65,15 @@ def shrunk_entries(
         shares, places, per_size = _shares_kept(off, scale, sigma)
 
         def shrink(rows: slice) -> None:
-            """These rows of the result."""
-            found = off(rows)
+            """These rows of the result from the diagonal on, and the columns that repeat them."""
+            here = rows, slice(rows.start, None)
+            found = off(here)
             size = np.minimum(np.abs(found) * per_size, _SIZES - 1).astype(np.int32)
-            place = (np.add.outer(places[rows], places) + 0.5).astype(np.int32)
+            place = (np.add.outer(places[rows], places[here[1]]) + 0.5).astype(np.int32)
             found *= np.take(shares, place * _SIZES + size)
-            np.add(found, 0.0 if towards is None else towards[rows], out=out[rows])
+            found += 0.0 if towards is None else towards[here]
+            out[here] = found
+            out[rows.stop :, rows] = found[:, rows.stop - rows.start :].T
 
         with processors() as each:
             each(shrink, _strips(len(noisy)))
@@ -104,7 +107,8 @@ def _typical(off: _Off, scale: _Floats, sigma: float) -> float:
     """c, so that c·s_i·s_j is about what entries are off by: by their sum of squares, less that of the noise."""
     n = len(scale)
     products = float((scale**2).sum() ** 2 - (scale**4).sum())
-    squares = sum(float(np.vdot(strip, strip)) for strip in map(off, _strips(n)))
+    with processors() as each:
+        squares = sum(each(lambda rows: float(np.linalg.norm(off(rows))) ** 2, _strips(n)))
     squares -= float((off(np.diag_indices(n)) ** 2).sum())
     count = n * (n - 1)
     return float(np.sqrt(max(squares - count * sigma**2, 0.01 * count * sigma**2) / products))

@@ -10,17 +10,18 @@ statistics. Nothing is written to disk, and the sum is the same to the last bit 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from tactful.personal.engines.base import Session
 from tactful.personal.held_rows import HeldRows, zeros
-from tactful.personal.matrices import of_lists, user_items
+from tactful.personal.matrices import lists_of_rows, of_lists
 from tactful.personal.people_sums import Rows, Sums
+from tactful.personal.threads import in_ranges
 
 AT_ONCE = 32_000_000
 """So many admitted rows are held at once unless asked otherwise: about 1 GB while they are put in order."""
@@ -43,13 +44,12 @@ _RANGE = " AND a.person >= {} AND a.person < {}"
 # which items of a person are kept. Only those with more than k items are hashed. The item's id, not its position,
 # decides: reordering the catalogue or adding to it changes nothing. No other person's rows enter.
 # Two of a person's items with one MD5 would be a collision under a prefix that nobody knows.
-_DRAWN = """
-SELECT UNNEST(MIN_BY(l.entry, MD5(CONCAT(p.pseudonym, ':', i.item_id)), {})) AS entry
-FROM long_held l
-JOIN people p ON p.person = l.person
-JOIN items i ON i.item = l.item
-GROUP BY l.person
+_NAMES = """
+SELECT CONCAT(p.pseudonym, ':') AS name FROM people p
+JOIN long_lists l ON l.person = p.person
+ORDER BY p.person
 """
+_TEXTS = "SELECT item_id FROM items ORDER BY item"
 
 
 def bounded(
@@ -109,37 +109,15 @@ class _Reader:
     def rows(self, first: int = 0, last: int | None = None) -> HeldRows:
         """Those of the people from `first` before `last`."""
         held = self.session.query(_HELD if last is None else _HELD + _RANGE.format(first, last))
-        places = held["person"] - np.int32(first)
-        present = np.bincount(places) > 0
-        everything = user_items((np.cumsum(present) - 1)[places], held["item"], self.n_items)
-        people = first + np.flatnonzero(present)
+        places = held["person"] - np.int32(first) if first else held["person"]
+        starts, items = lists_of_rows(places, held["item"], int(places.max(initial=-1)) + 1, self.n_items)
+        present = np.flatnonzero(np.diff(starts))
+        people, starts = first + present, starts[np.append(present, len(starts) - 1)]
         return HeldRows(
-            user_items=self._within(people, everything),
+            user_items=of_lists(*_within(self.session, people, starts, items, most=self.max_items), self.n_items),
             weights=self._numbers("weight", people),
             leanings=self._numbers("leaning", people),
         )
-
-    def _within(self, people: NDArray[np.intp], everything: csr_array) -> csr_array:
-        """The rows, of which those with more than `max_items` items keep the drawn ones."""
-        starts, items = everything.indptr, everything.indices
-        lengths = np.diff(starts)
-        entries = np.flatnonzero(np.repeat(lengths > self.max_items, lengths))
-        if not len(entries):
-            return everything
-        asked = {
-            "entry": entries,
-            "person": np.repeat(people, lengths)[entries],
-            "item": items[entries],
-        }
-        self.session.put("long_held", pa.table(asked))
-        try:
-            drawn = self.session.query(_DRAWN.format(self.max_items))["entry"]
-        finally:
-            self.session.drop("long_held")
-        stays = np.repeat(lengths <= self.max_items, lengths)
-        stays[drawn] = True
-        left = np.add.reduceat(stays, starts[:-1], dtype=np.int64)  # nobody is here without an item
-        return of_lists(np.concatenate([[0], np.cumsum(left)]), items[stays], everything.shape[1])
 
     def _numbers(self, name: str, people: NDArray[np.intp]) -> NDArray[np.int64] | None:
         """How many 255ths these people count, if that was asked for."""
@@ -149,6 +127,33 @@ class _Reader:
         order = np.argsort(known)
         found: NDArray[np.int64] = numbers[order][np.searchsorted(known, people, sorter=order)]
         return found
+
+
+def _within(
+    session: Session, people: NDArray[np.intp], starts: NDArray[np.int64], items: NDArray[np.int32], *, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Where these people's lists start, and the lists, of which those of more than `most` items keep the drawn ones."""
+    lengths = np.diff(starts)
+    long = np.flatnonzero(lengths > most)
+    if not len(long):
+        return starts, items
+    from tactful.personal import draw_kernels, kernels  # late: whoever only asks for help waits for no compiler
+
+    session.put("long_lists", pa.table({"person": people[long]}))
+    try:
+        names = _packed(session.query(_NAMES)["name"])
+    finally:
+        session.drop("long_lists")
+    asked = starts, items, lengths, most, long, *names, *_packed(session.query(_TEXTS)["item_id"])
+    in_ranges(lambda *ends: draw_kernels.keep_drawn(*asked, *ends), len(long))
+    found: tuple[NDArray[np.int64], NDArray[np.int32]] = kernels.closed_up(starts, items, lengths)
+    return found
+
+
+def _packed(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The texts in UTF-8 one after another, and where each starts, and the end."""
+    encoded = [text.encode() for text in texts]
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), np.cumsum([0, *map(len, encoded)])
 
 
 def _ranges(people: NDArray[np.int64], rows: NDArray[np.int64], at_once: int) -> list[tuple[int, int]]:
