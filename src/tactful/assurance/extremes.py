@@ -19,7 +19,7 @@ estimate), for two groups (there is nobody else) and where the ends are clear.
 *What is not exact.* In between, the means are estimated. In a normal model of 3 to 9 groups, equal, one apart, in two
 halves, spread or in the middle, up to ten standard errors apart, of equal precision, of very unequal precision, and one
 known much better, 95% intervals cover from 93.5%. They cover more than 97% only where groups lie within about three
-standard errors and between the ends: 98.2% at most of four groups, and 99.7% of nine. No estimate tells such groups
+standard errors and between the ends: 98.3% at most of four groups, and 99.7% of nine. No estimate tells such groups
 from ones that are at the ends, and for those the interval must hold.
 
 The draws are of a fixed low-discrepancy sequence (Sobol 1967): the same released values give the same interval.

@@ -20,9 +20,8 @@ the rule can still fail on the others.
 *How sure.* The interval of a group holds by itself. What rules are held against, the gap between the lowest and the
 highest of all groups, holds as a whole with the stated confidence however many groups there are; see
 `tactful.assurance.gaps`. Over several rules the chances to be misled add up. Where a merged group is compared beside
-the wider one that it is in, the two go together: their distance is surer than it is taken to be here, and Tukey-Kramer
-intervals of correlated means are held to be conservative (the generalised Tukey conjecture; Hayter 1989). The other end
-of a gap needs no independence: intersection and union.
+the wider one that it is in, the two go together: their distance is surer than it is taken to be here, so the interval
+of such a gap is too wide rather than too narrow.
 """
 
 from __future__ import annotations
