@@ -21,7 +21,7 @@ from tactful.assurance.item_groups import ItemGroups
 from tactful.assurance.metrics import METRICS, OVERALL, metric
 from tactful.personal.contributions import SCALE
 from tactful.privacy.cells import CellDesign, cell_sums
-from tactful.privacy.sums import squared
+from tactful.privacy.sums import inside
 from tactful.scoring.artifact import Artifact
 from test_assurance_evaluation import artifact, held_out, shop, upside_down
 
@@ -88,7 +88,7 @@ class World:
 
 
 def it_is_measured_within_its_declared_bounds(measure: Measure, name: str, world: World) -> None:
-    """Of everybody; a binary one is 0 or 1, any other has its square beside it, from which intervals are made."""
+    """Of everybody; a binary one is 0 or 1, any other has beside it how far inside its bounds it is."""
     found, declared = world.measured(measure, range(N_PEOPLE)).values, metric(name)
     assert np.isfinite(found[name]).all()
     assert declared.low <= found[name].min() <= found[name].max() <= declared.high
@@ -96,7 +96,8 @@ def it_is_measured_within_its_declared_bounds(measure: Measure, name: str, world
     if declared.binary:
         assert set(np.unique(found[name])) <= {0.0, 1.0}
     else:
-        assert np.array_equal(found[squared(name)], found[name] ** 2)
+        figures, measured = found[name], found["people"] == 1
+        assert np.allclose(found[inside(name)], measured * (figures - declared.low) * (declared.high - figures))
 
 
 def each_person_s_figure_is_theirs_alone(measure: Measure, name: str, world: World) -> None:

@@ -60,7 +60,7 @@ BROKEN: dict[str, tuple[Change, Law]] = {
         lambda values: np.where(np.arange(len(values)) == 2, np.nan, values),
         contract.it_is_measured_within_its_declared_bounds,
     ),
-    "the square of another": (lambda values: values / 2, contract.it_is_measured_within_its_declared_bounds),
+    "how far inside of another": (lambda values: values / 2, contract.it_is_measured_within_its_declared_bounds),
     "the same for everybody": (np.zeros_like, contract.it_is_measured_within_its_declared_bounds),
     "compared with the others": (
         lambda values: values - values.mean(keepdims=True),

@@ -44,7 +44,7 @@ _Singles: TypeAlias = NDArray[np.float32]
 _Places: TypeAlias = NDArray[np.intp]
 
 _DRAWS = 4096
-_TIED = 0.8
+_TIED = 1.25
 _HALVINGS = 6
 _BEHIND = 10.0  # standard errors
 _TINY = 1e-12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 from tactful.assurance.assessment import AttributeResult, FairnessAssessment
 from tactful.assurance.charts import rule_chart
@@ -116,12 +117,13 @@ def _worst(result: AttributeResult, name: str, metric: str, *, looked_at: int, c
 def _may_be_none(ratio: Estimate, looked_at: int, confidence: float) -> bool:
     """Whether the ratio could be 1, had its interval held for all gaps that were looked at (Bonferroni).
 
-    The upper end is moved out in proportion on the logarithmic scale of ratios. As the critical value between worst and
-    best is larger than the plain one that the proportion is taken from, that is rather too far than not far enough.
+    Of several, the upper end is moved out in proportion on the logarithmic scale of ratios. It was held against the
+    one-sided critical value or a larger one (`tactful.assurance.extremes`), so that is rather too far than too little.
     """
     if ratio.value is None or ratio.value <= 0:
         return True
-    wider = critical_value(confidence, comparisons=looked_at) / critical_value(confidence)
+    held_against = NormalDist().inv_cdf(confidence)
+    wider = critical_value(confidence, comparisons=looked_at) / held_against if looked_at > 1 else 1.0
     return math.log(ratio.value) + wider * math.log(ratio.interval.high / ratio.value) >= math.log(_NO_GAP)
 
 
