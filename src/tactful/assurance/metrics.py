@@ -51,7 +51,8 @@ class Metric:
     def inside(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far inside the range each person's figure x is: (x - low)(high - x), which is 0 at both ends.
 
-        It says how much people differ (`tactful.assurance.spread`).
+        It says how much people differ (`tactful.assurance.spread`). Whoever is added or left out moves its sum over
+        people by their own alone, which is between 0 and `most_inside`: to that it is clipped when it is added up.
         """
         return (values - self.low) * (self.high - values)
 

@@ -66,6 +66,7 @@ class Application(typer.Typer):
         register = super().command(name, **options)
 
         def registered(function: Callable[..., None]) -> Callable[..., None]:
+            """The function as it was, after its spoken form has become a command."""
             register(_spoken(function))
             return function
 
@@ -76,6 +77,7 @@ def _spoken(function: Callable[..., None]) -> Callable[..., None]:
     """The function with ``--quiet``; for ``--json``, what it says to people makes way for the object."""
 
     def spoken(*, quiet: bool, **given: Any) -> None:
+        """Replaced below by what the function says of itself."""
         with show.manner(json=bool(given.get("json")), quiet=quiet):
             function(**given)
 
