@@ -20,7 +20,8 @@ from tactful.assurance.intervals import (
     overall_estimates,
 )
 from tactful.assurance.spread import LARGEST, Spread, spread
-from tactful.benchmarks.coverage import KINDS, benchmark_coverage
+from tactful.benchmarks.coverage import benchmark_coverage
+from tactful.benchmarks.spreads import KINDS
 from tactful.errors import ConfigError
 from tactful.privacy.sums import Cell, EvaluationSums, Measured
 

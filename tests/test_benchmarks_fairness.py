@@ -67,6 +67,20 @@ def test_the_same_seed_gives_the_same_table() -> None:
     assert tables[0] != tables[2]
 
 
+def test_only_marked_rows_are_counted_again_in_new_worlds() -> None:
+    """Ten worlds mark rows by chance; what was not marked stays as it was."""
+    case = {"sizes": (50,), "kinds": ("0 or 1",), "groups": ("two, equal",), "noises": ("little",)}
+    once, twice = (benchmark_coverage(10, again=again, **case) for again in (0, 40))
+    assert any(row.mark for row in once[1:])
+    assert not any(row.mark for row in twice)
+    first = next(place for place, row in enumerate(once) if row.mark)
+    assert once[:first] == twice[:first]
+    assert {(row.worlds, bool(old.mark)) for row, old in zip(twice[: first + 1], once[: first + 1], strict=True)} <= {
+        (10, False),
+        (400, True),
+    }
+
+
 def test_the_command_prints_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the last line of standard output, with coverage by row and verdicts by world."""
     few = benchmark_coverage(5, sizes=(50,), kinds=("0 or 1",), groups=("two, unequal",), noises=("little",))

@@ -6,28 +6,31 @@ was released should hold the truth in 95 of 100 worlds. Everything is made by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tactful.assurance.gaps import difference, ratio, worst_to_best
 from tactful.assurance.groups import Group
 from tactful.assurance.intervals import Interval, bounds_of, critical_value
 from tactful.assurance.metrics import METRICS
+from tactful.benchmarks.spreads import KINDS, Kind, Values
 from tactful.errors import UsageError
 from tactful.privacy.sums import Measured, inside
 
 WORLDS = 1000
+AGAIN = 4
 SIZES = (20, 50, 200, 2000)
 CONFIDENCE = 0.95
+LEAST, MOST = 0.93, 0.97
 NARROW = 0.3
-"""Half-widths under this are of intervals that say something; where they cover more than 97%, they say too little."""
+"""Half-widths under this are of intervals that say something; those that cover more than `MOST` say too little."""
 
 Noises: TypeAlias = Mapping[str, Callable[[int], float]]
 NOISES: Noises = MappingProxyType({"none": lambda _: 0.0, "little": lambda _: 2.0, "half of them": lambda n: n / 2})
@@ -36,99 +39,6 @@ NOISES: Noises = MappingProxyType({"none": lambda _: 0.0, "little": lambda _: 2.
 A sum is released with 0.7 of it and how far inside its range a metric is with 0.35, as in the evaluation vector for
 metrics of rules.
 """
-
-Values: TypeAlias = NDArray[np.float64]
-Draw: TypeAlias = Callable[[int], Values]
-"""So many people of one world, by one metric."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One way in which a metric may be spread among people.
-
-    Attributes
-    ----------
-    metric : str
-        One that has such values: its bounds are used, and whether it is declared to be only 0 or 1.
-    world : callable
-        From a generator and how well people are served, between 0 and 1, to people and their true mean.
-    """
-
-    metric: str
-    world: Callable[[np.random.Generator, float], tuple[Draw, float]]
-
-
-def _binary(rng: np.random.Generator, served: float, *, least: float, most: float) -> tuple[Draw, float]:
-    """A hit or none."""
-    p = least + (most - least) * served
-    return lambda n: (rng.random(n) < p).astype(float), p
-
-
-def _ranked(rng: np.random.Generator, served: float, *, least: float, most: float) -> tuple[Draw, float]:
-    """Nothing for most people, and for the others what the place of one hit is worth, as in nDCG."""
-    p, worth = least + (most - least) * served, 1 / np.log2(np.arange(2, 12))
-    return lambda n: np.where(rng.random(n) < p, rng.choice(worth, n), 0.0), float(p * worth.mean())
-
-
-def _recalled(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
-    """A share of one to five hidden items, as in Recall: often 0, now and then 1."""
-    p = 0.05 + 0.7 * served
-
-    def draw(n: int) -> Values:
-        """So many people's recall."""
-        hidden = rng.integers(1, 6, n)
-        return rng.binomial(hidden, p) / hidden
-
-    return draw, p
-
-
-def _nearly_whole(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
-    """The whole for nearly everybody, and any part of it for 2 to 20 in 100."""
-    p = 0.2 - 0.18 * served
-    return lambda n: np.where(rng.random(n) < p, rng.random(n), 1.0), 1 - p / 2
-
-
-def _sparse(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
-    """Nothing for most people; for 5 to 30 in 100 all that counts, up three times as often as down."""
-    touched, high = 0.05 + 0.25 * served, bounds_of("noise_cost@10")[1]
-    shares = (0.75 * touched, 0.25 * touched, 1 - touched)
-    return lambda n: rng.choice((high, -high, 0.0), n, p=shares), high * touched / 2
-
-
-def _beta(rng: np.random.Generator, served: float, *, strength: float) -> tuple[Draw, float]:
-    """Values around a mean: the stronger, the closer."""
-    mean = 0.1 + 0.8 * served
-    return lambda n: rng.beta(strength * mean, strength * (1 - mean), n), mean
-
-
-def _skewed(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
-    """Nearly nothing for nearly everybody, and much for a few."""
-    a = 0.2 + 0.4 * served
-    return lambda n: rng.beta(a, 3.0, n), a / (a + 3.0)
-
-
-def _signed(rng: np.random.Generator, served: float) -> tuple[Draw, float]:
-    """More or less than before: from -1 to 1."""
-    draw, mean = _beta(rng, served, strength=8.0)
-    return lambda n: 2 * draw(n) - 1, 2 * mean - 1
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "0 or 1": Kind(metric="hit@10", world=partial(_binary, least=0.05, most=0.95)),
-        "ranked, mass at 0": Kind(metric="ndcg@10", world=partial(_ranked, least=0.1, most=0.8)),
-        "shares of few": Kind(metric="recall@10", world=_recalled),
-        "Beta": Kind(metric="novelty@10", world=partial(_beta, strength=5.0)),
-        "Beta, narrow": Kind(metric="novelty@10", world=partial(_beta, strength=30.0)),
-        "skewed": Kind(metric="miscalibration@10", world=_skewed),
-        "signed": Kind(metric="popularity_lift@10", world=_signed),
-        "one hidden item": Kind(metric="recall@10", world=partial(_binary, least=0.05, most=0.95)),
-        "one hidden item, rare": Kind(metric="recall@10", world=partial(_binary, least=0.01, most=0.05)),
-        "ranked, rare": Kind(metric="ndcg@10", world=partial(_ranked, least=0.01, most=0.05)),
-        "mass at 1": Kind(metric="head_share", world=_nearly_whole),
-        "signed, mass at 0": Kind(metric="noise_cost@10", world=_sparse),
-    }
-)
 
 GROUPS: Mapping[str, tuple[float, ...]] = MappingProxyType(
     {
@@ -176,6 +86,13 @@ class Row:
         """Whether the intervals say something."""
         return self.half_width < NARROW
 
+    @property
+    def mark(self) -> str:
+        """``-`` if they hold the truth too rarely, ``+`` if they are narrow and hold it too often, else nothing."""
+        if self.coverage < LEAST:
+            return "-"
+        return "+" if self.coverage > MOST and self.narrow else ""
+
     def as_json(self) -> dict[str, Any]:
         """Plain values under the names of the attributes."""
         return {name: getattr(self, name) for name in self.__slots__}
@@ -188,6 +105,7 @@ def benchmark_coverage(
     kinds: Sequence[str] = tuple(KINDS),
     groups: Sequence[str] = tuple(GROUPS),
     noises: Sequence[str] = tuple(NOISES),
+    again: int = 0,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> list[Row]:
@@ -201,6 +119,9 @@ def benchmark_coverage(
         Of each group.
     kinds, groups, noises : sequence of str
         Keys of `KINDS`, `GROUPS` and `NOISES`.
+    again : int
+        A row that is marked is counted again in this many times as many worlds, none of which were looked at before:
+        of thousands of rows some are marked by chance, which the worlds that marked them cannot tell.
     seed : int
         Of everything that is drawn; nobody here is there to be protected.
     progress : callable, optional
@@ -217,13 +138,13 @@ def benchmark_coverage(
     for kind in kinds:
         say(f"{kind}: {worlds:,} worlds of each row")
         for people in sizes:
-            for noise in noises:
-                sigma = NOISES[noise](people)
-                case: dict[str, Any] = {"kind": kind, "noise": noise, "people": people, "worlds": worlds}
-                for (statistic, name), found in _seen(rng, KINDS[kind], people, sigma, worlds, groups):
-                    coverage, half_width = _summary(found)
-                    row = Row(statistic=statistic, groups=name, coverage=coverage, half_width=half_width, **case)
-                    rows.append(row)
+            for noise, name in product(noises, ("one", *groups)):
+                row = partial(Row, groups=name, kind=kind, noise=noise, people=people)
+                seen = partial(_seen, rng, KINDS[kind], name, people, NOISES[noise](people))
+                counted = _rows(row, seen(worlds))
+                if again and any(found.mark for found in counted.values()):
+                    counted |= {key: new for key, new in _rows(row, seen(again * worlds)).items() if counted[key].mark}
+                rows += counted.values()
     return rows
 
 
@@ -231,19 +152,28 @@ Found: TypeAlias = tuple[float, Interval, float]
 """The truth, the interval, and the width of everything that the figure could be."""
 
 
+def _rows(row: Callable[..., Row], seen: Mapping[str, Sequence[Found]]) -> dict[str, Row]:
+    """How each statistic did: how often the truth was inside, to a rounding error, and how wide the intervals are."""
+    rows = {}
+    for statistic, found in seen.items():
+        inside = fmean(interval.low - 1e-12 <= truth <= interval.high + 1e-12 for truth, interval, _ in found)
+        half_width = fmean((interval.high - interval.low) / 2 / width for _, interval, width in found)
+        rows[statistic] = row(statistic=statistic, worlds=len(found), coverage=inside, half_width=half_width)
+    return rows
+
+
 def _seen(
-    rng: np.random.Generator, kind: Kind, people: int, sigma: float, worlds: int, groups: Sequence[str]
-) -> Iterator[tuple[tuple[str, str], list[Found]]]:
-    """The intervals of all worlds of one kind, by statistic and groups."""
-    z = critical_value(CONFIDENCE)
-    means = [_world(rng, kind, (float(rng.random()),), people, sigma) for _ in range(worlds)]
-    width = bounds_of(kind.metric)[1] - bounds_of(kind.metric)[0]
-    yield ("mean", "one"), [(truth[0], found[0].mean(kind.metric, z).interval, width) for truth, found in means]
-    for name in groups:
-        made = [_world(rng, kind, GROUPS[name], people, sigma) for _ in range(worlds)]
-        found = [_gaps(truth, released, kind.metric) for truth, released in made]
-        for statistic in found[0]:
-            yield (statistic, name), [row[statistic] for row in found]
+    rng: np.random.Generator, kind: Kind, groups: str, people: int, sigma: float, worlds: int
+) -> Mapping[str, Sequence[Found]]:
+    """The intervals of all worlds of one kind, by statistic."""
+    if groups == "one":
+        z, bounds = critical_value(CONFIDENCE), bounds_of(kind.metric)
+        means = [_world(rng, kind, (float(rng.random()),), people, sigma) for _ in range(worlds)]
+        width = bounds[1] - bounds[0]
+        return {"mean": [(truth[0], found[0].mean(kind.metric, z).interval, width) for truth, found in means]}
+    made = [_world(rng, kind, GROUPS[groups], people, sigma) for _ in range(worlds)]
+    found = [_gaps(truth, released, kind.metric) for truth, released in made]
+    return {statistic: [row[statistic] for row in found] for statistic in found[0]}
 
 
 def _gaps(truth: list[float], released: list[Group], metric: str) -> dict[str, Found]:
@@ -286,9 +216,3 @@ def _released(rng: np.random.Generator, metric: str, values: Values, sigma: floa
         inside(metric): noisy(float(declared.inside(values).sum()), sigma * declared.most_inside * np.sqrt(2)),
     }
     return Group(people=noisy(len(values), sigma), totals=totals)
-
-
-def _summary(found: Sequence[Found]) -> tuple[float, float]:
-    """How often the truth was inside, to a rounding error, and how wide the intervals are."""
-    inside = [interval.low - 1e-12 <= truth <= interval.high + 1e-12 for truth, interval, _ in found]
-    return fmean(inside), fmean((interval.high - interval.low) / 2 / width for _, interval, width in found)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.benchmarks.coverage import NARROW, WORLDS, Row, benchmark_coverage
+from tactful.benchmarks.coverage import AGAIN, NARROW, WORLDS, Row, benchmark_coverage
 from tactful.benchmarks.fairness_speed import ATTRIBUTES, MEASURES, PEOPLE, RESAMPLES, measure_fairness
 from tactful.benchmarks.verdict_rates import REPETITIONS, VerdictRates, verdict_rates
 from tactful.cli import show
@@ -19,6 +19,9 @@ from tactful.errors import counted
 def coverage(
     worlds: Annotated[int, typer.Option(help="Worlds of each row of the table.")] = WORLDS,
     repetitions: Annotated[int, typer.Option(help="Repetitions of each planted world that is judged.")] = REPETITIONS,
+    again: Annotated[
+        int, typer.Option(help="Times as many new worlds for rows beyond 93 to 97%, which may be chance; 0 for none.")
+    ] = AGAIN,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     json: Json = False,
 ) -> None:
@@ -27,9 +30,9 @@ def coverage(
     Example: tactful benchmark coverage --worlds 100 --repetitions 20
     """
     with show.steps("drawing worlds") as progress:
-        rows = benchmark_coverage(worlds, seed=seed, progress=progress)
+        rows = benchmark_coverage(worlds, again=again, seed=seed, progress=progress)
         rates = verdict_rates(repetitions, seed=seed, progress=progress)
-    _show_coverage(rows, worlds)
+    _show_coverage(rows)
     _show_rates(rates)
     if json:
         show.as_json({"rows": [row.as_json() for row in rows], "verdicts": [found.as_json() for found in rates]})
@@ -58,29 +61,25 @@ def fairness(
         show.as_json(found.as_json())
 
 
-def _show_coverage(rows: Sequence[Row], worlds: int) -> None:
+def _show_coverage(rows: Sequence[Row]) -> None:
     """One line a row of the table; what is outside of 93 to 97% is marked."""
     head = ("statistic", "groups", "metric", "people", "noise")
-    show.say(f"{head[0]:19s} {head[1]:16s} {head[2]:18s} {head[3]:>6s} {head[4]:12s} covered  half-width")
-    for row in rows:
-        place = f"{row.statistic:19s} {row.groups:16s} {row.kind:18s} {row.people:6d} {row.noise:12s}"
-        show.say(f"{place} {row.coverage:7.1%}{_mark(row)} {row.half_width:10.3f}")
-    low, high = (sum(_mark(row) == mark for row in rows) for mark in "-+")
-    under = counted(low, "covers", "cover")
     show.say(
-        f"of {counted(len(rows), 'row')} of 95% intervals, {under} less than 93% (-), and {high:,} more than 97% where "
-        f"the half-width is under {NARROW:g} of what is possible (+)"
+        f"{head[0]:19s} {head[1]:16s} {head[2]:18s} {head[3]:>6s} {head[4]:12s} {'worlds':>6s} covered  half-width"
     )
-    error = 196 * (0.95 * 0.05 / worlds) ** 0.5
-    made = counted(worlds, "world")
-    show.say(f"with {made} a row, one that covers 95% is known to within {error:.1f} points: marks may be chance")
-
-
-def _mark(row: Row) -> str:
-    """Whether a row covers too little or too much."""
-    if row.coverage < 0.93:
-        return "-"
-    return "+" if row.coverage > 0.97 and row.narrow else " "
+    for row in rows:
+        place = f"{row.statistic:19s} {row.groups:16s} {row.kind:18s} {row.people:6d} {row.noise:12s} {row.worlds:6d}"
+        show.say(f"{place} {row.coverage:7.1%}{row.mark or ' '} {row.half_width:10.3f}")
+    low, high = (sum(row.mark == mark for row in rows) for mark in "-+")
+    under = counted(low, "covers", "cover")
+    narrow = sum(row.narrow for row in rows)
+    show.say(
+        f"of {counted(len(rows), 'row')} of 95% intervals, {under} less than 93% (-); of {narrow:,} whose half-width "
+        f"is under {NARROW:g} of what is possible, {high:,} more than 97% (+)"
+    )
+    worlds = sorted({row.worlds for row in rows})
+    errors = " or ".join(f"{196 * (0.95 * 0.05 / n) ** 0.5:.1f} points with {counted(n, 'world')}" for n in worlds)
+    show.say(f"one that covers 95% is known to within {errors}: marks may be chance")
 
 
 def _show_rates(rates: Sequence[VerdictRates]) -> None:
