@@ -150,9 +150,9 @@ def test_clear_ends_are_held_against_the_plain_value(count: int) -> None:
 def test_groups_that_share_a_place_are_held_against_dunnetts_value(tied: int, value: float) -> None:
     """One-sided 5% point of the largest of so many that are compared with one (Dunnett 1955, Table 1a, infinite df).
 
-    The far end hardly ever errs then, and what it leaves is the near end's.
+    The far end hardly ever errs then, and nearly all of what it leaves is the near end's: a little is kept back.
     """
-    assert near_value(normals(60.0, *[0.0] * tied), 0.95) == pytest.approx(value, rel=0.03)
+    assert value < near_value(normals(60.0, *[0.0] * tied), 0.95) < 1.06 * value
 
 
 def test_a_group_known_much_less_well_decides_little() -> None:

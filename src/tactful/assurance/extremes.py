@@ -12,14 +12,14 @@ ones within `_TIED` √(2 ln G) standard errors of an end at it. The largest of 
 ln G) standard errors away, so this is of groups that chance alone may have taken from the worst or the best. T is
 drawn for these means. The far end of the gap leaves out a true d where T(d) < -z, in the same draws, some share of the
 time: half of what may be missed, where the ends are clear, and less where groups share a place. The near end may leave
-it out for the rest. So what both ends miss together is what is said, at d = 0 (all means are equal: there is nothing to
-estimate), for two groups (there is nobody else) and where the ends are clear.
+it out for the rest. So what both ends miss together is what is said for two groups (there is nobody else) and where
+the ends are clear.
 
-*What is not exact.* In between, the means are estimated: of what the near end may miss, a tenth is kept back for that
-where there are others than the two. No estimate tells groups that lie between the ends, a few
-standard errors from one of them, from groups that are at it; for the latter the interval must hold, so that it covers
-the former too often. `tactful benchmark coverage` counts how often; `tests/test_assurance_gaps.py` holds it to normal
-means of several shapes, and shows what one critical value for all of them would do.
+*What is not exact.* In between, the means are estimated. For that the near end takes only 0.8 of what the far end
+leaves over, where there are others than the two. No estimate tells groups that lie between the ends, a few standard
+errors from one of them, from groups that are at it; for the latter the interval must hold, so that it covers the former
+too often. `tactful benchmark coverage` counts how often; `tests/test_assurance_gaps.py` holds it to normal means of
+several shapes, and shows what one critical value for all of them would do.
 
 The draws are of a fixed low-discrepancy sequence (Sobol 1967): the same released values give the same interval.
 """
@@ -44,7 +44,7 @@ _Places: TypeAlias = NDArray[np.intp]
 _DRAWS = 4096
 _TIED = 1.25
 _HALVINGS = 6
-_ESTIMATED = 0.9  # of what the near end may miss, where there are others whose place is not known but estimated
+_TAKEN = 0.8  # by the near end, of what the far end leaves over, where there are others whose place is estimated
 _BEHIND = 10.0  # standard errors
 _TINY = 1e-12
 
@@ -143,9 +143,9 @@ class _Pairs:
         off = self._apart(self._means(gap)) - gap
         most, least = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist().inv_cdf(confidence)
         missed = float((_largest(self.far_errors, off / self.far) < -most).mean())
-        may = max(1 - confidence - missed, (1 - confidence) / 2)
-        if len(self.groups.centres) > 2:
-            may *= _ESTIMATED
+        half = (1 - confidence) / 2
+        left_over = max(half - missed, 0.0) * (_TAKEN if len(self.groups.centres) > 2 else 1.0)
+        may = half + left_over
         largest = _largest(self.near_errors, off / self.near)
         place = math.ceil((1 - may) * len(largest)) - 1
         return max(float(np.partition(largest, place)[place]), least)
