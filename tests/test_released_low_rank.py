@@ -128,13 +128,13 @@ def test_units_and_order_do_not_matter() -> None:
 
 
 def test_the_span_is_orthonormal_small_and_of_what_it_was_made() -> None:
-    """At most an eighth of the items; popularity times a feature lies in it; repeated features add nothing."""
+    """At most a sixteenth of the items; popularity times a feature lies in it; repeated features add nothing."""
     span = feature_span(POPULAR, GENRES)
     assert np.allclose(span.T @ span, np.eye(span.shape[1]))
     assert span.shape == (N, 17)  # popularity, and eight features with two powers of it
     assert np.allclose(span @ (span.T @ BY_GENRE), BY_GENRE)
     assert feature_span(POPULAR, np.repeat(GENRES, 3, axis=1)).shape == (N, 17)
-    assert feature_span(POPULAR, np.random.default_rng(1).normal(size=(N, 60))).shape == (N, N // 8)
+    assert feature_span(POPULAR, np.random.default_rng(1).normal(size=(N, 60))).shape == (N, N // 16)
     assert feature_span(POPULAR[:5], GENRES[:5]).shape == (5, 1)
     turned = feature_span(7 * POPULAR[::-1], GENRES[::-1])[::-1]
     assert np.allclose(turned @ turned.T, span @ span.T, atol=1e-8)

@@ -9,7 +9,7 @@ was turned, too (Gavish & Donoho 2017, "Optimal shrinkage of singular values"). 
 moves the edge by a share 1/M.
 
 *Public features as a prior.* Where the catalogue describes its items, taste lies partly in the span of f: popularity
-and popularity times each feature, with their roots, at most an eighth of M directions of it, the largest. In an
+and popularity times each feature, with their roots, at most a sixteenth of M directions of it, the largest. In an
 orthonormal basis F of the span the Gram falls into three parts whose noise is independent and of the same σ, for E
 looks the same after every rotation (its diagonal aside):
 
@@ -34,7 +34,7 @@ from tactful.released.processors import processors, strips
 
 _Floats = NDArray[np.float64]
 _LARGE = 512  # rows from which on single precision is enough, as it is in `tactful.released.precision`
-_SPAN = 1 / 8  # share of M that features may span
+_SPAN = 1 / 16  # share of M that features may span
 _NEGLIGIBLE = 1e-4  # of the largest singular value
 
 
@@ -76,7 +76,7 @@ def feature_span(popularity: _Floats, features: _Floats) -> _Floats:
     Returns
     -------
     float array of shape (n, f)
-        f is at most an eighth of n.
+        f is at most a sixteenth of n.
     """
     columns = [popularity[:, None], np.sqrt(popularity)[:, None] * features, popularity[:, None] * features]
     left, sizes, _ = np.linalg.svd(np.concatenate(columns, axis=1), full_matrices=False)
