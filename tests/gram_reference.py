@@ -18,9 +18,9 @@ N_ITEMS = 12
 History = Sequence[int]
 
 
-def query(head: Sequence[int], weights: Sequence[int], direction: Sequence[int]) -> GramQuery:
+def query(head: Sequence[int], weights: Sequence[int], direction: Sequence[int], taken: float = 1.0) -> GramQuery:
     """A query of these whole numbers."""
-    return GramQuery(head=np.array(head), weights=np.array(weights), direction=np.array(direction))
+    return GramQuery(head=np.array(head), weights=np.array(weights), direction=np.array(direction), taken=taken)
 
 
 def shares(
@@ -28,7 +28,8 @@ def shares(
 ) -> tuple[int, int]:
     """One person's t and s, alone; they may add `norm`."""
     mine = np.flatnonzero(np.isin(asked.head, list(history))).astype(np.int32)
-    times, shifts = found(np.array([0, len(mine)]), mine, asked.weights, asked.direction, np.array([norm]))  # type: ignore[operator]
+    numbers = asked.weights, asked.direction, asked.taken
+    times, shifts = found(np.array([0, len(mine)]), mine, *numbers, np.array([norm]))  # type: ignore[operator]
     return int(times[0]), int(shifts[0])
 
 
@@ -69,7 +70,7 @@ def matrix(upper: NDArray[np.int64] | Sequence[int], n_head: int) -> NDArray[np.
 
 
 def textbook(histories: Sequence[History], asked: GramQuery) -> NDArray[np.float64]:
-    """c·y yᵀ over the norm of its triangle, summed, y the weighted history less what lies along the direction.
+    """c·y yᵀ over the norm of its triangle, summed, y the weighted history less its share of what lies along the direction.
 
     In floats, from the docstring of `ItemGram`; who has nothing of the head or nothing off the direction adds nothing.
     """
@@ -77,7 +78,7 @@ def textbook(histories: Sequence[History], asked: GramQuery) -> NDArray[np.float
     along = asked.unit_direction
     for history in histories:
         x = np.isin(asked.head, list(history)) * asked.weights.astype(float)
-        y = x - (x @ along) * along
+        y = x - asked.taken * (x @ along) * along
         if x.any() and np.linalg.norm(y) > 1e-9 * np.linalg.norm(x):
             total += DIAGONAL_DIVISOR * np.outer(y, y) / float(triangle_norm(y))
     return total
@@ -96,10 +97,10 @@ def queries(draw: st.DrawFn, *, centred: bool | None = None) -> GramQuery:
     none, parallel = st.just([0] * len(head)), st.just(weights)
     any_direction = st.one_of(st.lists(whole, **many), st.lists(st.sampled_from([0, 255]), **many), parallel)
     direction = draw({None: st.one_of(none, any_direction), True: any_direction, False: none}[centred])
-    return query(head, weights, direction)
+    return query(head, weights, direction, draw(st.sampled_from([1.0, 0.5, 1e-6])))
 
 
-def random_query(seed: int, n_head: int, *, hostile: bool = False) -> GramQuery:
+def random_query(seed: int, n_head: int, *, hostile: bool = False, taken: float = 1.0) -> GramQuery:
     """As a run makes it, of a popularity that falls from item to item; or any numbers in range."""
     rng = np.random.default_rng(seed)
     if hostile:
@@ -107,4 +108,4 @@ def random_query(seed: int, n_head: int, *, hostile: bool = False) -> GramQuery:
     popular = 1 / np.arange(1, n_head + 1)
     weights = np.minimum(np.rint(8 * popular**-0.3), 255)
     direction = np.rint(64 * weights * popular / (weights * popular).max())
-    return query(rng.permutation(n_head), weights.astype(int), direction.astype(int))  # type: ignore[arg-type]
+    return query(rng.permutation(n_head), weights.astype(int), direction.astype(int), taken)  # type: ignore[arg-type]

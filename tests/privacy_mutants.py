@@ -241,13 +241,13 @@ def counting(**broken: Any) -> GramStatistic:
 def sharing(norm: Callable[..., float], whole: Callable[[float], float] = np.floor) -> GramStatistic:
     """The Gram with t chosen by a norm of one's own at t = 1, and not decided by whole numbers."""
 
-    def shares(begins: Any, lists: Any, weights: Any, direction: Any, norms: Any) -> Any:
+    def shares(begins: Any, lists: Any, weights: Any, direction: Any, taken: float, norms: Any) -> Any:
         times, shifts = np.zeros((2, len(begins) - 1), dtype=np.int64)
         for person in range(len(times)):
             mine = lists[begins[person] : begins[person + 1]]
             history = np.zeros(len(weights))
             history[mine] = weights[mine]
-            share = float(history @ direction) / max(float(direction @ direction), 1.0)
+            share = taken * float(history @ direction) / max(float(direction @ direction), 1.0)
             t = whole(np.sqrt(norms[person] / max(norm(history, share * direction, mine), 1.0))) if len(mine) else 0
             times[person], shifts[person] = t, np.rint(t * share)
         return times, shifts

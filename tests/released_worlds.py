@@ -52,9 +52,9 @@ def people(value: float) -> PeopleCount:
 
 
 def exact_gram(rows: NDArray[np.bool_], query: GramQuery) -> _Floats:
-    """The sum of everybody's y yᵀ at norm 1, y the weighted history less what lies along the direction, in floats."""
+    """The sum of everybody's y yᵀ at norm 1, y the weighted history less what is taken out of it, in floats."""
     x = rows[:, query.head] * query.weights.astype(float)
-    y = x - np.outer(x @ query.unit_direction, query.unit_direction)
+    y = x - query.taken * np.outer(x @ query.unit_direction, query.unit_direction)
     made: _Floats = y.T @ (y * (DIAGONAL_DIVISOR / np.maximum(triangle_norm(y), 1e-6))[:, None])
     return made
 

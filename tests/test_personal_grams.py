@@ -66,7 +66,7 @@ def test_usual_people_use_nearly_the_whole_norm(seed: int) -> None:
 def test_it_is_the_textbooks(seed: int) -> None:
     """Weighted, centred and of norm 1, as the docstring of the released Gram says, to the rounding of t and s."""
     people = random_histories(seed, people=60, n_items=30, longest=12)
-    for asked in (random_query(seed, 30), GramQuery.plain(np.arange(5, 25))):
+    for asked in (random_query(seed, 30), random_query(seed, 30, taken=0.5), GramQuery.plain(np.arange(5, 25))):
         found = reference.matrix(item_gram(bounded(people, 30), asked), len(asked.head)) / SCALE
         found[np.diag_indices(len(found))] *= DIAGONAL_DIVISOR
         wanted = reference.textbook(people, asked)
@@ -75,11 +75,15 @@ def test_it_is_the_textbooks(seed: int) -> None:
 
 @LAWS
 @given(person=history, asked=queries(centred=True))
-def test_what_is_left_has_nearly_nothing_along_the_direction(person: list[int], asked: GramQuery) -> None:
-    """|z·D| ≤ ½ D·D: s is the nearest whole number."""
-    z = reference.vector(person, asked, *reference.shares(person, asked))
+def test_what_lies_along_the_direction_is_taken_out_by_its_share(person: list[int], asked: GramQuery) -> None:
+    """What is left is the share that is not taken out, to ½ D·D: s is the nearest whole number."""
+    t, s = reference.shares(person, asked)
     direction = asked.direction.tolist()
-    assert 2 * abs(sum(v * d for v, d in zip(z, direction, strict=True))) <= sum(d * d for d in direction)
+    whole, left = (
+        sum(v * d for v, d in zip(reference.vector(person, asked, t, shift), direction, strict=True))
+        for shift in (0, s)
+    )
+    assert abs(left - (1 - asked.taken) * whole) <= (0.5 + 1e-9) * sum(d * d for d in direction) + 1e-9
 
 
 @LAWS
@@ -125,7 +129,7 @@ def test_the_head_in_another_order_is_the_same_gram(
 ) -> None:
     """Entry (i, j) is about the head's i-th and j-th item: rows and columns move along with the query."""
     turn, n_head = np.array(data.draw(st.permutations(range(len(asked.head))))), len(asked.head)
-    turned = query(asked.head[turn], asked.weights[turn], asked.direction[turn])  # type: ignore[arg-type]
+    turned = query(asked.head[turn], asked.weights[turn], asked.direction[turn], asked.taken)  # type: ignore[arg-type]
     one, other = (reference.matrix(item_gram(bounded(people, N_ITEMS), q), n_head) for q in (asked, turned))
     assert np.array_equal(one[np.ix_(turn, turn)], other)
 

@@ -95,7 +95,7 @@ import re
 import numpy as np
 from tactful.personal import gram_kernels, solve_kernels
 starts, items, place = np.array([0, 2]), np.array([0, 1], dtype=np.int32), np.array([0, 1], dtype=np.int32)
-gram_kernels.shares(starts, items, np.array([3, 4]), np.array([1, 2]), np.array([1 << 30]))
+gram_kernels.shares(starts, items, np.array([3, 4]), np.array([1, 2]), 0.5, np.array([1 << 30]))
 solve_kernels.solved_people(starts, items, place, np.ones((2, 3)), np.ones(2), np.eye(3), 1.0, 0.0)
 for loop in (gram_kernels.shares, solve_kernels.solved_people):
     meant, made = loop.inspect_llvm(loop.signatures[0]), loop.inspect_asm(loop.signatures[0])

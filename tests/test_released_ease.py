@@ -23,11 +23,11 @@ def semidefinite(seed: int, n: int = N, rank: int | None = None) -> _Floats:
     return made
 
 
-def query(seed: int, *, centred: bool, n: int = N) -> GramQuery:
+def query(seed: int, *, centred: bool, n: int = N, taken: float = 1.0) -> GramQuery:
     """Random weights and a random direction."""
     rng = np.random.default_rng(seed)
     direction = rng.integers(0, 65, n) if centred else np.zeros(n, dtype=np.int64)
-    return GramQuery(head=np.arange(n), weights=rng.integers(16, 256, n), direction=direction)
+    return GramQuery(head=np.arange(n), weights=rng.integers(16, 256, n), direction=direction, taken=taken)
 
 
 def regressed(inverse: _Floats, asked: GramQuery, history: list[int], back: float) -> _Floats:
@@ -35,17 +35,18 @@ def regressed(inverse: _Floats, asked: GramQuery, history: list[int], back: floa
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     x = np.isin(np.arange(len(inverse)), history) * asked.weights / WEIGHT_UNIT
-    along = float(x @ asked.unit_direction)
+    along = asked.taken * float(x @ asked.unit_direction)
     scores: _Floats = (x - along * asked.unit_direction) @ weights + back * along * asked.unit_direction
     return scores
 
 
 def textbook(gram: _Floats, asked: GramQuery, ridge: float, history: list[int], back: float) -> _Floats:
-    """Regression on what is orthogonal to the direction, along which a centred history has nothing.
+    """Regression on what is orthogonal to the direction, if a centred history has nothing along it.
 
     In a basis Z of that, P = Z(Zᵀ(G + λI)Z)⁻¹Zᵀ.
     """
-    basis = null_space(asked.unit_direction[None, :]) if asked.centred else np.eye(len(gram))
+    nothing_along = asked.centred and asked.taken == 1
+    basis = null_space(asked.unit_direction[None, :]) if nothing_along else np.eye(len(gram))
     inverse = basis @ np.linalg.inv(basis.T @ (gram + ridge * np.eye(len(gram))) @ basis) @ basis.T
     return regressed(inverse, asked, history, back)
 
@@ -57,14 +58,14 @@ def scores(gram: _Floats, asked: GramQuery, ridge: float, history: list[int], ba
     return found
 
 
-@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize(("centred", "taken"), [(False, 1.0), (True, 1.0), (True, 0.5), (True, 0.01)])
 @pytest.mark.parametrize("ridge", [1e-3, 1.0, 300.0])
 @pytest.mark.parametrize("back", [0.0, 0.8])
 @pytest.mark.parametrize("rank", [3, None])
-def test_scores_are_the_textbooks(centred: bool, ridge: float, back: float, rank: int | None) -> None:
+def test_scores_are_the_textbooks(centred: bool, taken: float, ridge: float, back: float, rank: int | None) -> None:
     """For everything outside the history, to 1e-9, weighted and centred or not, whatever the ridge and the Gram."""
     for seed in range(6):
-        gram, asked = semidefinite(seed, rank=rank), query(seed, centred=centred)
+        gram, asked = semidefinite(seed, rank=rank), query(seed, centred=centred, taken=taken)
         history = np.random.default_rng(seed).choice(N, 1 + 3 * seed, replace=False).tolist()
         apart = np.setdiff1d(np.arange(N), history)
         wanted = textbook(gram, asked, ridge, history, back)[apart]

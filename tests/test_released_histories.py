@@ -65,9 +65,19 @@ def test_a_query_follows_ratios_and_places_only(
     same = gram_query(popularity(factor * liked, factor * 0.5), people(factor * (count + 8)), head)
     turn = np.array(data.draw(st.permutations(head.tolist())))
     turned = gram_query(popularity(liked, 0.5), people(count + 8), turn)
+    assert one.taken == same.taken == turned.taken
     for name in ("weights", "direction"):
         assert np.array_equal(getattr(one, name), getattr(same, name))
         assert np.array_equal(getattr(one, name)[turn], getattr(turned, name))
+
+
+@pytest.mark.parametrize(("count", "taken"), [(299.0, 0.5), (301.0, 1.0)])
+def test_of_few_people_half_of_what_they_share_is_left(count: float, taken: float) -> None:
+    """Few is fewer than 300 times the noise of an item's popularity, centred or not."""
+    for length in (2, 30):
+        query = gram_query(popularity(np.full(50, count * np.sqrt(length) / 50), 1.0), people(count), np.arange(50))
+        assert query.centred == (length > 4)
+        assert query.taken == taken
 
 
 def test_what_is_below_the_noise_is_taken_for_the_noise() -> None:

@@ -19,7 +19,9 @@ _Int32 = NDArray[np.int32]
 
 
 @compiled
-def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, norms: _Int64) -> tuple[_Int64, _Int64]:
+def shares(
+    begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, taken: float, norms: _Int64
+) -> tuple[_Int64, _Int64]:
     """Each person's t and s: as large as floats propose and whole numbers allow, 0 for who has no item.
 
     Pairs at 3·z_i·z_j and the diagonal at z_i² have a norm of at most the person's own, in whole numbers; none is
@@ -41,7 +43,7 @@ def shares(begins: _Int64, lists: _Int32, weights: _Int64, direction: _Int64, no
             along = 0
             for place in mine:
                 along += weights[place] * direction[place]
-            share = along / squares
+            share = taken * along / squares
         second, fourth = share**2 * squares, share**4 * fourths
         for place in mine:
             away, before = weights[place] - share * direction[place], share * direction[place]

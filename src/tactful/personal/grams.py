@@ -8,15 +8,15 @@ with the items H of the head counts the vector of whole numbers
 
     z_i = t·a_i·[i in H] − s·D_i   over the whole head,
 
-where t ≥ 0 and s ≥ 0 are theirs: s/t is nearly (a·D over H)/(D·D), so that s·D is nearly the projection of the weighted
-history on the direction, what everybody shares; and t is at most 2¹⁵ and nearly as large as the norm allows. A history
-that lies along the direction adds nearly nothing. With D = 0 a person touches their own pairs only. A person of no item
-in the head has t = s = 0 and adds nothing.
+where t ≥ 0 and s ≥ 0 are theirs: s/t is nearly c·(a·D over H)/(D·D), so that s·D is nearly c times the projection of the
+weighted history on the direction, what everybody shares; 0 < c ≤ 1 is the query's. And t is at most 2¹⁵ and nearly as
+large as the norm allows. At c = 1 a history that lies along the direction adds nearly nothing. With D = 0 a person
+touches their own pairs only. A person of no item in the head has t = s = 0 and adds nothing.
 
 *What they add.* 3·z_i·z_j for each i < j of the upper triangle and z_i² on its diagonal. With n = Σ z² and f = Σ z⁴ the
 squared norm of that is 9p + f, where p = Σ_{i<j} z_i² z_j² = (n² − f)/2. t and s are proposed by floats and decided by
 whole numbers: while 9p + f > S² t is made smaller, and at t = s = 0 it holds (`tactful.personal.gram_kernels.shares`).
-So the norm is at most S **exactly**, and depends on nobody else. Rounding in t and s moves what a person is weighted
+So the norm is at most S **exactly**, whatever c is, and depends on nobody else. Rounding in t and s moves what a person is weighted
 with, never the bound. The diagonal counts among the entries because it is released with them; it has a third of the
 weight of a pair, since popularity nearly knows it and a short history would spend most of its norm there. The lower
 triangle repeats the upper one and is never released by itself.
@@ -71,6 +71,10 @@ class Query(Protocol):
     def direction(self) -> NDArray[np.int64]:
         """From 0 to 255, one an item of the head; all 0 if histories are not centred."""
 
+    @property
+    def taken(self) -> float:
+        """Which share of what lies along the direction is taken out: c, above 0 and at most 1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPeople:
@@ -110,7 +114,7 @@ class GramSums:
     Raises
     ------
     ConfigError
-        If the query names an item twice or a weight is out of range.
+        If the query names an item twice or a number is out of range.
     """
 
     query: Query
@@ -132,7 +136,7 @@ class GramSums:
         place = np.full(self.n_items, -1, dtype=np.int32)
         place[self.query.head] = np.arange(n_head, dtype=np.int32)
         begins, lists = kernels.head_lists(people.starts, people.items, place, n_head)
-        times, shifts = kernels.shares(begins, lists, *_numbers(self.query), norms(people))
+        times, shifts = kernels.shares(begins, lists, *_numbers(self.query), self.query.taken, norms(people))
         ends, who, places = kernels.by_row(begins, lists, n_head)
         return PreparedPeople(
             begins=begins, lists=lists, times=times, shifts=shifts, ends=ends, people=who, places=places
@@ -165,7 +169,7 @@ def item_gram(bounded: BoundedInteractions, query: Query) -> NDArray[np.int64]:
     Raises
     ------
     ConfigError
-        If the query names an item twice or a weight is out of range.
+        If the query names an item twice or a number is out of range.
 
     Notes
     -----
@@ -212,12 +216,13 @@ def _check(query: Query, n_items: int) -> None:
         and all(np.issubdtype(v.dtype, np.integer) for v in (head, weights, direction))
         and len(np.unique(head)) == len(head)
         and bool(np.all((head >= 0) & (head < n_items)))
+        and 0 < query.taken <= 1
         and bool(np.all((weights >= 1) & (weights <= MOST_WEIGHT) & (direction >= 0) & (direction <= MOST_WEIGHT)))
     )
     if not fits:
         raise ConfigError(
-            f"a query names items of the catalogue once, with whole weights from 1 to {MOST_WEIGHT}",
-            given=f"{len(head)} items, weights {weights.shape}, direction {direction.shape}",
+            f"a query names items of the catalogue once, with whole weights from 1 to {MOST_WEIGHT}, and takes out a share",
+            given=f"{len(head)} items, weights {weights.shape}, direction {direction.shape}, share {query.taken:g}",
             do="Make it with tactful.released.head",
         )
 

@@ -8,7 +8,7 @@ The file is longer than most: every type that a model may be fitted from is in o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -99,11 +99,14 @@ class GramQuery:
         How much an item counts in a history, relative to the others.
     direction : int array of shape (n_head,), from 0 to 255
         What is taken out of each weighted history as far as it lies along it; all 0 to take nothing out.
+    taken : float, default=1.0
+        Which share of that is taken out, above 0 and at most 1.
     """
 
     head: NDArray[np.int64]
     weights: NDArray[np.int64]
     direction: NDArray[np.int64]
+    taken: float = 1.0
 
     @classmethod
     def plain(cls, head: NDArray[np.int64]) -> GramQuery:
@@ -114,7 +117,8 @@ class GramQuery:
     @property
     def kept(self) -> GramQuery:
         """The same, in arrays of its own that cannot be changed."""
-        return GramQuery(
+        return replace(
+            self,
             head=read_only(self.head.copy()),
             weights=read_only(self.weights.copy()),
             direction=read_only(self.direction.copy()),

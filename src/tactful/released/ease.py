@@ -8,13 +8,13 @@ of low rank (`tactful.released.precision`), so B off its diagonal is a product o
 of a history, S⁻¹Q/P_jj for candidates. The diagonal of the product is not asked for: nothing of a history is
 recommended.
 
-*Centred histories.* y = a∘x − (a∘x·d)d has no part along d, so an item could be told from the others by that alone, and
-the regression would learn nothing but it. What is known to be zero is taken out: (G + λI + c·ddᵀ)⁻¹ for c → ∞, which
-is P − vvᵀ with v = Pd/√(dᵀPd), one more column.
+*Centred histories.* y = a∘x − c(a∘x·d)d. At c = 1 it has no part along d, so an item could be told from the others by
+that alone, and the regression would learn nothing but it. What is known to be zero is taken out: (G + λI + h·ddᵀ)⁻¹ for
+h → ∞, which is P − vvᵀ with v = Pd/√(dᵀPd), one more column.
 
-The score of an item j that is not in the history is then (yB)_j without y_j itself, y_j = −(a∘x·d)d_j, plus
-β(a∘x·d)d_j, which gives popularity back. All three are linear in x: the encoder's rows are moved by −d_i dᵀ, and what
-is left is one more column, a_i d_i, with d_j(β + B_jj) in the decoder. β = 0.8.
+The score of an item j that is not in the history is then (yB)_j without y_j itself, y_j = −c(a∘x·d)d_j, plus
+βc(a∘x·d)d_j, which gives popularity back. All three are linear in x: the encoder's rows are moved by −c·d_i dᵀ, and what
+is left is one more column, a_i d_i, with c·d_j(β + B_jj) in the decoder. β = 0.8.
 """
 
 from __future__ import annotations
@@ -54,14 +54,16 @@ def encoder_and_decoder(
     encoder, decoder, own = inverse.vectors * inverse.gains / inverse.scale[:, None], inverse.vectors, inverse.diagonal
     decoder = decoder / inverse.scale[:, None]
     if query.centred and encoder.shape[1]:
-        along = query.unit_direction
-        moved = inverse.times(along)
-        known = moved / np.sqrt(along @ moved)
-        own = np.maximum(own - known**2, 1e-9 * own)
-        encoder, decoder = np.column_stack([encoder, known]), np.column_stack([decoder, known]) / own[:, None]
+        along, taken = query.unit_direction, query.taken
+        if taken == 1:
+            moved = inverse.times(along)
+            known = moved / np.sqrt(along @ moved)
+            own = np.maximum(own - known**2, 1e-9 * own)
+            encoder, decoder = np.column_stack([encoder, known]), np.column_stack([decoder, known])
+        decoder = decoder / own[:, None]
         itself = (encoder * decoder).sum(axis=1)
-        encoder = np.column_stack([encoder - np.outer(along, along @ encoder), along])
-        decoder = np.column_stack([decoder, along * (popularity_back + itself)])
+        encoder = np.column_stack([encoder - taken * np.outer(along, along @ encoder), along])
+        decoder = np.column_stack([decoder, taken * along * (popularity_back + itself)])
     else:
         decoder = decoder / own[:, None]
     return encoder * (query.weights / WEIGHT_UNIT)[:, None], decoder
