@@ -70,7 +70,7 @@ def matrix(upper: NDArray[np.int64] | Sequence[int], n_head: int) -> NDArray[np.
 
 
 def textbook(histories: Sequence[History], asked: GramQuery) -> NDArray[np.float64]:
-    """c·y yᵀ over the norm of its triangle, summed, y the weighted history less its share of what lies along the direction.
+    """c·y yᵀ over the norm of its triangle, summed, y the weighted history less what is taken out of it.
 
     In floats, from the docstring of `ItemGram`; who has nothing of the head or nothing off the direction adds nothing.
     """

@@ -232,7 +232,7 @@ def test_long_histories_of_few_items_are_served_better_than_by_popularity(regula
 
 
 def test_few_people_are_served_better_if_half_of_what_they_share_is_left() -> None:
-    """400 of them, popularity released at a tenth of the budget: what the Gram knows of it is worth more than it costs."""
+    """400 of them, a tenth of the budget for popularity: what the Gram knows of it is worth more than it costs."""
     found: dict[float, list[float]] = {0.5: [], 1.0: []}
     for seed in range(6):
         rng = np.random.default_rng(seed)

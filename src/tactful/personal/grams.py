@@ -8,18 +8,18 @@ with the items H of the head counts the vector of whole numbers
 
     z_i = t·a_i·[i in H] − s·D_i   over the whole head,
 
-where t ≥ 0 and s ≥ 0 are theirs: s/t is nearly c·(a·D over H)/(D·D), so that s·D is nearly c times the projection of the
-weighted history on the direction, what everybody shares; 0 < c ≤ 1 is the query's. And t is at most 2¹⁵ and nearly as
-large as the norm allows. At c = 1 a history that lies along the direction adds nearly nothing. With D = 0 a person
+where t ≥ 0 and s ≥ 0 are theirs: s/t is nearly c·(a·D over H)/(D·D), 0 < c ≤ 1 being the query's, so that s·D is nearly
+c times the projection of the weighted history on the direction, what everybody shares; and t is at most 2¹⁵ and nearly
+as large as the norm allows. At c = 1 a history that lies along the direction adds nearly nothing. With D = 0 a person
 touches their own pairs only. A person of no item in the head has t = s = 0 and adds nothing.
 
 *What they add.* 3·z_i·z_j for each i < j of the upper triangle and z_i² on its diagonal. With n = Σ z² and f = Σ z⁴ the
 squared norm of that is 9p + f, where p = Σ_{i<j} z_i² z_j² = (n² − f)/2. t and s are proposed by floats and decided by
 whole numbers: while 9p + f > S² t is made smaller, and at t = s = 0 it holds (`tactful.personal.gram_kernels.shares`).
-So the norm is at most S **exactly**, whatever c is, and depends on nobody else. Rounding in t and s moves what a person is weighted
-with, never the bound. The diagonal counts among the entries because it is released with them; it has a third of the
-weight of a pair, since popularity nearly knows it and a short history would spend most of its norm there. The lower
-triangle repeats the upper one and is never released by itself.
+So the norm is at most S **exactly**, whatever c is, and depends on nobody else. Rounding in t and s moves what a person
+is weighted with, never the bound. The diagonal counts among the entries because it is released with them; it has a
+third of the weight of a pair, since popularity nearly knows it and a short history would spend most of its norm there.
+The lower triangle repeats the upper one and is never released by itself.
 
 *Weights.* A person who counts w/255 (`tactful.personal.weights`) has ⌊S·w/255⌋ in the place of S: t and s are smaller
 and all else is the same. Since w ≤ 255 the norm is at most S, whoever weighs what.
@@ -221,7 +221,7 @@ def _check(query: Query, n_items: int) -> None:
     )
     if not fits:
         raise ConfigError(
-            f"a query names items of the catalogue once, with whole weights from 1 to {MOST_WEIGHT}, and takes out a share",
+            f"a query names items once, with whole weights from 1 to {MOST_WEIGHT}, and takes out a share of at most 1",
             given=f"{len(head)} items, weights {weights.shape}, direction {direction.shape}, share {query.taken:g}",
             do="Make it with tactful.released.head",
         )

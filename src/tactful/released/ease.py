@@ -13,8 +13,8 @@ that alone, and the regression would learn nothing but it. What is known to be z
 h → ∞, which is P − vvᵀ with v = Pd/√(dᵀPd), one more column.
 
 The score of an item j that is not in the history is then (yB)_j without y_j itself, y_j = −c(a∘x·d)d_j, plus
-βc(a∘x·d)d_j, which gives popularity back. All three are linear in x: the encoder's rows are moved by −c·d_i dᵀ, and what
-is left is one more column, a_i d_i, with c·d_j(β + B_jj) in the decoder. β = 0.8.
+βc(a∘x·d)d_j, which gives popularity back. All three are linear in x: the encoder's rows are moved by −c·d_i dᵀ, and
+what is left is one more column, a_i d_i, with c·d_j(β + B_jj) in the decoder. β = 0.8.
 """
 
 from __future__ import annotations
