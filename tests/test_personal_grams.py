@@ -263,6 +263,9 @@ def test_a_proposal_that_is_too_long_is_cut_until_it_fits() -> None:
         query([0, 1], [1], [0, 0]),
         query([0, 1], [1, 1], [0]),
         replace(query([0, 1], [1, 1], [0, 0]), weights=np.array([1.5, 1.0])),
+        query([0, 1], [1, 1], [1, 0], taken=0.0),
+        query([0, 1], [1, 1], [1, 0], taken=1.5),
+        query([0, 1], [1, 1], [1, 0], taken=float("nan")),
     ],
 )
 def test_a_query_out_of_range_is_refused(broken: GramQuery) -> None:

@@ -71,9 +71,9 @@ def test_a_query_follows_ratios_and_places_only(
         assert np.array_equal(getattr(one, name)[turn], getattr(turned, name))
 
 
-@pytest.mark.parametrize(("count", "taken"), [(299.0, 0.5), (301.0, 1.0)])
+@pytest.mark.parametrize(("count", "taken"), [(159.0, 0.5), (161.0, 1.0)])
 def test_of_few_people_half_of_what_they_share_is_left(count: float, taken: float) -> None:
-    """Few is fewer than 300 times the noise of an item's popularity, centred or not."""
+    """Few is fewer than 160 times the noise of an item's popularity, centred or not."""
     for length in (2, 30):
         query = gram_query(popularity(np.full(50, count * np.sqrt(length) / 50), 1.0), people(count), np.arange(50))
         assert query.centred == (length > 4)

@@ -11,7 +11,7 @@ lost for taste. Two things are done about popularity p, the released one, floore
 at length 1, is taken out before the norm is taken; what is left, taste, then has the whole norm. Scores get it back
 (`tactful.released.ease`). Short histories lie along nothing and lose information by it.
 
-*Half of it* is taken out where fewer people train than 300 times the noise of an item's popularity. Released
+*Half of it* is taken out where fewer people train than 160 times the noise of an item's popularity. Released
 popularity is then wrong by much of its size, and so is d. What is left along it stands far out of the Gram's noise, one
 direction among M, and with it what goes together with it: by how much true popularity is off the released one. It
 costs taste little, for a quarter of the square is left of what was most of a history. In `tactful benchmark quality`
@@ -33,7 +33,7 @@ from tactful.privacy.statistics import GramQuery, ItemPopularity, PeopleCount
 
 LONG = 2.0  # mean √l from which histories are centred
 _DAMPING_LONG, _DAMPING_SHORT = 0.3, 0.15
-_MANY, _TAKEN_FROM_FEW = 300.0, 0.5  # people in units of the noise of popularity; share that is taken out below
+_MANY, _TAKEN_FROM_FEW = 160.0, 0.5  # people in units of the noise of popularity; share that is taken out below
 WEIGHT_UNIT = 16  # of a whole weight
 _MOST_WEIGHT, _MOST_DIRECTION = 255, 64
 
