@@ -11,14 +11,13 @@ lost for taste. Two things are done about popularity p, the released one, floore
 at length 1, is taken out before the norm is taken; what is left, taste, then has the whole norm. Scores get it back
 (`tactful.released.ease`). Short histories lie along nothing and lose information by it.
 
-*Half of it* is taken out where fewer people train than 160 times the noise of an item's popularity. Released
-popularity is then wrong by much of its size, and so is d. What is left along it stands far out of the Gram's noise, one
-direction among M, and with it what goes together with it: by how much true popularity is off the released one. It
-costs taste little, for a quarter of the square is left of what was most of a history. In `tactful benchmark quality`
-(twelve seeds) Recall@20 of 1,978 households' groceries went from 0.275 to 0.287 at ε = 0.5 and from 0.291 to 0.307 at 1;
-of 755 people's films from 0.115 to 0.123 at 0.5, and at 1 and 2 it stayed. Of 60 figures of synthetic populations with
-long histories that it touches (`tactful benchmark plan-table`), 27 gained more than 0.003, 6 lost as much; 0.006 on
-average.
+*Half of it* is taken out where fewer people train than 160 times the noise of an item's popularity. Released popularity
+is then wrong by much of its size, and so is d. What is left along it stands far out of the Gram's noise, one direction
+among M, and with it what goes together with it: by how much true popularity is off the released one. It costs taste
+little, for a quarter of the square is left of what was most of a history. In `tactful benchmark quality` (twelve seeds)
+Recall@20 of 1,978 households' groceries went from 0.275 to 0.287 at ε = 0.5 and from 0.291 to 0.307 at 1; of 755
+people's films from 0.115 to 0.123 at 0.5, and at 1 and 2 it stayed. Of 60 figures of synthetic populations with long
+histories that it touches (`tactful benchmark plan-table`), 27 gained more than 0.003, 6 lost as much; 0.006 on average.
 
 Long is a mean of √l above 2, four items or so, where Σ released popularity / released people = mean √l. γ is 0.3 then
 and 0.15 otherwise. On the public data of this project's benchmarks (films: √l about 6; pages of a web site: 1.7) both
