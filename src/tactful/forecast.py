@@ -154,9 +154,9 @@ def plan(
     --------
     >>> forecast = tactful.plan(4000, 1000, epsilon=1)
     >>> round(forecast.share_of_gain["typical"], 2)  # where tastes are as with films
-    0.51
+    0.5
     >>> round(forecast.people_needed["50%"]["typical"], -2)  # for half of what lists gain without privacy
-    3900
+    4000
     """
     if people < 1 or items < 1 or not (1 <= history_length < math.inf) or not (0 < epsilon <= MOST_EPSILON):
         raise UsageError(
